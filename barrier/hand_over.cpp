@@ -1,0 +1,424 @@
+#include "hand_over.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <string_view>
+
+#include "fresh_descriptor.hpp"
+#include "proc_self.hpp"
+
+namespace syncspawn::core {
+namespace {
+
+constexpr const char* local_name = "SYNCSPAWN_BARRIER_LOCAL_FD";
+constexpr const char* remote_name = "SYNCSPAWN_BARRIER_REMOTE_FD";
+constexpr const char* pipe_name = "SYNCSPAWN_BARRIER_PIPE_FD";
+constexpr const char* state_name = "SYNCSPAWN_BARRIER_STATE";
+constexpr std::array names{local_name, remote_name, pipe_name, state_name};
+
+constexpr std::int64_t version = 1;
+constexpr int lowest_exported_fd = 10;
+constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t largest_int = std::numeric_limits<int>::max();
+
+// Appends to a fixed buffer; what does not fit is dropped, and none of our texts is that long.
+class Text {
+public:
+    template <std::size_t Size>
+    explicit Text(char (&buffer)[Size]) noexcept : at_(buffer), end_(buffer + Size - 1) {
+        *at_ = '\0';
+    }
+    Text& operator<<(std::string_view text) noexcept {
+        for (const char character : text) {
+            if (at_ != end_) {
+                *at_++ = character;
+            }
+        }
+        *at_ = '\0';
+        return *this;
+    }
+    Text& operator<<(std::int64_t number) noexcept {
+        char digits[20];
+        char* first = std::end(digits);
+        // Negated as unsigned, so that the smallest number has a magnitude too.
+        auto magnitude = static_cast<std::uint64_t>(number);
+        magnitude = number < 0 ? 0 - magnitude : magnitude;
+        do {
+            *--first = static_cast<char>('0' + magnitude % 10);
+            magnitude /= 10;
+        } while (magnitude != 0);
+        if (number < 0) {
+            *this << "-";
+        }
+        return *this << std::string_view(first, static_cast<std::size_t>(std::end(digits) - first));
+    }
+
+private:
+    char* at_;
+    char* end_;
+};
+
+// One canonical decimal number within a range: no blanks, plus sign or leading zeroes.
+bool parse(std::string_view text, std::int64_t lowest, std::int64_t highest,
+           std::int64_t& value) noexcept {
+    const bool negative = !text.empty() && text.front() == '-';
+    const std::string_view digits = text.substr(negative ? 1 : 0);
+    if (digits.empty() || (digits.front() == '0' && (digits.size() > 1 || negative))) {
+        return false;
+    }
+    value = 0;
+    for (const char digit : digits) {
+        if (digit < '0' || digit > '9' || __builtin_mul_overflow(value, 10, &value)) {
+            return false;
+        }
+        const std::int64_t summand = negative ? -(digit - '0') : digit - '0';
+        if (__builtin_add_overflow(value, summand, &value)) {
+            return false;
+        }
+    }
+    return value >= lowest && value <= highest;
+}
+
+// The fields of SYNCSPAWN_BARRIER_STATE, in their order.
+struct State {
+    std::int64_t version, role, pid, pid_namespace, balance, seen, abort, local_id, remote_id,
+        pipe_inode;
+};
+
+struct Field {
+    const char* what;
+    std::int64_t State::*member;
+    std::int64_t lowest;
+    std::int64_t highest;
+};
+
+constexpr std::array<Field, 10> fields{{
+    {"the version", &State::version, 0, largest},
+    {"the role", &State::role, SYNCSPAWN_PARENT, SYNCSPAWN_CHILD},
+    {"the pid", &State::pid, 1, largest_int},
+    {"the pid namespace", &State::pid_namespace, 0, largest},
+    {"the balance", &State::balance, std::numeric_limits<std::int64_t>::min(), largest},
+    {"the number of places seen", &State::seen, 0, largest},
+    {"the abort state", &State::abort, 0, SYNCSPAWN_ABORTED_HERE | SYNCSPAWN_PEER_GONE},
+    {"the id of the local eventfd", &State::local_id, 0, largest},
+    {"the id of the remote eventfd", &State::remote_id, 0, largest},
+    {"the inode of the pipe", &State::pipe_inode, 0, largest},
+}};
+
+// One attempt to attach: every step fills the report and returns false when it must end.
+class Attempt {
+public:
+    Attempt(Side& side, syncspawn_attach_error& report, AttachFor whom) noexcept
+        : side_(side), report_(report), whom_(whom) {}
+
+    Attached run() noexcept {
+        const bool complete = take_variables();
+        for (const char* name : names) {
+            unsetenv(name);
+        }
+        if (complete && parse_all() && is_for_this_process() && check_descriptors()) {
+            adopt();
+        }
+        return result_;
+    }
+
+private:
+    bool end(AttachProblem problem, int error, const char* variable, const char* message) noexcept {
+        result_ = {error, problem};
+        report_.variable = variable;
+        std::snprintf(report_.message, sizeof report_.message, "%s: %s", variable, message);
+        return false;
+    }
+
+    bool malformed(const char* variable, const char* what, const char* expected,
+                   std::string_view found) noexcept {
+        char message[160];
+        constexpr std::size_t longest = 40;
+        std::snprintf(message, sizeof message, "%s must be %s, not '%.*s%s'", what, expected,
+                      static_cast<int>(std::min(found.size(), longest)), found.data(),
+                      found.size() > longest ? "..." : "");
+        return end(AttachProblem::malformed, EINVAL, variable, message);
+    }
+
+    bool take_variables() noexcept {
+        std::size_t found = 0;
+        for (std::size_t index = 0; index < names.size(); ++index) {
+            const char* value = std::getenv(names[index]);
+            found += value != nullptr ? 1 : 0;
+            present_[index] = value != nullptr;
+            if (value != nullptr) {
+                std::snprintf(values_[index], sizeof values_[index], "%s", value);
+                too_long_[index] = std::strlen(value) >= sizeof values_[index];
+            }
+        }
+        if (found == 0) {
+            return end(AttachProblem::not_handed_over, ENOENT, state_name,
+                       "not set: this program was not started with a barrier");
+        }
+        for (std::size_t index = 0; index < names.size(); ++index) {
+            if (!present_[index]) {
+                return end(AttachProblem::missing, EINVAL, names[index],
+                           "not set, though others of the four variables are");
+            }
+            if (too_long_[index]) {
+                return malformed(names[index], "the value", "shorter", values_[index]);
+            }
+        }
+        return true;
+    }
+
+    bool parse_all() noexcept {
+        for (std::size_t index = 0; index < descriptors_.size(); ++index) {
+            std::int64_t number = 0;
+            if (!parse(values_[index], lowest_exported_fd, largest_int, number)) {
+                return malformed(names[index], "the value", "a descriptor number of at least 10",
+                                 values_[index]);
+            }
+            descriptors_[index] = static_cast<int>(number);
+        }
+        std::string_view rest = values_[3];
+        for (const Field& field : fields) {
+            const std::size_t size = rest.find(':');
+            const bool is_last = &field == &fields.back();
+            if ((size == std::string_view::npos) != is_last) {
+                return malformed(state_name, "the value", "ten numbers separated by ':'",
+                                 values_[3]);
+            }
+            const std::string_view text = rest.substr(0, size);
+            if (!parse(text, field.lowest, field.highest, state_.*field.member)) {
+                return malformed(state_name, field.what, "a decimal number within its range", text);
+            }
+            if (field.member == &State::version && state_.version != version) {
+                return end(AttachProblem::other_version, EPROTO, state_name,
+                           "written by another version of the protocol; this one speaks 1");
+            }
+            rest.remove_prefix(is_last ? rest.size() : size + 1);
+        }
+        return true;
+    }
+
+    bool is_for_this_process() noexcept {
+        const bool is_accepted =
+            state_.pid == getpid() ||
+            (whom_ == AttachFor::calling_script &&
+             (state_.pid == getppid() || (proc_is_ours() && proc::is_ancestor(state_.pid))));
+        const std::int64_t own_namespace = proc_is_ours() ? proc::pid_namespace() : 0;
+        const bool is_elsewhere = own_namespace != 0 && state_.pid_namespace != 0 &&
+                                  own_namespace != state_.pid_namespace;
+        if (is_accepted && !is_elsewhere) {
+            return true;
+        }
+        char message[160];
+        std::snprintf(message, sizeof message,
+                      "meant for process %lld%s; this is process %d, which merely inherited the "
+                      "environment",
+                      static_cast<long long>(state_.pid),
+                      is_elsewhere ? " of another pid namespace" : "", getpid());
+        return end(AttachProblem::other_process, ESRCH, state_name, message);
+    }
+
+    bool check_descriptors() noexcept {
+        for (std::size_t index = 0; index < descriptors_.size(); ++index) {
+            for (std::size_t other = 0; other < index; ++other) {
+                if (descriptors_[index] == descriptors_[other]) {
+                    char message[160];
+                    std::snprintf(message, sizeof message, "descriptor %d is named by %s too",
+                                  descriptors_[index], names[other]);
+                    return end(AttachProblem::not_distinct, EINVAL, names[index], message);
+                }
+            }
+        }
+        return check_eventfd(0, state_.local_id) && check_eventfd(1, state_.remote_id) &&
+               check_pipe();
+    }
+
+    bool complain(std::size_t index, AttachProblem problem, const char* what) noexcept {
+        char message[160];
+        std::snprintf(message, sizeof message, "descriptor %d %s", descriptors_[index], what);
+        return end(problem, problem == AttachProblem::not_open ? EBADF : EPROTOTYPE, names[index],
+                   message);
+    }
+
+    bool check_eventfd(std::size_t index, std::int64_t id) noexcept {
+        const int fd = descriptors_[index];
+        struct stat about {};
+        if (fstat(fd, &about) < 0) {
+            return complain(index, AttachProblem::not_open, "is not open");
+        }
+        // An anonymous inode has no type; of those that can be written, only an eventfd takes eight
+        // zero bytes, and adding nothing to it changes nothing. Needs no /proc.
+        const std::uint64_t nothing = 0;
+        if ((about.st_mode & S_IFMT) != 0 ||
+            (::write(fd, &nothing, sizeof nothing) != sizeof nothing && errno != EAGAIN)) {
+            return complain(index, AttachProblem::wrong_kind, "is not an eventfd");
+        }
+        if (id != 0 && proc_is_ours()) {
+            const std::int64_t found = proc::eventfd_id(fd);
+            if (found != 0 && found != id) {
+                return complain(index, AttachProblem::wrong_object,
+                                "is an eventfd, but not the one that was handed over");
+            }
+        }
+        return true;
+    }
+
+    bool check_pipe() noexcept {
+        const int fd = descriptors_[2];
+        struct stat about {};
+        if (fstat(fd, &about) < 0) {
+            return complain(2, AttachProblem::not_open, "is not open");
+        }
+        if (!S_ISFIFO(about.st_mode)) {
+            return complain(2, AttachProblem::wrong_kind, "is not a pipe");
+        }
+        if (state_.pipe_inode != 0 &&
+            static_cast<std::int64_t>(about.st_ino) != state_.pipe_inode) {
+            return complain(2, AttachProblem::wrong_object,
+                            "is a pipe, but not the one that was handed over");
+        }
+        const int access = state_.role == SYNCSPAWN_PARENT ? O_RDONLY : O_WRONLY;
+        if ((fcntl(fd, F_GETFL) & O_ACCMODE) != access) {
+            return complain(2, AttachProblem::wrong_access,
+                            state_.role == SYNCSPAWN_PARENT
+                                ? "is not the read end, which the parent holds"
+                                : "is not the write end, which the child holds");
+        }
+        return true;
+    }
+
+    void adopt() noexcept {
+        for (const int fd : descriptors_) {
+            fcntl(fd, F_SETFD, FD_CLOEXEC);
+        }
+        side_ = Side{};
+        side_.is_open = 1;
+        side_.role = static_cast<int>(state_.role);
+        side_.local_fd = descriptors_[0];
+        side_.remote_fd = descriptors_[1];
+        side_.pipe_read_fd = side_.pipe_write_fd = side_.peer_pidfd = -1;
+        own_pipe_end(side_) = descriptors_[2];
+        side_.abort_state = static_cast<int>(state_.abort);
+        side_.balance = state_.balance;
+        side_.seen = state_.seen;
+    }
+
+    bool proc_is_ours() noexcept {
+        if (proc_is_ours_ < 0) {
+            proc_is_ours_ = proc::is_of_this_pid_namespace() ? 1 : 0;
+        }
+        return proc_is_ours_ == 1;
+    }
+
+    Side& side_;
+    syncspawn_attach_error& report_;
+    AttachFor whom_;
+    Attached result_{0, AttachProblem::none};
+    char values_[4][256]{};
+    bool present_[4]{};
+    bool too_long_[4]{};
+    std::array<int, 3> descriptors_{};
+    State state_{};
+    int proc_is_ours_ = -1;
+};
+
+bool move_to_at_least(int& fd, int lowest_fd) noexcept {
+    if (fd >= lowest_fd) {
+        return true;
+    }
+    const int moved = duplicate_from(fd, lowest_fd);
+    if (moved < 0) {
+        return false;
+    }
+    ::close(fd);
+    fd = moved;
+    return true;
+}
+
+bool survive_execve(int fd) noexcept { return fcntl(fd, F_SETFD, 0) == 0; }
+
+}  // namespace
+
+Attached attach(Side& side, syncspawn_attach_error& report, AttachFor whom) noexcept {
+    side = Side{};
+    report = {};
+    return Attempt(side, report, whom).run();
+}
+
+Outcome export_side(Side& side, syncspawn_barrier_environment& environment,
+                    int lowest_fd) noexcept {
+    if (side.failure != 0) {
+        side.last_error = side.failure;
+        return Outcome::failed;
+    }
+    if (side.is_open == 0 || side.role == SYNCSPAWN_NO_ROLE || own_pipe_end(side) < 0) {
+        return misuse(side);
+    }
+    const int lowest = lowest_fd > lowest_exported_fd ? lowest_fd : lowest_exported_fd;
+    struct stat pipe {};
+    // All are moved before the first may survive: what fails half-way leaks nothing.
+    if (!move_to_at_least(side.local_fd, lowest) || !move_to_at_least(side.remote_fd, lowest) ||
+        !move_to_at_least(own_pipe_end(side), lowest) || fstat(own_pipe_end(side), &pipe) < 0 ||
+        !survive_execve(side.local_fd) || !survive_execve(side.remote_fd) ||
+        !survive_execve(own_pipe_end(side))) {
+        return fail(side, errno);
+    }
+    Text(environment.local_fd) << local_name << "=" << std::int64_t{side.local_fd};
+    Text(environment.remote_fd) << remote_name << "=" << std::int64_t{side.remote_fd};
+    Text(environment.pipe_fd) << pipe_name << "=" << std::int64_t{own_pipe_end(side)};
+    const State state{version,
+                      side.role,
+                      getpid(),
+                      proc::pid_namespace(),
+                      side.balance,
+                      side.seen,
+                      side.abort_state,
+                      proc::eventfd_id(side.local_fd),
+                      proc::eventfd_id(side.remote_fd),
+                      static_cast<std::int64_t>(pipe.st_ino)};
+    Text text(environment.state);
+    text << state_name;
+    for (const Field& field : fields) {
+        text << (&field == &fields.front() ? "=" : ":") << state.*field.member;
+    }
+    return Outcome::reached;
+}
+
+}  // namespace syncspawn::core
+
+namespace syncspawn {
+
+Barrier attach(AttachFor whom) {
+    AttachError error;
+    Barrier barrier = attach(error, whom);
+    if (error) {
+        throw AttachError(error);
+    }
+    return barrier;
+}
+
+Barrier attach(AttachError& error, AttachFor whom) {
+    syncspawn_barrier side{};
+    syncspawn_attach_error report{};
+    const core::Attached attached = core::attach(side, report, whom);
+    if (attached.problem == AttachProblem::none) {
+        error = AttachError();
+        return Barrier(side);
+    }
+    error = AttachError(attached.problem, report.variable, report.message);
+    return {};
+}
+
+Outcome export_barrier(Barrier& barrier, BarrierEnvironment& environment, int lowest_fd) noexcept {
+    return core::export_side(*barrier.native(), environment, lowest_fd);
+}
+
+}  // namespace syncspawn

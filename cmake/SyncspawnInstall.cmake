@@ -1,0 +1,79 @@
+# What `cmake --install` puts where: for each layer library, headers, CMake package, pkg-config file.
+function(syncspawn_install_layer name description needs pc_libs)
+    set(target syncspawn_${name})
+    install(TARGETS ${target} EXPORT syncspawn-${name}-targets
+        RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT ${name}
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT ${name}
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT ${name})
+    set(headers "${PROJECT_SOURCE_DIR}/include/syncspawn/${name}")
+    file(GLOB front_doors CONFIGURE_DEPENDS "${headers}.h" "${headers}.hpp")
+    install(FILES ${front_doors}
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/syncspawn COMPONENT ${name})
+    install(DIRECTORY "${headers}"
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/syncspawn COMPONENT ${name}
+        FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
+    # One export set per layer, so that a component installed alone is complete.
+    install(EXPORT syncspawn-${name}-targets NAMESPACE syncspawn::
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/syncspawn COMPONENT ${name})
+
+    # Relative to the .pc file where possible: the prefix is often chosen or moved at install time.
+    set(pc_prefix "${CMAKE_INSTALL_PREFIX}")
+    set(pc_libdir "${CMAKE_INSTALL_FULL_LIBDIR}")
+    set(pc_includedir "${CMAKE_INSTALL_FULL_INCLUDEDIR}")
+    if(NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}" AND NOT IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
+        file(RELATIVE_PATH up "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+        string(REGEX REPLACE "/$" "" up "${up}")
+        set(pc_prefix "\${pcfiledir}/${up}")
+        set(pc_libdir "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
+        set(pc_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+    endif()
+    list(TRANSFORM needs PREPEND syncspawn- OUTPUT_VARIABLE pc_requires)
+    list(JOIN pc_requires ", " pc_requires)
+
+    # A shared library brings the C++ run time along, a static one does not. Where only the static one
+    # is installed, plain --libs has to name it too: a C program asks without --static.
+    get_target_property(type ${target} TYPE)
+    set(pc_libs_private "")
+    if(NOT type STREQUAL "INTERFACE_LIBRARY")
+        string(PREPEND pc_libs "-L\${libdir} -lsyncspawn-${name} ")
+        set(pc_libs_private "-lstdc++ -lm")
+    endif()
+    if(type STREQUAL "STATIC_LIBRARY")
+        string(APPEND pc_libs " ${pc_libs_private}")
+        set(pc_libs_private "")
+    endif()
+    configure_file("${PROJECT_SOURCE_DIR}/cmake/syncspawn-layer.pc.in"
+        "${PROJECT_BINARY_DIR}/syncspawn-${name}.pc" @ONLY)
+    install(FILES "${PROJECT_BINARY_DIR}/syncspawn-${name}.pc"
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT ${name})
+endfunction()
+
+# The package file that find_package(syncspawn) reads; call it once, after the last layer.
+function(syncspawn_install_package)
+    if(NOT SYNCSPAWN_INSTALL)
+        return()
+    endif()
+    include(CMakePackageConfigHelpers)
+    get_property(layers GLOBAL PROPERTY SYNCSPAWN_LAYERS)
+    set(layer_needs "")
+    foreach(layer IN LISTS layers)
+        get_property(needs GLOBAL PROPERTY SYNCSPAWN_LAYER_NEEDS_${layer})
+        string(APPEND layer_needs "set(_syncspawn_needs_${layer} ${needs})\n")
+    endforeach()
+    string(REPLACE ";" " " layers "${layers}")
+
+    set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/syncspawn)
+    configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/syncspawnConfig.cmake.in"
+        "${PROJECT_BINARY_DIR}/syncspawnConfig.cmake"
+        INSTALL_DESTINATION ${package_dir}
+        NO_SET_AND_CHECK_MACRO)
+    write_basic_package_version_file("${PROJECT_BINARY_DIR}/syncspawnConfigVersion.cmake"
+        COMPATIBILITY SameMinorVersion)
+    # With the lowest layer, which every other one needs.
+    install(
+        FILES "${PROJECT_BINARY_DIR}/syncspawnConfig.cmake"
+              "${PROJECT_BINARY_DIR}/syncspawnConfigVersion.cmake"
+        DESTINATION ${package_dir} COMPONENT barrier)
+    install(FILES "${PROJECT_SOURCE_DIR}/cmake/SyncspawnBoost.cmake"
+        DESTINATION ${package_dir} COMPONENT boost)
+endfunction()

@@ -1,0 +1,63 @@
+# syncspawn_add_layer(<name>
+#     DESCRIPTION <one line, for pkg-config>
+#     [SOURCES <file>...]     none: the layer is made of headers alone
+#     [PUBLIC <layer>...]     the layers whose headers this one's headers include
+#     [PC_LIBS <flags>])      what a user links beside them, for pkg-config
+#
+# Makes the library syncspawn_<name>, known to others as syncspawn::<name>, and its install rules in
+# the component <name>. A layer's public headers are include/syncspawn/<name>/ and its front doors
+# include/syncspawn/<name>.h and .hpp; whatever is there is installed.
+function(syncspawn_add_layer name)
+    cmake_parse_arguments(PARSE_ARGV 1 layer "" "DESCRIPTION;PC_LIBS" "SOURCES;PUBLIC")
+    set(target syncspawn_${name})
+    set(scope PUBLIC)
+    if(NOT layer_SOURCES)
+        set(scope INTERFACE)
+    endif()
+
+    if(layer_SOURCES)
+        add_library(${target} ${layer_SOURCES})
+        syncspawn_target(${target})
+        # Private headers are included by the path that names their layer: "barrier/core.hpp".
+        target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}")
+    else()
+        add_library(${target} INTERFACE)
+    endif()
+    add_library(syncspawn::${name} ALIAS ${target})
+
+    list(TRANSFORM layer_PUBLIC PREPEND syncspawn:: OUTPUT_VARIABLE dependencies)
+    target_link_libraries(${target} ${scope} ${dependencies})
+    get_target_property(type ${target} TYPE)
+    if(type STREQUAL "STATIC_LIBRARY")
+        # For a project of C alone, which CMake would link without the C++ run time.
+        target_link_libraries(${target} INTERFACE $<$<LINK_LANGUAGE:C>:stdc++>)
+    endif()
+    target_compile_features(${target} ${scope} cxx_std_20)
+    target_include_directories(${target} ${scope}
+        $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+        $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+
+    # A 0.x minor release may change the ABI, so the minor number is part of the soname.
+    # Position independent also when static: a plug-in may want to swallow the library.
+    # The run path finds the lower layers beside this one, wherever the prefix was moved to.
+    set_target_properties(${target} PROPERTIES
+        EXPORT_NAME ${name}
+        OUTPUT_NAME syncspawn-${name}
+        VERSION ${PROJECT_VERSION}
+        SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+        CXX_VISIBILITY_PRESET hidden
+        VISIBILITY_INLINES_HIDDEN ON
+        POSITION_INDEPENDENT_CODE ON
+        INSTALL_RPATH "$ORIGIN")
+
+    set_property(GLOBAL APPEND PROPERTY SYNCSPAWN_LAYERS ${name})
+    set(needs ${layer_PUBLIC})
+    foreach(needed IN LISTS layer_PUBLIC)
+        get_property(further GLOBAL PROPERTY SYNCSPAWN_LAYER_NEEDS_${needed})
+        list(APPEND needs ${further})
+    endforeach()
+    set_property(GLOBAL PROPERTY SYNCSPAWN_LAYER_NEEDS_${name} ${needs})
+    if(SYNCSPAWN_INSTALL)
+        syncspawn_install_layer(${name} "${layer_DESCRIPTION}" "${layer_PUBLIC}" "${layer_PC_LIBS}")
+    endif()
+endfunction()

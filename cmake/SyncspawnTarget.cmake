@@ -1,0 +1,20 @@
+set(syncspawn_warnings
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-align -Wundef
+    -Wformat=2 -Wimplicit-fallthrough)
+set(syncspawn_c_warnings -Wstrict-prototypes -Wmissing-prototypes)
+set(syncspawn_cxx_warnings
+    -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual -Wextra-semi -Wredundant-move)
+set(syncspawn_gnu_warnings -Wduplicated-cond -Wlogical-op)
+
+# How every target of this project is compiled: warnings, and C++20 or C11 without extensions.
+function(syncspawn_target target)
+    target_compile_options(${target} PRIVATE
+        ${syncspawn_warnings}
+        $<$<COMPILE_LANGUAGE:C>:${syncspawn_c_warnings}>
+        $<$<COMPILE_LANGUAGE:CXX>:${syncspawn_cxx_warnings}>
+        $<$<CXX_COMPILER_ID:GNU>:${syncspawn_gnu_warnings}>
+        $<$<BOOL:${SYNCSPAWN_WARNINGS_AS_ERRORS}>:-Werror>)
+    set_target_properties(${target} PROPERTIES
+        C_STANDARD 11 C_STANDARD_REQUIRED ON C_EXTENSIONS OFF
+        CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF)
+endfunction()

@@ -1,0 +1,138 @@
+#pragma once
+
+#include <cerrno>
+#include <concepts>
+#include <functional>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include <syncspawn/barrier/barrier.hpp>
+#include <syncspawn/barrier/hand_over.hpp>
+#include <syncspawn/boost/synced_launcher.hpp>
+#include <syncspawn/boost/version.hpp>
+
+/// syncspawn::boost::BarrierInitializer: a barrier beyond execve for those who must keep a stock launcher.
+///
+///     syncspawn::boost::BarrierInitializer ready;
+///     v2::process child(context, "/usr/bin/server", {}, ready);
+///     syncspawn::Outcome outcome = ready.barrier().place_and_sync_until(deadline);
+///
+/// The program attaches by syncspawn::attach(), or by `syncspawn barrier`.
+
+namespace syncspawn::boost {
+
+/// Any launcher of Boost.Process but ours.
+template <class Launcher>
+concept StockLauncher = std::derived_from<Launcher, v2::posix::default_launcher> &&
+    !std::derived_from<Launcher, SyncedLauncher>;
+
+/// One for each launch; it must stay where it is until that is over. Put it behind process_environment,
+/// which replaces what it adds to the environment: else the launch fails with EINVAL.
+///
+/// A stock launcher tells nobody of its child before the program runs. For a hook of the parent before
+/// execve take SyncedLauncher, and its options.hand_over instead of this.
+class BarrierInitializer {
+public:
+    using Hook = std::function<void(Barrier&)>;
+
+    BarrierInitializer() = default;
+    /// `once_it_runs` is called in the parent when the program runs.
+    explicit BarrierInitializer(Hook once_it_runs) : once_it_runs_(std::move(once_it_runs)) {}
+    BarrierInitializer(const BarrierInitializer&) = delete;
+    BarrierInitializer& operator=(const BarrierInitializer&) = delete;
+
+    /// The parent's side, once the launch has succeeded; move it out at will, for example into an
+    /// AsyncBarrier. It stays valid as long as this object,
+    /// which holds what it watches.
+    [[nodiscard]] Barrier& barrier() {
+        if (!runs_) {
+            throw std::logic_error("syncspawn::boost: the program does not run");
+        }
+        return handed_over_.side;
+    }
+
+    // The hooks. With SyncedLauncher its own hand-over does the work.
+
+    error_code on_setup(SyncedLauncher& launcher, const v2::filesystem::path&, const char* const*) {
+        runs_ = false;
+        launcher.options.hand_over = HandOver::barrier;
+        return {};
+    }
+    void on_success(SyncedLauncher& launcher, const v2::filesystem::path&, const char* const*) {
+        handed_over_ = std::move(launcher.handed_over_);
+        has_started();
+    }
+
+    template <StockLauncher Launcher>
+    error_code on_setup(Launcher& launcher, const v2::filesystem::path&, const char* const*) {
+        runs_ = false;
+        std::error_code error;
+        handed_over_ = {Barrier::create(error), UniqueFd()};
+        if (error) {
+            return {error.value(), ::boost::system::system_category()};
+        }
+        entries_.clear();
+        for (const char* const* one = launcher.env; one != nullptr && *one != nullptr; ++one) {
+            if (!is_barrier_variable(*one)) {
+                entries_.push_back(*one);
+            }
+        }
+        // The child writes them.
+        entries_.insert(entries_.end(), {variables_.local_fd, variables_.remote_fd,
+                                         variables_.pipe_fd, variables_.state, nullptr});
+        launcher.env = entries_.data();
+        launcher.fd_whitelist.reserve(launcher.fd_whitelist.size() + room_for_fds);
+        return {};
+    }
+    template <StockLauncher Launcher>
+    error_code on_exec_setup(Launcher& launcher, const v2::filesystem::path&, const char* const*) {
+        Barrier& side = handed_over_.side;
+        if (launcher.env != entries_.data()) {  // somebody has replaced it since
+            return fail(EINVAL);
+        }
+        if (side.set_role(Role::child) != Outcome::reached ||
+            export_barrier(side, variables_) != Outcome::reached) {
+            return fail(side.error().value());
+        }
+        const syncspawn_barrier& native = *side.native();
+        for (const int fd : {native.local_fd, native.remote_fd, native.pipe_write_fd}) {
+            launcher.fd_whitelist.push_back(fd);
+        }
+        return {};
+    }
+    template <StockLauncher Launcher>
+    void on_success(Launcher&, const v2::filesystem::path&, const char* const*) {
+        (void)handed_over_.side.set_role(Role::parent);
+        has_started();
+    }
+
+    void on_error(v2::posix::default_launcher&, const v2::filesystem::path&, const char* const*,
+                  const error_code&) {
+        handed_over_ = detail::HandedOver();
+    }
+
+private:
+    static constexpr std::size_t room_for_fds = 3;
+
+    // Up to 1.89 the stock launchers report errno and not what a hook returns.
+    static error_code fail(int error) {
+        errno = error;
+        return {error, ::boost::system::system_category()};
+    }
+
+    void has_started() {
+        runs_ = true;
+        if (once_it_runs_) {
+            once_it_runs_(handed_over_.side);
+        }
+    }
+
+    Hook once_it_runs_;
+    detail::HandedOver handed_over_;
+    BarrierEnvironment variables_{};
+    std::vector<const char*> entries_;
+    bool runs_ = false;
+};
+
+}  // namespace syncspawn::boost

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <sys/mman.h>
+
+#include <atomic>
+#include <cerrno>
+#include <new>
+#include <string_view>
+#include <system_error>
+
+#include <syncspawn/boost/version.hpp>
+
+namespace syncspawn::boost::detail {
+
+/// The error code of a hook in the child, for the parent: memory that a fork does not copy. A category
+/// is the same object on both sides, since the child has executed nothing yet.
+class ChildReport {
+public:
+    ChildReport() {
+        void* const memory = mmap(nullptr, sizeof(Content), PROT_READ | PROT_WRITE,
+                                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED) {
+            throw std::system_error(errno, std::generic_category(), "mmap");
+        }
+        content_ = new (memory) Content;
+    }
+    ~ChildReport() { munmap(content_, sizeof(Content)); }
+    ChildReport(const ChildReport&) = delete;
+    ChildReport& operator=(const ChildReport&) = delete;
+
+    /// In the child. Async-signal-safe.
+    void set(const error_code& error) noexcept {
+        if (is_of_std(error)) {
+            const std::error_code inner = error;
+            content_->value = inner.value();
+            content_->std_category.store(&inner.category(), std::memory_order_release);
+        } else {
+            content_->value = error.value();
+            content_->category.store(&error.category(), std::memory_order_release);
+        }
+    }
+    /// In the parent, once the child has failed: no error if it did not say.
+    [[nodiscard]] error_code get() const noexcept {
+        if (const auto* const its = content_->std_category.load(std::memory_order_acquire)) {
+            return std::error_code(content_->value, *its);
+        }
+        const auto* const category = content_->category.load(std::memory_order_acquire);
+        return category != nullptr ? error_code(content_->value, *category) : error_code();
+    }
+
+    /// Boost's error code may hold one of the standard library, whose value and category it does not tell.
+    static bool is_of_std(const error_code& error) noexcept {
+        return std::string_view(error.category().name()) == "std:unknown";
+    }
+
+private:
+    struct Content {
+        int value = 0;
+        std::atomic<const ::boost::system::error_category*> category{nullptr};
+        std::atomic<const std::error_category*> std_category{nullptr};
+    };
+    Content* content_;
+};
+
+}  // namespace syncspawn::boost::detail

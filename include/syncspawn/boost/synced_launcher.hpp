@@ -1,0 +1,308 @@
+#pragma once
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <initializer_list>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <syncspawn/boost/async_barrier.hpp>
+#include <syncspawn/boost/detail/argument_list.hpp>
+#include <syncspawn/boost/detail/child_report.hpp>
+#include <syncspawn/boost/detail/hooks.hpp>
+#include <syncspawn/boost/process.hpp>
+#include <syncspawn/boost/version.hpp>
+#include <syncspawn/launcher/synced_spawner.hpp>
+
+/// syncspawn::boost::SyncedLauncher: a launcher of Boost.Process v2 whose child waits for its parent.
+///
+///     syncspawn::boost::SyncedLauncher launcher;
+///     launcher.options.namespaces = syncspawn::Namespaces::user;
+///     launcher.step({.name = "uid map", .parent = write_map});
+///     v2::process child = launcher(context, "/usr/bin/id", {"-u"}, v2::process_stdio{{}, out, {}});
+///
+/// docs/boost.md is the guide.
+
+namespace syncspawn::boost {
+
+class BarrierInitializer;
+
+namespace detail {
+
+// The parent's side of a barrier beyond execve, and what it watches. A copy is empty.
+struct HandedOver {
+    HandedOver() = default;
+    HandedOver(Barrier its_side, UniqueFd its_pidfd)
+        : peer_pidfd(std::move(its_pidfd)), side(std::move(its_side)) {}
+    HandedOver(HandedOver&&) noexcept = default;
+    HandedOver& operator=(HandedOver&&) noexcept = default;
+    HandedOver(const HandedOver&) noexcept {}
+    HandedOver& operator=(const HandedOver& other) noexcept {
+        if (this != &other) {
+            *this = HandedOver();
+        }
+        return *this;
+    }
+    ~HandedOver() = default;
+
+    UniqueFd peer_pidfd;
+    Barrier side;
+};
+
+}  // namespace detail
+
+/// Takes the initializers of Boost.Process and yours as they are: any subset of on_setup, on_exec_setup,
+/// on_success, on_error, on_fork_error and on_exec_error. One hook more runs in the parent:
+///
+///     error_code on_child_waiting(Launcher&, const filesystem::path&, const char* const*& argv)
+///
+/// after every on_exec_setup and before execve, with the child's id in `launcher.pid`. If any hook or
+/// step on either side fails the program does not run, the other side is unwound, the child is reaped,
+/// on_error (after a failed start on_fork_error, too) runs, and the hook's own error code is the caller's.
+///
+/// The child's hooks run with all of the parent's descriptors open; the program gets those in
+/// fd_whitelist. A number that a hook fills must be there by the end of on_setup. By default the child is
+/// started in constant time if all child hooks may share memory: see child_rules_of, StartMethod.
+///
+/// Can be used again, as it was before: what hooks do to env, fd_whitelist and options lasts for one
+/// launch. One launch at a time; copies are independent.
+class SyncedLauncher : public v2::posix::default_launcher {
+public:
+    /// What is beyond the hooks: namespaces, cgroup, deadlines, hand_over, ready_within, start ... The
+    /// launch itself fills program, arguments, environment and other_descriptors. OnDestruction is that
+    /// of basic_process: kill.
+    SpawnOptions options{.program = {}, .environment = {}};
+
+    /// As SyncedSpawner::step(); steps come before the initializers' hooks.
+    SyncedLauncher& step(Step step) {
+        entries_.push_back({std::move(step), {}});
+        return *this;
+    }
+    /// As SyncedSpawner::rendezvous().
+    SyncedLauncher& rendezvous(std::string name) {
+        entries_.push_back({{}, std::move(name)});
+        return *this;
+    }
+
+    /// Launches: `where` is an executor or an execution context, `exe` a path that is not looked up in
+    /// PATH, `arguments` a range of strings or a null-terminated argv. Throws boost::system::system_error,
+    /// whose what() is that of error(); std::invalid_argument for options that can never work.
+    template <class ExecutorOrContext, class Arguments = std::initializer_list<std::string_view>,
+              class... Initializers>
+    auto operator()(ExecutorOrContext&& where, const v2::filesystem::path& exe,
+                    Arguments&& arguments, Initializers&&... initializers) {
+        error_code error;
+        auto process = launch(detail::executor_of(where), error, exe, arguments, initializers...);
+        if (error) {
+            throw ::boost::system::system_error(error, error_.what());
+        }
+        return process;
+    }
+    /// The same with the error in `error`, which is cleared on success.
+    template <class ExecutorOrContext, class Arguments = std::initializer_list<std::string_view>,
+              class... Initializers>
+    auto operator()(ExecutorOrContext&& where, error_code& error, const v2::filesystem::path& exe,
+                    Arguments&& arguments, Initializers&&... initializers) {
+        return launch(detail::executor_of(where), error, exe, arguments, initializers...);
+    }
+
+    /// Why the last launch failed, with side, stage and hint; no error if it did not.
+    [[nodiscard]] const SpawnError& error() const noexcept { return error_; }
+
+    /// The barrier of the last launch, with options.hand_over or ready_within; once. std::logic_error
+    /// if there is none.
+    template <class ExecutorOrContext>
+    auto take_barrier(ExecutorOrContext&& where) {
+        auto executor = detail::executor_of(where);
+        if (!handed_over_.side.is_open()) {
+            throw std::logic_error("syncspawn::boost: no barrier was handed over");
+        }
+        return BasicAsyncBarrier<decltype(executor)>(
+            std::move(executor), std::move(handed_over_.side), std::move(handed_over_.peer_pidfd));
+    }
+
+private:
+    friend class BarrierInitializer;
+
+    struct Entry {
+        Step step;
+        std::string rendezvous;
+    };
+    // Puts back what the hooks of one launch may change.
+    class Restored {
+    public:
+        explicit Restored(SyncedLauncher& launcher)
+            : launcher_(launcher),
+              env_(launcher.env),
+              fd_whitelist_(launcher.fd_whitelist),
+              options_(launcher.options) {}
+        ~Restored() {
+            launcher_.env = env_;
+            launcher_.fd_whitelist = std::move(fd_whitelist_);
+            launcher_.options = std::move(options_);
+        }
+        Restored(const Restored&) = delete;
+        Restored& operator=(const Restored&) = delete;
+
+    private:
+        SyncedLauncher& launcher_;
+        decltype(default_launcher::env) env_;
+        std::vector<int> fd_whitelist_;
+        SpawnOptions options_;
+    };
+
+    template <class Executor, class Arguments, class... Initializers>
+    v2::basic_process<Executor> launch(Executor executor, error_code& error,
+                                       const v2::filesystem::path& exe, const Arguments& arguments,
+                                       Initializers&... initializers) {
+        const Restored restored(*this);
+        const detail::ArgumentList list(exe, arguments);
+        detail::Arguments argv = list.argv();
+        detail::Hooks<SyncedLauncher, Initializers...> hooks(*this, exe, argv, initializers...);
+        pid = -1;
+        error_ = SpawnError();
+        handed_over_ = detail::HandedOver();
+
+        const char* failed = "on_setup";
+        error = hooks.on_setup();
+        if (!error && exe.empty()) {
+            failed = "execve ''";
+            error = error_code(ENOENT, ::boost::system::system_category());
+        }
+        if (error) {
+            error_ = SpawnError::in_preparation(failed, error);
+            hooks.on_error(error);
+            return v2::basic_process<Executor>(std::move(executor));
+        }
+        std::optional<detail::ChildReport> report;
+        if constexpr (decltype(hooks)::have_exec_setup) {
+            report.emplace();
+        }
+        error_code parents_error;
+        Process process = spawner(exe, argv, hooks, report, parents_error).spawn(error_);
+        if (error_) {
+            error = own_code(report, parents_error);
+            if (error_.stage() == Stage::start && error_.side() == WhichSide::parent) {
+                hooks.on_fork_error(error);
+            }
+            hooks.on_error(error);
+            return v2::basic_process<Executor>(std::move(executor));
+        }
+        pid = process.pid();
+        if (options.hand_over == HandOver::barrier || options.ready_within) {
+            handed_over_.peer_pidfd.reset(fcntl(process.pidfd(), F_DUPFD_CLOEXEC, 3));
+            handed_over_.side = std::move(process.barrier());
+            (void)handed_over_.side.watch_peer(handed_over_.peer_pidfd.get());
+        }
+        auto result = as_boost_process(std::move(executor), std::move(process));
+        hooks.on_success();
+        return result;
+    }
+
+    // The launch in the words of the core: the hooks are one last step.
+    template <class Hooks>
+    SyncedSpawner spawner(const v2::filesystem::path& exe, detail::Arguments argv, Hooks& hooks,
+                          std::optional<detail::ChildReport>& report, error_code& parents_error) {
+        SpawnOptions wanted = options;
+        wanted.program = exe.native();
+        wanted.program_search = ProgramSearch::none;
+        wanted.arguments.clear();
+        if (argv != nullptr && *argv != nullptr) {
+            wanted.argument_zero = *argv;
+            for (const char* const* one = argv + 1; *one != nullptr; ++one) {
+                wanted.arguments.emplace_back(*one);
+            }
+        }
+        wanted.environment = Environment::copy_of(env);
+        wanted.other_descriptors = OtherDescriptors::leave;
+        for (const int fd : fd_whitelist) {
+            // The launch cannot have a number that is open here, so only of the others there is any need.
+            if (fd > STDERR_FILENO && fcntl(fd, F_GETFD) < 0 && can_be_filled(fd)) {
+                wanted.numbers_filled_by_parts.push_back(fd);
+            }
+        }
+        SyncedSpawner result(std::move(wanted));
+        for (const Entry& entry : entries_) {
+            entry.rendezvous.empty() ? result.step(entry.step)
+                                     : result.rendezvous(entry.rendezvous);
+        }
+        Step step{.name = "initializers"};
+        step.child = {hooks.child_rules(),
+                      [this, argv, envp = env, &hooks, &report](ChildSide& side) {
+                          if (const error_code failure = hooks.on_exec_setup()) {
+                              report->set(failure);
+                              hooks.on_exec_error(failure);
+                              return side.fail(errno_of(failure), "on_exec_setup");
+                          }
+                          if (hooks.argv() != argv) {
+                              side.replace_arguments(hooks.argv());
+                          }
+                          if (env != envp) {
+                              side.replace_environment(env);
+                          }
+                          return side.keep_only(fd_whitelist);
+                      }};
+        if constexpr (Hooks::have_exec_error) {
+            step.exec_failed = [&hooks](ChildSide&) {
+                hooks.on_exec_error(error_code(errno, ::boost::system::system_category()));
+            };
+        }
+        if constexpr (Hooks::have_child_waiting) {
+            step.order = StepOrder::child_first;
+            step.parent = [this, &hooks, &parents_error](ParentSide& side) -> std::error_code {
+                pid = side.child_pid();
+                parents_error = hooks.on_child_waiting();
+                return parents_error ? side.fail(errno_of(parents_error), "on_child_waiting")
+                                     : side.done();
+            };
+        }
+        result.step(std::move(step));
+        return result;
+    }
+
+    static bool can_be_filled(int fd) noexcept {
+        rlimit limit{};
+        return getrlimit(RLIMIT_NOFILE, &limit) == 0 && static_cast<rlim_t>(fd) < limit.rlim_cur;
+    }
+
+    static int errno_of(const error_code& error) noexcept {
+        if (detail::ChildReport::is_of_std(error)) {
+            const std::error_code inner = error;
+            const bool is_errno = inner.category() == std::generic_category() ||
+                                  inner.category() == std::system_category();
+            return is_errno ? inner.value() : ECANCELED;
+        }
+        const bool is_errno = error.category() == ::boost::system::system_category() ||
+                              error.category() == ::boost::system::generic_category();
+        return is_errno ? error.value() : ECANCELED;
+    }
+
+    // That of the hook which failed, else the errno of the launch.
+    error_code own_code(const std::optional<detail::ChildReport>& report,
+                        const error_code& parents_error) {
+        error_code own;
+        if (error_.stage() == Stage::step && error_.step() == "initializers" &&
+            error_.cause() == Cause::error) {
+            own = error_.side() == WhichSide::parent ? parents_error
+                                                     : (report ? report->get() : error_code());
+        }
+        if (!own) {
+            return {error_.code().value(), ::boost::system::system_category()};
+        }
+        error_ = error_.with_code(own);
+        return own;
+    }
+
+    std::vector<Entry> entries_;
+    SpawnError error_;
+    detail::HandedOver handed_over_;
+};
+
+}  // namespace syncspawn::boost

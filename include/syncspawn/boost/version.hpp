@@ -1,0 +1,37 @@
+#pragma once
+
+#include <boost/version.hpp>
+
+#if BOOST_VERSION < 108100
+#error "syncspawn::boost needs Boost 1.81 or newer: Boost.Process v2 begins there"
+#endif
+
+#include <boost/asio/execution_context.hpp>
+#include <boost/process/v2/posix/bind_fd.hpp>
+#include <boost/process/v2/posix/default_launcher.hpp>
+#include <boost/process/v2/process.hpp>
+#include <boost/process/v2/start_dir.hpp>
+#include <boost/process/v2/stdio.hpp>
+#include <boost/system/error_code.hpp>
+#include <boost/system/system_error.hpp>
+#include <type_traits>
+
+/// What differs from one Boost to the next, and nowhere else. The names are the same in all of them:
+/// boost::process::v2 is a namespace up to 1.87 and an inline one from 1.88 on. Up to 1.85 Boost.Process
+/// is made of headers and needs Boost.Filesystem; from 1.86 on it is a library, Boost::process.
+
+namespace syncspawn::boost {
+
+namespace asio = ::boost::asio;
+namespace v2 = ::boost::process::v2;
+using error_code = ::boost::system::error_code;  // NOLINT(readability-identifier-naming)
+
+namespace detail {
+
+/// bind_fd::on_setup of 1.81 returns nothing where it should return an error code, and so runs into
+/// whatever comes next. What it is there for is one line, which is the same in all versions.
+template <class Initializer>
+inline constexpr bool is_bind_fd = std::is_same_v<Initializer, v2::posix::bind_fd>;
+
+}  // namespace detail
+}  // namespace syncspawn::boost

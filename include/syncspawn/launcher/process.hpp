@@ -1,0 +1,78 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include <syncspawn/barrier/barrier.hpp>
+#include <syncspawn/barrier/unique_fd.hpp>
+#include <syncspawn/launcher/exit_status.hpp>
+#include <syncspawn/launcher/spawn_options.hpp>
+#include <syncspawn/launcher/timeline.hpp>
+
+namespace syncspawn {
+
+/// A program that runs. Owns its pid and pidfd, and the parent's side of its barrier if that was
+/// handed over. Move-only. The destructor does what SpawnOptions::on_destruction says; by default it
+/// kills and reaps, so that no process outlives its owner unnoticed. Belongs to one thread.
+class SYNCSPAWN_API Process {
+public:
+    /// No process: every operation but the destructor, assignment and the bool is misuse
+    /// (std::logic_error).
+    Process() noexcept;
+    Process(Process&&) noexcept;
+    Process& operator=(Process&&) noexcept;
+    Process(const Process&) = delete;
+    Process& operator=(const Process&) = delete;
+    ~Process();
+    explicit operator bool() const noexcept { return state_ != nullptr; }
+
+    [[nodiscard]] pid_t pid() const;
+    /// Readable once the process has ended (pidfd_open(2)). Borrowed; -1 before Linux 5.3.
+    [[nodiscard]] int pidfd() const;
+
+    /// Waits for the end and reaps. Again: the same status.
+    ExitStatus wait();
+    /// The status if it has ended, without waiting.
+    std::optional<ExitStatus> try_wait();
+    /// The status if it ends before the deadline.
+    std::optional<ExitStatus> wait_until(Deadline deadline);
+
+    /// Sends a signal to the process. Nothing happens if it has ended.
+    void signal(int signal);
+    /// SIGTERM; if it still runs after `grace`, SIGKILL. Both go to the kill scope. Reaps.
+    ExitStatus terminate(std::chrono::nanoseconds grace);
+    /// SIGKILL to the kill scope, and reap.
+    ExitStatus kill();
+    /// Lets it run on: the destructor does nothing. It stays a child of this process, which should
+    /// reap it (waitpid(2)) or it is a zombie from its end until that of this process.
+    pid_t release();
+    /// The same; the pidfd is the caller's from now on.
+    pid_t release(UniqueFd& pidfd);
+
+    /// The parent's side of the barrier, which watches the process as a second witness. Throws
+    /// std::logic_error if it was not handed over.
+    [[nodiscard]] Barrier& barrier();
+
+    /// The parent's ends of Stdio::pipe(); empty if there is none. Move them out at will.
+    [[nodiscard]] UniqueFd& standard_input();
+    [[nodiscard]] UniqueFd& standard_output();
+    [[nodiscard]] UniqueFd& standard_error();
+
+    /// How it was started; never `automatic`.
+    [[nodiscard]] StartMethod start_method() const;
+    /// What each side did until the program ran.
+    [[nodiscard]] Timeline timeline() const;
+
+    struct State;
+    /// For the library.
+    explicit Process(std::unique_ptr<State> state) noexcept;
+
+private:
+    State& state() const;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace syncspawn

@@ -1,0 +1,202 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <concepts>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <syncspawn/barrier/barrier.hpp>
+
+/// Steps: what the two sides do between the start of the child and its execve.
+///
+///     spawner.step({
+///         .name = "uid map",
+///         .child = {syncspawn::ChildRules::async_signal_safe,
+///                   [](syncspawn::ChildSide& side) {
+///                       return unshare(CLONE_NEWUSER) < 0 ? side.fail("unshare") : side.done();
+///                   }},
+///         .parent = [](syncspawn::ParentSide& side) { return write_map(side.child_pid()); },
+///         .order = syncspawn::StepOrder::child_first,
+///     });
+
+namespace syncspawn {
+
+/// What a child part promises. It runs in the child, before execve, with all signals blocked. Only
+/// descriptors 0 to 2, those the options pass and those its step declares are open. It must not
+/// leave a process behind that holds its descriptors. It reports failure by its result; an
+/// exception is caught and reported by its what(). Unless it may share memory, it sees the parent's
+/// as it was at the start, and what it writes there is lost.
+enum class ChildRules {
+    /// May run while it shares the parent's memory with all threads of the parent, so that the start
+    /// costs the same however large the parent is. Beside what async_signal_safe allows:
+    ///  - What it writes, it writes into the parent, which runs at the same time, as other launches
+    ///    of the same spawner do. So it writes to nothing but its own local variables, or atomics.
+    ///    errno and other thread-local variables are nobody else's, but not fresh either: they are
+    ///    as an earlier launch left them, and their destructors run later, in the parent. Use none.
+    ///  - It throws nothing: a kill in the midst of that would leave malloc's lock held.
+    ///  - No set*id of the C library, which takes a lock and means threads that are not the child's
+    ///    (the raw system call changes the child alone, but clears the parent's dumpable flag too); no
+    ///    function that concerns threads; nothing that keeps a lock or ends the process by exit(3).
+    ///  - Nothing that belongs to memory as a whole: PR_SET_DUMPABLE, PR_SET_THP_DISABLE, mlockall(2),
+    ///    mprotect(2), /proc/self/oom_score_adj. It would be the parent's.
+    ///  - No setns(2) into a time namespace (EUSERS).
+    ///  - At most 128 KiB of stack.
+    /// A crash or a kill ends the child alone and is reported as such (Linux 5.16).
+    shared_memory,
+    /// Calls async-signal-safe functions only (signal-safety(7)), so it also allocates nothing and
+    /// takes no lock. Needed where the child is not started by fork(3): with namespaces at birth.
+    async_signal_safe,
+    /// May do what is allowed in the child of a multi-threaded process after glibc's fork(3), which
+    /// resets the locks of malloc and stdio but of nothing else: other libraries' locks may be held
+    /// for ever by threads that do not exist here.
+    after_fork,
+};
+
+namespace detail {
+struct FailureSlot;
+
+// What the program is executed with instead of what the options say; null: that.
+struct Replacement {
+    const char* const* arguments = nullptr;
+    const char* const* environment = nullptr;
+};
+}  // namespace detail
+
+/// What a part sees of its launch, on either side.
+class SYNCSPAWN_API Side {
+public:
+    /// Success, for a lambda with more than one return.
+    [[nodiscard]] std::error_code done() const noexcept { return {}; }
+    /// Failure of the named call with the given errno; `what` (a name or a hint, cut at 120 bytes)
+    /// goes into the report. An errno of 0 becomes ECANCELED. Async-signal-safe.
+    [[nodiscard]] std::error_code fail(int error, const char* what) noexcept;
+    /// The same with the current errno.
+    [[nodiscard]] std::error_code fail(const char* what) noexcept;
+
+    explicit Side(detail::FailureSlot& slot) noexcept : slot_(&slot) {}
+
+private:
+    detail::FailureSlot* slot_;
+};
+
+class SYNCSPAWN_API ChildSide : public Side {
+public:
+    ChildSide(detail::FailureSlot& slot, pid_t parent_pid, int parent_pidfd,
+              detail::Replacement& replacement) noexcept
+        : Side(slot),
+          parent_pid_(parent_pid),
+          parent_pidfd_(parent_pidfd),
+          replacement_(&replacement) {}
+    ChildSide(const ChildSide&) = delete;
+    ChildSide& operator=(const ChildSide&) = delete;
+    ~ChildSide();
+    /// A pidfd of the parent, also in a pid namespace at birth. Borrowed, for this part. -1 before
+    /// Linux 5.3, if it has died, or where the caller itself has chosen its children's pid
+    /// namespace (unshare(2)). Async-signal-safe.
+    [[nodiscard]] int parent_pidfd() noexcept;
+    /// With OtherDescriptors::leave: the program gets none but these, the streams included. Sets the
+    /// close-on-exec flag of all others and leaves theirs as it is. Async-signal-safe.
+    [[nodiscard]] std::error_code keep_only(std::span<const int> descriptors) noexcept;
+    /// The program gets these arguments, the zeroth included, and not those of the options. Ends with a
+    /// null pointer; must stay where it is. Async-signal-safe.
+    void replace_arguments(const char* const* arguments) noexcept {
+        replacement_->arguments = arguments;
+    }
+    /// The same for the environment. Where the barrier is handed over, which takes an environment that
+    /// was known before, the launch then fails with EINVAL. Async-signal-safe.
+    void replace_environment(const char* const* environment) noexcept {
+        replacement_->environment = environment;
+    }
+
+private:
+    pid_t parent_pid_;
+    int parent_pidfd_;
+    bool is_pidfd_ours_ = false;
+    detail::Replacement* replacement_;
+};
+
+class ParentSide : public Side {
+public:
+    ParentSide(detail::FailureSlot& slot, pid_t child_pid, int child_pidfd,
+               std::optional<Deadline> deadline) noexcept
+        : Side(slot), child_pid_(child_pid), child_pidfd_(child_pidfd), deadline_(deadline) {}
+    /// In the parent's pid namespace. Not reaped while a part runs, so it names nothing else. Where the
+    /// child shares memory, its /proc/PID/oom_score_adj is that of this process: set it after spawn(),
+    /// or ask for StartMethod::copied_memory.
+    [[nodiscard]] pid_t child_pid() const noexcept { return child_pid_; }
+    /// Borrowed; -1 before Linux 5.3.
+    [[nodiscard]] int child_pidfd() const noexcept { return child_pidfd_; }
+    /// When the setup must be done, if there is a limit. A part is not interrupted at it, so one
+    /// that waits should look.
+    [[nodiscard]] std::optional<Deadline> deadline() const noexcept { return deadline_; }
+
+private:
+    pid_t child_pid_;
+    int child_pidfd_;
+    std::optional<Deadline> deadline_;
+};
+
+/// A callable that takes its side by reference and returns std::error_code, or nothing.
+template <class SideType>
+class Part {
+public:
+    Part() noexcept = default;
+    template <std::invocable<SideType&> Callable>
+    Part(Callable callable) {  // NOLINT(google-explicit-constructor): a lambda is a part
+        if constexpr (std::is_void_v<std::invoke_result_t<Callable&, SideType&>>) {
+            run_ = [callable = std::move(callable)](SideType& side) mutable {
+                callable(side);
+                return std::error_code();
+            };
+        } else {
+            run_ = std::move(callable);
+        }
+    }
+    explicit operator bool() const noexcept { return static_cast<bool>(run_); }
+    std::error_code operator()(SideType& side) const { return run_(side); }
+
+private:
+    std::function<std::error_code(SideType&)> run_;
+};
+
+using ParentPart = Part<ParentSide>;
+
+/// The child part of a step, with the rules it obeys.
+struct ChildPart {
+    ChildRules rules = ChildRules::after_fork;
+    Part<ChildSide> run{};
+};
+
+/// How the two parts of a step relate in time.
+enum class StepOrder {
+    together,      ///< neither waits for the other
+    child_first,   ///< the parent's part begins after the child's has ended
+    parent_first,  ///< the child's part begins after the parent's has ended
+};
+
+/// One named step with a part on either side, or on both. The parts of one side run in the order
+/// in which the steps were added; the two sides run at the same time, except where the order of a
+/// step or a rendezvous says otherwise.
+struct Step {
+    std::string name;  ///< what an error and the timeline call it
+    ChildPart child{};
+    ParentPart parent{};
+    StepOrder order = StepOrder::together;
+    /// Runs in the child if execve has failed, after all parts, by the rules of `child`; errno says
+    /// why it failed. The program's signal mask is in force. What it returns is ignored.
+    Part<ChildSide> exec_failed{};
+    /// Takes back what the parent's part did. Runs in the parent, last step first, if the launch
+    /// fails after that part succeeded, once the child is gone.
+    ParentPart undo{};
+    /// The parent's descriptors that the child part uses. Borrowed; the program does not get them.
+    std::vector<int> descriptors{};
+};
+
+}  // namespace syncspawn

@@ -1,0 +1,131 @@
+#include "child_handle.hpp"
+
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+
+#ifndef P_PIDFD
+#define P_PIDFD static_cast<idtype_t>(3)
+#endif
+
+namespace syncspawn::detail {
+namespace {
+
+constexpr long nanoseconds_per_second = 1'000'000'000;
+
+timespec time_until(Deadline deadline) {
+    const auto left = std::max<std::chrono::nanoseconds>(
+        deadline - std::chrono::steady_clock::now(), std::chrono::nanoseconds(0));
+    return {static_cast<time_t>(left.count() / nanoseconds_per_second),
+            static_cast<long>(left.count() % nanoseconds_per_second)};
+}
+
+ExitStatus to_status(const siginfo_t& info) noexcept {
+    if (info.si_code == CLD_EXITED) {
+        return ExitStatus::exited(info.si_status);
+    }
+    return ExitStatus::killed(info.si_status, info.si_code == CLD_DUMPED);
+}
+
+// 0, or the errno.
+int wait_id(const ChildHandle& child, siginfo_t& info, int options) noexcept {
+    for (;;) {
+        info.si_pid = 0;
+        int result = -1;
+        if (child.pidfd() >= 0) {
+            result = waitid(P_PIDFD, static_cast<id_t>(child.pidfd()), &info, options);
+        }
+        if (child.pidfd() < 0 || (result < 0 && errno == EINVAL)) {  // before Linux 5.4
+            result = waitid(P_PID, static_cast<id_t>(child.pid()), &info, options);
+        }
+        if (result == 0 || errno != EINTR) {
+            return result == 0 ? 0 : errno;
+        }
+    }
+}
+
+}  // namespace
+
+Deadline after(std::chrono::nanoseconds duration) {
+    const Deadline now = std::chrono::steady_clock::now();
+    return duration > Deadline::max() - now ? Deadline::max() : now + duration;
+}
+
+int wait_for_any(std::initializer_list<pollfd> events, const Deadline* deadline) {
+    std::array<pollfd, 4> watched{};
+    const std::size_t count = std::min(events.size(), watched.size());
+    std::copy_n(events.begin(), count, watched.begin());
+    for (;;) {
+        timespec left{};
+        if (deadline != nullptr) {
+            left = time_until(*deadline);
+        }
+        const int ready =
+            ppoll(watched.data(), count, deadline != nullptr ? &left : nullptr, nullptr);
+        if (ready < 0 && errno == EINTR) {
+            continue;
+        }
+        const auto* const first = std::find_if(watched.begin(), watched.end(),
+                                               [](const pollfd& one) { return one.revents != 0; });
+        return ready > 0 ? static_cast<int>(first - watched.begin()) : -1;
+    }
+}
+
+bool ChildHandle::wait_for_end(const Deadline* deadline) const {
+    if (status_) {
+        return true;
+    }
+    if (pidfd_) {
+        return wait_for_any({readable(pidfd_.get())}, deadline) == 0;
+    }
+    // Without pidfds (before Linux 5.3) there is nothing to wait on with a deadline.
+    constexpr timespec pause{0, std::chrono::nanoseconds(look_every).count()};
+    for (;;) {
+        siginfo_t info{};
+        const int flags = WEXITED | WNOWAIT | (deadline != nullptr ? WNOHANG : 0);
+        if (wait_id(*this, info, flags) != 0 || info.si_pid != 0) {
+            return true;
+        }
+        if (deadline != nullptr && std::chrono::steady_clock::now() >= *deadline) {
+            return false;
+        }
+        nanosleep(&pause, nullptr);
+    }
+}
+
+ExitStatus ChildHandle::reap() {
+    if (!status_) {
+        siginfo_t info{};
+        // ECHILD: SIGCHLD is ignored, or somebody else was faster.
+        status_ = wait_id(*this, info, WEXITED) == 0 ? to_status(info) : ExitStatus::unknown();
+    }
+    return *status_;
+}
+
+void ChildHandle::send(int signal) const noexcept {
+    if (status_) {
+        return;
+    }
+    if (!pidfd_ || (syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0) < 0 &&
+                    (errno == ENOSYS || errno == EPERM))) {
+        ::kill(pid_, signal);
+    }
+}
+
+void ChildHandle::send_to_scope(int signal) const noexcept {
+    // The group exists as long as its leader is not reaped; before the child has made it, only the
+    // child itself is there.
+    if (scope_ == KillScope::process_group && !status_ && getpgid(pid_) == pid_) {
+        ::kill(-pid_, signal);
+    }
+    send(signal);
+}
+
+}  // namespace syncspawn::detail

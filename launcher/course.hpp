@@ -1,0 +1,156 @@
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <syncspawn/launcher/process.hpp>
+#include <syncspawn/launcher/spawn_error.hpp>
+
+#include "child_handle.hpp"
+#include "definition.hpp"
+#include "descriptor_setup.hpp"
+#include "launch_record.hpp"
+#include "program_state.hpp"
+#include "start_child.hpp"
+#include "trace.hpp"
+#include "watch.hpp"
+
+namespace syncspawn::detail {
+
+// The course of one launch, the parent's side of it. launcher/README.md has the sequences. It goes on
+// as far as it can, and is called again when what it waits for is there: by spawn(), which lets it
+// wait itself, or by somebody's event loop. course.cpp goes forward, course_end.cpp unwinds.
+class Course {
+public:
+    enum class Waits {
+        inside,  // advance() blocks until the launch is over
+        outside  // advance() never blocks
+    };
+    Course(std::shared_ptr<const SyncedSpawner::Definition> definition, Waits waits);
+    // Ends a child that is still under way, and waits for its end.
+    ~Course();
+    Course(const Course&) = delete;
+    Course& operator=(const Course&) = delete;
+
+    // True once it is over. Until then, with Waits::outside: to be called again when the descriptor is
+    // readable, and any number of times in between.
+    bool advance();
+    [[nodiscard]] bool is_over() const noexcept { return phase_ == Phase::over; }
+    [[nodiscard]] int descriptor() const noexcept { return watch_ ? watch_->descriptor() : -1; }
+    // Gives up: advance() goes on until the child is gone. Nothing happens if it is over.
+    void cancel();
+    // Once, after it is over.
+    Process take_result(SpawnError& error);
+
+private:
+    enum class Phase {
+        preparation,
+        parts,      // the items of the parent
+        execve,     // until the program runs
+        readiness,  // until it has placed
+        hang_up,    // gone from the barrier, but not yet from the process table
+        grace,      // told to end
+        death,      // killed
+        over,
+    };
+    // What a wait has come to, beside the index of what is ready.
+    static constexpr int at_the_deadline = -1;
+    static constexpr int not_yet = -2;
+    enum class Progress { waits, goes_on };
+
+    // What the parent knows of a failure; where the child failed, its report is read later.
+    struct Failure {
+        WhichSide side = WhichSide::child;
+        std::uint32_t item = 0;
+        Cause cause = Cause::none;
+        int error = 0;
+        std::string detail{};
+    };
+
+    Progress pass();
+    int await(std::initializer_list<pollfd> events, const std::optional<Deadline>& deadline);
+    [[nodiscard]] LaunchRecord& record() const noexcept { return **record_memory_; }
+    [[nodiscard]] Trace trace() const;
+
+    // Forward.
+    Progress prepare();
+    void start();
+    StartedChild start_by(StartMethod method);
+    Progress pass_parts();
+    [[nodiscard]] std::optional<Failure> run_part(std::uint32_t item);
+    [[nodiscard]] std::optional<Failure> after_meeting(std::uint32_t item, Outcome outcome) const;
+    // None while it waits.
+    std::optional<Outcome> place_and_sync(const std::optional<Deadline>& deadline);
+    [[nodiscard]] std::optional<Failure> judge(Outcome outcome, std::uint32_t item,
+                                               Outcome also_fine) const;
+    Progress await_execve();
+    [[nodiscard]] Execution execution() const;
+    Progress await_readiness();
+    [[nodiscard]] std::optional<Failure> after_readiness(Outcome outcome) const;
+    [[nodiscard]] std::string says_whether_attached() const;
+    void make_process();
+
+    [[nodiscard]] bool is_cancelled() const;
+    [[nodiscard]] static Failure cancellation(WhichSide side, std::uint32_t item);
+    [[nodiscard]] std::uint32_t childs_item() const;
+    [[nodiscard]] Failure late_child() const;
+
+    // The way back.
+    void fail(SpawnError error);
+    Progress fail(Failure own);
+    [[nodiscard]] bool ended_as_a_program() const;
+    Progress await_end(const std::optional<Deadline>& deadline);
+    void tell_to_end();
+    void kill();
+    void bury();
+    void undo();
+    [[nodiscard]] SpawnError conclude() const;
+    [[nodiscard]] SpawnError::Facts facts_of(const Failure& failure) const;
+    [[nodiscard]] SpawnError::Facts childs_report() const;
+    [[nodiscard]] SpawnError::Facts end_of_child() const;
+
+    std::shared_ptr<const SyncedSpawner::Definition> definition_;
+    const SpawnOptions& options_;
+    const Schedule& schedule_;
+    const std::int64_t began_ = monotonic_now();
+    const Waits waits_;
+    std::optional<Watch> watch_;  // with Waits::outside
+    Phase phase_ = Phase::preparation;
+
+    std::optional<LaunchRecordMemory> record_memory_;
+    std::optional<DescriptorSetup> descriptors_;
+    Barrier barrier_;
+    ChildHandle child_;
+    std::optional<Deadline> deadline_;        // of the setup
+    std::optional<Deadline> phase_deadline_;  // of readiness, and on the way back
+    std::size_t next_ = 0;                    // of the parent's items
+    bool is_inside_ = false;                  // the item or phase has begun
+    bool has_placed_ = false;                 // of place and sync, the first half is done
+    bool cancelled_ = false;
+    bool is_inside_a_pass_ = false;
+    bool is_to_be_cancelled_ = false;
+    std::chrono::nanoseconds pause_{};  // between two looks at a program that may run already
+
+    Failure own_;
+    bool has_run_ = false;  // the program, when it failed
+    bool child_died_first_ = false;
+    bool ended_by_itself_ = false;
+    bool never_executed_ = false;
+    std::vector<const Step*> done_;  // whose parent part succeeded
+    std::string undo_failures_;
+
+    Process process_;
+    SpawnError error_;
+
+    // What the child may look at until it has left this memory.
+    Plan plan_{};
+    std::vector<char*> environment_;
+    Loan loan_;
+    StartMethod start_method_ = StartMethod::copied_memory;
+};
+
+}  // namespace syncspawn::detail

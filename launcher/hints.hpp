@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+#include <syncspawn/launcher/spawn_error.hpp>
+#include <syncspawn/launcher/spawn_options.hpp>
+
+namespace syncspawn::detail {
+
+// What to do about an errno that misleads; empty where it says all.
+std::string hint_for(const SpawnOptions& options, Stage stage, int error);
+
+}  // namespace syncspawn::detail

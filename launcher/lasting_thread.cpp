@@ -1,0 +1,127 @@
+#include "lasting_thread.hpp"
+
+#include <linux/kcmp.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <fstream>
+#include <string>
+#include <system_error>
+
+namespace syncspawn::detail {
+namespace {
+
+// Plain data of the C library, so that the child of a fork can have it as new without allocating, and
+// that is there before the first fork.
+struct LastingThread {
+    pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+    bool is_there = false;
+    pid_t id = 0;
+    const std::function<void()>* work = nullptr;
+    sem_t wanted{};
+    sem_t done{};
+};
+
+constinit LastingThread lasting;
+
+// No lock is taken around a fork: the work may be one itself.
+[[maybe_unused]] const int watching_forks = pthread_atfork(nullptr, nullptr, [] {
+    pthread_mutex_init(&lasting.turn, nullptr);
+    lasting.is_there = false;
+});
+
+void wait_for(sem_t& event) noexcept {
+    while (sem_wait(&event) < 0 && errno == EINTR) {
+    }
+}
+
+void* live(void*) {
+    lasting.id = static_cast<pid_t>(syscall(SYS_gettid));
+    sem_post(&lasting.done);
+    for (;;) {
+        wait_for(lasting.wanted);
+        (*lasting.work)();
+        sem_post(&lasting.done);
+    }
+}
+
+[[noreturn]] void fail(int error) {
+    throw std::system_error(error, std::generic_category(), "pthread_create");
+}
+
+void start() {
+    sem_init(&lasting.wanted, 0, 0);
+    sem_init(&lasting.done, 0, 0);
+    pthread_t thread{};
+    if (const int error = pthread_create(&thread, nullptr, live, nullptr); error != 0) {
+        fail(error);
+    }
+    pthread_detach(thread);
+    wait_for(lasting.done);
+    lasting.is_there = true;
+}
+
+class Turn {
+public:
+    Turn() noexcept { pthread_mutex_lock(&lasting.turn); }
+    ~Turn() { pthread_mutex_unlock(&lasting.turn); }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+};
+
+// What a thread has of its own and a child inherits.
+std::string inheritance_of(const std::string& thread) {
+    const std::string process = "/proc/" + thread;
+    std::string text;
+    std::ifstream status(process + "/status");
+    for (std::string line; std::getline(status, line);) {
+        for (const char* key : {"Uid:", "Gid:", "Groups:", "Cap", "NoNewPrivs:", "Seccomp"}) {
+            if (line.starts_with(key)) {
+                text += line + '\n';
+            }
+        }
+    }
+    for (const char* kind :
+         {"cgroup", "ipc", "mnt", "net", "pid_for_children", "time_for_children", "user", "uts"}) {
+        char name[64] = {};
+        if (readlink((process + "/ns/" + kind).c_str(), name, sizeof name - 1) > 0) {
+            text += name;
+        }
+    }
+    return text;
+}
+
+bool is_lasting_thread_like_this_one() {
+    const auto self = static_cast<pid_t>(syscall(SYS_gettid));
+    const std::string own = inheritance_of("thread-self");
+    // After unshare(CLONE_FILES | CLONE_FS). Kernels without kcmp are taken at their word.
+    return !own.empty() && own == inheritance_of("self/task/" + std::to_string(lasting.id)) &&
+           syscall(SYS_kcmp, self, lasting.id, KCMP_FILES, 0, 0) <= 0 &&
+           syscall(SYS_kcmp, self, lasting.id, KCMP_FS, 0, 0) <= 0;
+}
+
+}  // namespace
+
+bool run_on_lasting_thread(const std::function<void()>& work) {
+    if (syscall(SYS_gettid) == getpid()) {
+        work();
+        return true;
+    }
+    const Turn turn;
+    if (!lasting.is_there) {
+        start();
+    }
+    if (!is_lasting_thread_like_this_one()) {
+        return false;
+    }
+    lasting.work = &work;
+    sem_post(&lasting.wanted);
+    wait_for(lasting.done);
+    return true;
+}
+
+}  // namespace syncspawn::detail

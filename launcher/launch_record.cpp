@@ -1,0 +1,84 @@
+#include "launch_record.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <ctime>
+#include <new>
+#include <system_error>
+
+namespace syncspawn::detail {
+
+void FailureSlot::set_text(const char* what) noexcept {
+    std::size_t size = 0;
+    for (; what[size] != '\0' && size < sizeof text - 1; ++size) {
+        text[size] = what[size];
+    }
+    text[size] = '\0';
+}
+
+void FailureSlot::set_text(const std::error_code& foreign) noexcept {
+    constexpr const char* middle = " error ";
+    constexpr std::size_t room_for_number = 12;
+    set_text(foreign.category().name());
+    std::size_t size =
+        std::min(std::strlen(text), sizeof text - room_for_number - sizeof " error ");
+    std::memcpy(text + size, middle, std::strlen(middle));
+    size += std::strlen(middle);
+    *std::to_chars(text + size, text + sizeof text - 1, foreign.value()).ptr = '\0';
+}
+
+Times& LaunchRecord::times(WhichSide side, std::uint32_t item) noexcept {
+    auto* first = reinterpret_cast<Times*>(this + 1);
+    return first[2 * item + (side == WhichSide::parent ? 0 : 1)];
+}
+
+void LaunchRecord::begin(WhichSide side, std::uint32_t item) noexcept {
+    if (side == WhichSide::child) {
+        child_item.store(item, std::memory_order_relaxed);
+    }
+    times(side, item).began.store(monotonic_now(), std::memory_order_relaxed);
+}
+
+void LaunchRecord::end(WhichSide side, std::uint32_t item) noexcept {
+    times(side, item).ended.store(monotonic_now(), std::memory_order_relaxed);
+}
+
+void LaunchRecord::claim(WhichSide side) noexcept {
+    std::uint32_t expected = nobody;
+    // Release: whoever reads the claim reads the slot complete.
+    first_failure.compare_exchange_strong(expected, claim_of(side), std::memory_order_acq_rel);
+}
+
+LaunchRecordMemory::LaunchRecordMemory(std::size_t item_count, StartMethod method)
+    : size_(sizeof(LaunchRecord) + 2 * item_count * sizeof(Times)),
+      is_mapped_(method == StartMethod::copied_memory) {
+    void* memory =
+        is_mapped_ ? mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)
+                   : ::operator new(size_);
+    if (memory == MAP_FAILED) {
+        throw std::system_error(errno, std::generic_category(), "mmap of the launch record");
+    }
+    record_ = new (memory) LaunchRecord{};
+    std::uninitialized_value_construct_n(&record_->times(WhichSide::parent, 0), 2 * item_count);
+    record_->child_item = item_none;
+}
+
+LaunchRecordMemory::~LaunchRecordMemory() {
+    if (is_mapped_) {
+        munmap(record_, size_);
+    } else {
+        ::operator delete(record_);
+    }
+}
+
+std::int64_t monotonic_now() noexcept {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+}  // namespace syncspawn::detail

@@ -1,0 +1,246 @@
+#include "parked_thread.hpp"
+
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <climits>
+#include <csignal>
+#include <ctime>
+#include <memory>
+#include <system_error>
+#include <type_traits>
+
+#include "clone_with_stack.hpp"
+
+namespace syncspawn::detail {
+namespace {
+
+enum Phase : std::uint32_t { starting, parked, ending };
+
+constexpr std::size_t childs_stack_size = std::size_t{256} * 1024;
+// Between the parked thread's own frames and the child's stack: room for the frame of a signal (the
+// C library interrupts every thread for set*id), which may hold all registers of the processor.
+constexpr std::size_t room_for_a_signal = std::size_t{64} * 1024;
+
+// A large frame that is not probed must not step over it.
+constexpr std::size_t guard_size = std::size_t{64} * 1024;
+
+// More threads may be lent at once; those are ended when they come back.
+constexpr std::size_t most_idle_threads = 64;
+
+[[noreturn]] void fail(int error, const char* what) {
+    throw std::system_error(error, std::generic_category(), what);
+}
+
+// Plain data that is there before the first instruction of this process and never destroyed: threads
+// may launch while it begins, exits, or forks for the first time.
+struct Pool {
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    std::array<ParkedThread*, most_idle_threads> idle{};
+    std::size_t idle_count = 0;
+};
+static_assert(std::is_trivially_destructible_v<Pool>);
+
+constinit Pool pool;
+
+class PoolLock {
+public:
+    PoolLock() noexcept { pthread_mutex_lock(&pool.mutex); }
+    ~PoolLock() { pthread_mutex_unlock(&pool.mutex); }
+    PoolLock(const PoolLock&) = delete;
+    PoolLock& operator=(const PoolLock&) = delete;
+};
+
+ParkedThread* take_idle() noexcept {
+    const PoolLock lock;
+    return pool.idle_count == 0 ? nullptr : pool.idle[--pool.idle_count];
+}
+
+bool keep_idle(ParkedThread* thread) noexcept {
+    const PoolLock lock;
+    if (pool.idle_count == pool.idle.size()) {
+        return false;
+    }
+    pool.idle[pool.idle_count++] = thread;
+    return true;
+}
+
+// In the child of a fork of the application the threads do not exist. Their stacks go back to the C
+// library by themselves.
+[[maybe_unused]] const int watching_forks = pthread_atfork(
+    [] { pthread_mutex_lock(&pool.mutex); }, [] { pthread_mutex_unlock(&pool.mutex); },
+    [] {
+        pool.idle_count = 0;
+        pthread_mutex_unlock(&pool.mutex);
+    });
+
+// How long a thread may take to end that a child died on.
+constexpr long longest_end_in_milliseconds = 100;
+
+// A thread that was joined has left the memory, but the kernel may count it a moment longer, and
+// refuses an unshare(2) until then.
+void wait_until_gone(pid_t thread) noexcept {
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+    while (syscall(SYS_tgkill, getpid(), thread, 0) == 0 &&
+           std::chrono::steady_clock::now() < give_up) {
+        sched_yield();
+    }
+    // Its number goes away under a lock, and the rest of it before that is released: wait for it.
+    sigset_t unused;
+    sigpending(&unused);
+}
+
+}  // namespace
+
+ParkedThread* ParkedThread::start() {
+    // The C library takes the program's thread-local variables from the stack and counts them nowhere:
+    // where they are large, a further thread gets twice as much.
+    std::size_t wanted = childs_stack_size + room_for_a_signal;
+    for (int attempt = 0; attempt < 10; ++attempt, wanted *= 2) {
+        std::unique_ptr<ParkedThread> made = start_with(wanted);
+        if (made != nullptr && made->stack_size_ >= childs_stack_size) {
+            return made.release();
+        }
+        if (made != nullptr) {
+            made.release()->end();
+        }
+    }
+    fail(ENOMEM, "a stack for the child");
+}
+
+std::unique_ptr<ParkedThread> ParkedThread::start_with(std::size_t stack_size) {
+    std::unique_ptr<ParkedThread> made(new ParkedThread);
+    pthread_attr_t attributes;
+    if (const int error = pthread_attr_init(&attributes); error != 0) {
+        fail(error, "pthread_attr_init");
+    }
+    const auto least = static_cast<std::size_t>(std::max(sysconf(_SC_THREAD_STACK_MIN), 0L));
+    pthread_attr_setstacksize(&attributes, least + stack_size);
+    pthread_attr_setguardsize(&attributes, guard_size);
+    // Its mask is the one of its creator.
+    sigset_t all;
+    sigset_t callers;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &callers);
+    const int error = pthread_create(
+        &made->thread_, &attributes,
+        [](void* self) -> void* {
+            static_cast<ParkedThread*>(self)->live();
+            return nullptr;
+        },
+        made.get());
+    pthread_sigmask(SIG_SETMASK, &callers, nullptr);
+    pthread_attr_destroy(&attributes);
+    if (error == EINVAL) {
+        return nullptr;
+    }
+    if (error != 0) {
+        fail(error, "pthread_create");
+    }
+    made->phase_.wait(starting);
+    return made;
+}
+
+void ParkedThread::live() noexcept {
+    pthread_attr_t attributes;
+    auto* const here = static_cast<char*>(__builtin_frame_address(0));
+    void* lowest = here;
+    std::size_t size = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+        pthread_attr_getstack(&attributes, &lowest, &size);
+        pthread_attr_destroy(&attributes);
+    }
+    stack_begin_ = static_cast<char*>(lowest);
+    const std::ptrdiff_t room =
+        here - stack_begin_ - static_cast<std::ptrdiff_t>(room_for_a_signal);
+    stack_size_ = room > 0 ? static_cast<std::size_t>(room) : 0;
+    stack_size_ -= stack_size_ % 16;  // as both ABIs ask for
+    thread_pointer_ = detail::thread_pointer();
+    id_ = static_cast<pid_t>(syscall(SYS_gettid));
+    phase_.store(parked);
+    phase_.notify_one();
+    // From here on errno belongs to the child: no call may touch it, not even one that is interrupted.
+    while (phase_.load() == parked) {
+        call_without_errno(SYS_futex, reinterpret_cast<long>(&phase_), FUTEX_WAIT_PRIVATE, parked,
+                           0);
+    }
+}
+
+void ParkedThread::wake(std::uint32_t phase) noexcept {
+    phase_.store(phase);
+    call_without_errno(SYS_futex, reinterpret_cast<long>(&phase_), FUTEX_WAKE_PRIVATE, INT_MAX, 0);
+}
+
+void ParkedThread::end() noexcept {
+    wake(ending);
+    pthread_join(thread_, nullptr);
+    wait_until_gone(id_);
+    delete this;
+}
+
+void ParkedThread::end_if_it_can() noexcept {
+    wake(ending);
+    timespec give_up{};
+    clock_gettime(CLOCK_REALTIME, &give_up);
+    give_up.tv_nsec += longest_end_in_milliseconds * 1'000'000;
+    if (give_up.tv_nsec >= 1'000'000'000) {
+        give_up.tv_nsec -= 1'000'000'000;
+        ++give_up.tv_sec;
+    }
+    if (pthread_timedjoin_np(thread_, nullptr, &give_up) != 0) {
+        pthread_detach(thread_);  // and this stays: the thread may still look at it
+        return;
+    }
+    wait_until_gone(id_);
+    delete this;
+}
+
+Loan Loan::take() {
+    ParkedThread* const idle = take_idle();
+    return Loan(idle != nullptr ? idle : ParkedThread::start());
+}
+
+Loan& Loan::operator=(Loan&& other) noexcept {
+    if (this != &other) {
+        discard();
+        thread_ = std::exchange(other.thread_, nullptr);
+    }
+    return *this;
+}
+
+bool Loan::is_over() const noexcept {
+    return thread_ == nullptr || thread_->is_lent.load(std::memory_order_acquire) == 0;
+}
+
+void Loan::give_back() noexcept {
+    if (thread_ == nullptr || !is_over()) {
+        discard();
+        return;
+    }
+    ParkedThread* thread = std::exchange(thread_, nullptr);
+    if (!keep_idle(thread)) {
+        thread->end();
+    }
+}
+
+void Loan::discard() noexcept {
+    // A thread that a child may still live on stays parked for ever; nobody knows of such a case.
+    if (thread_ != nullptr && is_over()) {
+        thread_->end_if_it_can();
+    }
+    thread_ = nullptr;
+}
+
+void end_idle_threads() noexcept {
+    while (ParkedThread* const thread = take_idle()) {
+        thread->end();
+    }
+}
+
+}  // namespace syncspawn::detail

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <csignal>
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+#include <vector>
+
+#include <syncspawn/barrier.h>
+#include <syncspawn/launcher/spawn_options.hpp>
+
+#include "launch_record.hpp"
+#include "schedule.hpp"
+
+// The plan: everything that the child needs, laid out before it exists. Plain pointers into memory
+// that the launch owns, so the child neither allocates nor frees.
+
+namespace syncspawn::detail {
+
+struct Redirection {
+    int from;
+    int to;
+};
+
+// One item of the child's own order.
+struct ChildOperation {
+    ItemKind kind;
+    std::uint32_t item;
+    const Part<ChildSide>* part;  // of a step
+    const Part<ChildSide>* exec_failed;
+};
+
+struct Plan {
+    const char* const* candidates;  // paths to execute, null-terminated
+    char* const* arguments;
+    char** environment;  // null-terminated; with hand_over its last four are for the child to fill
+    std::size_t environment_size;
+    const char* working_directory;  // null: stay
+
+    const ChildOperation* operations;
+    std::size_t operation_count;
+    std::uint32_t begin_item, descriptors_item, execve_item;
+
+    const Redirection* redirections;
+    std::size_t redirection_count;
+    int* safe_sources;       // as many, for the child to fill
+    int lowest_internal_fd;  // above every number that a redirection fills
+    const int* kept;         // sorted: all that stay open for the setup, beside 0 to 2
+    std::size_t kept_count;
+
+    int exec_pipe;     // its hang-up tells the parent of execve; -1: the barrier's does
+    int parent_pidfd;  // in a pid namespace of its own; else -1
+    pid_t parent_pid;
+    syncspawn_barrier barrier;  // the child's copy, taken before the start
+
+    sigset_t callers_mask;
+    const sigset_t* program_mask;  // null: the caller's
+    std::uint32_t namespaces;
+    int cgroup;         // -1: the parent's
+    bool joins_cgroup;  // the child itself: it was not born there
+    bool new_process_group;
+    bool reset_ignored_signals;
+    bool die_with_parent;
+    bool handlers_are_default;  // the start has seen to it
+    bool hand_over;
+    bool leaves_descriptors;  // that it was not told of
+
+    LaunchRecord* record;
+};
+
+static_assert(std::is_trivially_destructible_v<Plan>, "the child never destroys anything");
+
+// Owns what a plan points to.
+class PlanStorage {
+public:
+    PlanStorage(const SpawnOptions& options, const Schedule& schedule);
+
+    // The part of the plan that does not change from launch to launch.
+    [[nodiscard]] const Plan& plan() const noexcept { return plan_; }
+    // With room for the variables of the hand-over: one launch's own, since its child writes there.
+    [[nodiscard]] std::vector<char*> environment_for_hand_over() const;
+
+private:
+    std::vector<std::string> candidate_paths_;
+    std::vector<const char*> candidates_;
+    std::vector<std::string> argument_texts_;
+    std::vector<char*> arguments_;
+    std::vector<std::string> environment_texts_;
+    std::vector<char*> environment_;
+    std::string working_directory_;
+    std::vector<ChildOperation> operations_;
+    Plan plan_{};
+};
+
+}  // namespace syncspawn::detail

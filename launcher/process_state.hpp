@@ -1,0 +1,24 @@
+#pragma once
+
+#include <array>
+#include <memory>
+
+#include <syncspawn/launcher/process.hpp>
+
+#include "child_handle.hpp"
+#include "trace.hpp"
+
+namespace syncspawn {
+
+// What a Process owns. On the heap, so that the barrier's borrowed pidfd stays where it is.
+struct Process::State {
+    detail::ChildHandle child{};
+    Barrier barrier{};  // not open unless handed over
+    std::array<UniqueFd, 3> streams{};
+    OnDestruction on_destruction = OnDestruction::kill;
+    std::chrono::nanoseconds terminate_grace{};
+    StartMethod start_method = StartMethod::copied_memory;
+    detail::Trace trace{};
+};
+
+}  // namespace syncspawn

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <syncspawn/barrier.h>
+
+// What /proc tells the parent of its child.
+
+namespace syncspawn::detail {
+
+enum class Execution { never, done, unknown };
+
+// Whether the child, alive or not yet reaped, has executed a program since its fork: the flag
+// PF_FORKNOEXEC, which execve clears before it closes descriptors. Unknown where /proc does not say.
+Execution execution_of(pid_t child);
+
+// The same for a child that has left the memory that it shared with this process, after the commit
+// and without a failure that it claimed. Mostly cheap.
+Execution execution_after_sharing(pid_t child);
+
+enum class Attachment { never, attached, unknown };
+
+// Whether the program has taken its barrier over: attach makes the descriptors close-on-exec again.
+Attachment attachment_of(pid_t child, const syncspawn_barrier& parents_side);
+
+}  // namespace syncspawn::detail

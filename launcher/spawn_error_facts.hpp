@@ -1,0 +1,24 @@
+#pragma once
+
+#include <syncspawn/launcher/timeline.hpp>
+
+namespace syncspawn {
+
+// What a SpawnError carries.
+struct SpawnError::Facts {
+    WhichSide side = WhichSide::parent;
+    Stage stage = Stage::none;
+    Cause cause = Cause::none;
+    std::string step{};
+    int error = 0;
+    std::optional<std::error_code> code{};  // instead of the errno
+    std::optional<ExitStatus> status{};
+    std::string detail{};
+    std::string hint{};
+    bool program_may_have_run = false;
+    std::string undo_failures{};
+    Timeline timeline{};
+    std::string text{};  // made from the others
+};
+
+}  // namespace syncspawn

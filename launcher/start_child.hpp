@@ -1,0 +1,52 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <syncspawn/barrier/unique_fd.hpp>
+
+#include "parked_thread.hpp"
+#include "plan.hpp"
+
+// The seam between a launch and the way its child comes to be. There is one file for each way.
+
+namespace syncspawn::detail {
+
+struct StartedChild {
+    pid_t pid = -1;
+    UniqueFd pidfd{};            // none before Linux 5.3
+    int error = 0;               // errno, if there is no child
+    const char* call = nullptr;  // that failed
+    Loan loan{};                 // with shared memory: what the child lives on until it leaves it
+};
+
+inline StartedChild no_child(int error, const char* call) noexcept {
+    StartedChild none;
+    none.error = error;
+    none.call = call;
+    return none;
+}
+
+// All start a child that runs run_child(plan). The caller has blocked all signals of its thread; in
+// the child they stay so until execve.
+
+// By the method, which is not `automatic`. With die_with_parent the child is started by a thread that
+// lasts as long as this process.
+StartedChild start_child(Plan& plan, StartMethod method) noexcept;
+
+// The child shares this process's memory until execve, while this thread goes on. The plan, and all
+// that it points to, must stay until the loan is over.
+StartedChild start_with_shared_memory(Plan& plan) noexcept;
+
+// The child has a copy of this process's memory.
+StartedChild start_with_copied_memory(Plan& plan) noexcept;
+
+// Why this process cannot share its memory with a child.
+struct Obstacle {
+    const char* what = nullptr;  // none
+    int error = 0;
+};
+
+// Found out once, but for what may pass: a limit, or no memory.
+Obstacle obstacle_to_shared_memory() noexcept;
+
+}  // namespace syncspawn::detail

@@ -1,0 +1,47 @@
+#include <syncspawn/launcher/step.hpp>
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "launch_record.hpp"
+#include "open_descriptors.hpp"
+
+namespace syncspawn {
+
+std::error_code Side::fail(int error, const char* what) noexcept {
+    slot_->set_text(what);
+    // Some calls fail without setting errno (streams do); a failure it is all the same.
+    return {error != 0 ? error : ECANCELED, std::generic_category()};
+}
+
+std::error_code Side::fail(const char* what) noexcept { return fail(errno, what); }
+
+ChildSide::~ChildSide() {
+    if (is_pidfd_ours_) {
+        close(parent_pidfd_);
+    }
+}
+
+std::error_code ChildSide::keep_only(std::span<const int> descriptors) noexcept {
+    return detail::close_on_exec_all_but(descriptors.data(), descriptors.size())
+               ? done()
+               : fail("close_range");
+}
+
+int ChildSide::parent_pidfd() noexcept {
+    if (parent_pidfd_ < 0 && getppid() == parent_pid_) {
+        parent_pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, parent_pid_, 0));
+        is_pidfd_ours_ = parent_pidfd_ >= 0;
+        // Still the parent: until now nobody else can have had its number.
+        if (is_pidfd_ours_ && getppid() != parent_pid_) {
+            close(parent_pidfd_);
+            parent_pidfd_ = -1;
+            is_pidfd_ours_ = false;
+        }
+    }
+    return parent_pidfd_;
+}
+
+}  // namespace syncspawn

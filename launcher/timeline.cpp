@@ -1,0 +1,106 @@
+#include <syncspawn/launcher/timeline.hpp>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "trace.hpp"
+
+namespace syncspawn {
+namespace detail {
+namespace {
+
+// How an item reads when a side enters and leaves it; empty: not worth a line.
+struct Wording {
+    std::string began;
+    std::string ended;
+};
+
+Wording wording(const Item& item, WhichSide side) {
+    switch (item.kind) {
+        case ItemKind::begin:
+            return {side == WhichSide::child ? "started" : "starts the child", ""};
+        case ItemKind::step:
+            return {item.name + " ...", item.name + ": done"};
+        case ItemKind::rendezvous:
+            return {"waits at [" + item.name + "]", "passes [" + item.name + "]"};
+        case ItemKind::working_directory:
+            return {item.name, ""};
+        case ItemKind::descriptors:
+            return {};
+        case ItemKind::execve:
+            return side == WhichSide::child ? Wording{item.name, ""}
+                                            : Wording{"", "sees the program run"};
+        case ItemKind::readiness:
+            return {"waits for the program to be ready", "the program is ready"};
+    }
+    return {};
+}
+
+}  // namespace
+
+Trace::Trace(std::shared_ptr<const Schedule> its_schedule, std::int64_t its_beginning,
+             LaunchRecord& record)
+    : schedule(std::move(its_schedule)), launch_began(its_beginning) {
+    for (auto [side, moments] :
+         {std::pair(WhichSide::parent, &parent), {WhichSide::child, &child}}) {
+        moments->reserve(schedule->items.size());
+        for (std::uint32_t index = 0; index < schedule->items.size(); ++index) {
+            const Times& times = record.times(side, index);
+            moments->push_back({times.began, times.ended});
+        }
+    }
+}
+
+Timeline timeline_of(const Trace& trace) {
+    Timeline timeline;
+    const auto add = [&](std::int64_t at, WhichSide side, const std::string& what) {
+        if (at != 0 && !what.empty()) {
+            // The child's times may be anything: no overflow.
+            std::int64_t since = 0;
+            if (!__builtin_sub_overflow(at, trace.launch_began, &since)) {
+                timeline.push_back({std::chrono::nanoseconds(since), side, what});
+            }
+        }
+    };
+    for (const WhichSide side : {WhichSide::parent, WhichSide::child}) {
+        for (std::size_t index = 0; trace.schedule && index < trace.schedule->items.size();
+             ++index) {
+            const Wording words = wording(trace.schedule->items[index], side);
+            const Trace::Moments& moments =
+                side == WhichSide::parent ? trace.parent[index] : trace.child[index];
+            add(moments.began, side, words.began);
+            add(moments.ended, side, words.ended);
+        }
+    }
+    std::stable_sort(timeline.begin(), timeline.end(),
+                     [](const auto& left, const auto& right) { return left.at < right.at; });
+    return timeline;
+}
+
+}  // namespace detail
+
+std::string draw(const Timeline& timeline) {
+    constexpr int widest = 44;
+    std::size_t width = 8;
+    for (const TimelineEvent& event : timeline) {
+        if (event.side == WhichSide::parent) {
+            width = std::max(width, event.what.size());
+        }
+    }
+    const int column = static_cast<int>(std::min<std::size_t>(width, widest));
+    char head[128];
+    std::snprintf(head, sizeof head, "%10s  %-*s | %s\n", "ms", column, "parent", "child");
+    std::string text = head;
+    for (const TimelineEvent& event : timeline) {
+        const bool is_parent = event.side == WhichSide::parent;
+        char time[32];
+        std::snprintf(time, sizeof time, "%10.3f  ",
+                      std::chrono::duration<double, std::milli>(event.at).count());
+        std::string left = is_parent ? event.what : "";
+        left.resize(std::max<std::size_t>(left.size(), static_cast<std::size_t>(column)), ' ');
+        text += time + left + " |" + (is_parent ? "" : " " + event.what) + "\n";
+    }
+    return text;
+}
+
+}  // namespace syncspawn

@@ -1,0 +1,41 @@
+# The barrier's tests. Included by CMakeLists.txt.
+
+include("${CMAKE_CURRENT_LIST_DIR}/support/support.cmake")
+
+# syncspawn_add_barrier_test(<name> <argument of syncspawn_add_test>...)
+function(syncspawn_add_barrier_test name)
+    syncspawn_add_test(barrier_${name}
+        SOURCES barrier_${name}_test.cpp
+        LIBRARIES syncspawn::barrier syncspawn_test_support
+        ${ARGN})
+endfunction()
+
+foreach(helper attach_and_meet attach_and_pass_on attach_and_tell system_calls)
+    syncspawn_add_helper(${helper} LIBRARIES syncspawn::barrier)
+endforeach()
+target_include_directories(helper_system_calls PRIVATE "${PROJECT_SOURCE_DIR}")
+add_executable(helper_speak_without_library helpers/speak_without_library.c)
+syncspawn_target(helper_speak_without_library)
+set_target_properties(helper_speak_without_library PROPERTIES
+    OUTPUT_NAME speak_without_library
+    RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/helpers")
+
+syncspawn_add_barrier_test(rules LABELS unit)
+syncspawn_add_barrier_test(abort LABELS unit)
+syncspawn_add_barrier_test(states LABELS unit)
+target_compile_definitions(test_barrier_states PRIVATE
+    SYNCSPAWN_BARRIER_README="${PROJECT_SOURCE_DIR}/barrier/README.md")
+syncspawn_add_barrier_test(waiting LABELS unit)
+syncspawn_add_barrier_test(death LABELS unit)
+syncspawn_add_barrier_test(full_counter LABELS unit)
+syncspawn_add_barrier_test(descriptors LABELS unit)
+target_link_libraries(test_barrier_descriptors PRIVATE syncspawn_allocation_trap)
+syncspawn_add_barrier_test(c LABELS unit)
+target_sources(test_barrier_c PRIVATE support/c_sides.c)
+syncspawn_add_barrier_test(hand_over LABELS unit
+    HELPERS attach_and_meet attach_and_pass_on attach_and_tell speak_without_library)
+syncspawn_add_barrier_test(attach LABELS unit)
+syncspawn_add_barrier_test(attach_descriptors LABELS unit)
+syncspawn_add_barrier_test(proc LABELS unit HELPERS attach_and_meet)
+syncspawn_add_barrier_test(system_calls LABELS unit HELPERS system_calls)
+syncspawn_add_barrier_test(stress LABELS stress TIMEOUT 400)

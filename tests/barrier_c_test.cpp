@@ -1,0 +1,176 @@
+// The C twin: its return values, from C++ and from a file compiled as C.
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <limits>
+
+#include <syncspawn/barrier.hpp>
+
+#include "support/c_sides.h"
+#include "support/observe.hpp"
+#include "support/peer.hpp"
+
+using namespace syncspawn::testing;
+
+namespace {
+
+constexpr timespec past{0, 0};
+
+// Both sides in one process: enough for everything that does not wait.
+struct BothHere {
+    BothHere() {
+        REQUIRE(syncspawn_barrier_create(&parent) == 0);
+        child = parent;
+        for (int* fd :
+             {&child.local_fd, &child.remote_fd, &child.pipe_read_fd, &child.pipe_write_fd}) {
+            *fd = fcntl(*fd, F_DUPFD_CLOEXEC, 10);
+        }
+        REQUIRE(syncspawn_barrier_set_role(&parent, SYNCSPAWN_PARENT) == 0);
+        REQUIRE(syncspawn_barrier_set_role(&child, SYNCSPAWN_CHILD) == 0);
+    }
+    BothHere(const BothHere&) = delete;
+    BothHere& operator=(const BothHere&) = delete;
+    ~BothHere() {
+        syncspawn_barrier_destroy(&parent);
+        syncspawn_barrier_destroy(&child);
+    }
+    syncspawn_barrier parent{}, child{};
+};
+
+// One side in each of two peers, both written in C.
+template <class ParentBody, class ChildBody>
+void check_both(ParentBody parent_body, ChildBody child_body) {
+    syncspawn_barrier barrier{};
+    REQUIRE(syncspawn_barrier_create(&barrier) == 0);
+    Peer parent([&] { expect_same(parent_body(&barrier), 0); });
+    Peer child([&] { expect_same(child_body(&barrier), 0); });
+    syncspawn_barrier_destroy(&barrier);
+    CHECK(parent.ending() == reached_the_end);
+    CHECK(child.ending() == reached_the_end);
+}
+
+}  // namespace
+
+TEST_CASE("two sides written in C meet") {
+    // Not a race: the side that ends first is seen to have placed, and then to be gone.
+    check_both([](syncspawn_barrier* side) { return c_rendezvous(side, SYNCSPAWN_PARENT); },
+               [](syncspawn_barrier* side) { return c_rendezvous(side, SYNCSPAWN_CHILD); });
+}
+
+TEST_CASE("an abort is 0 for waits and 1 for wait_abortion and for the one that aborts") {
+    check_both(c_wait_for_an_abort, c_abort);
+}
+
+TEST_CASE("a struct of zeroes is an empty barrier in C") { CHECK(c_empty_barrier() == 0); }
+
+TEST_CASE("the C functions return 1 for reached, 0 for an end, -ETIMEDOUT for late") {
+    BothHere sides;
+    CHECK(syncspawn_barrier_watch_peer(&sides.parent, -1) == 0);
+    CHECK(syncspawn_barrier_place(&sides.parent) == 1);
+    CHECK(syncspawn_barrier_poll_now(&sides.parent) == -ETIMEDOUT);
+    CHECK(syncspawn_barrier_sync_next_until(&sides.parent, &past) == -ETIMEDOUT);
+    CHECK(syncspawn_barrier_sync_until(&sides.parent, &past) == -ETIMEDOUT);
+    CHECK(syncspawn_barrier_wait_next_until(&sides.parent, &past) == -ETIMEDOUT);
+    CHECK(syncspawn_barrier_wait_for_place_until(&sides.parent, 1, &past) == -ETIMEDOUT);
+    CHECK(syncspawn_barrier_wait_abortion_until(&sides.parent, &past) == -ETIMEDOUT);
+    CHECK(syncspawn_barrier_place_and_sync_until(&sides.parent, &past) == -ETIMEDOUT);
+    CHECK(sides.parent.balance == 2);
+
+    CHECK(syncspawn_barrier_wait_next(&sides.child) == 1);
+    CHECK(sides.child.seen == 2);
+    CHECK(syncspawn_barrier_place(&sides.child) == 1);
+    CHECK(syncspawn_barrier_sync_next(&sides.parent) == 1);
+    CHECK(syncspawn_barrier_place(&sides.child) == 1);
+    CHECK(syncspawn_barrier_sync(&sides.parent) == 1);
+    CHECK(syncspawn_barrier_wait_for_place(&sides.parent, 2) == 1);
+    CHECK(syncspawn_barrier_poll_now(&sides.parent) == 1);
+
+    syncspawn_barrier_destroy(&sides.child);
+    CHECK(syncspawn_barrier_poll_now(&sides.parent) == 0);
+    CHECK(syncspawn_barrier_wait_abortion(&sides.parent) == 1);
+    CHECK(syncspawn_barrier_abort(&sides.parent) == 0);
+    CHECK(syncspawn_barrier_place(&sides.parent) == 0);
+    CHECK(syncspawn_barrier_wait_abortion(&sides.parent) == 0);
+}
+
+TEST_CASE("a failure is its negative errno, again and again") {
+    BothHere sides;
+    close(std::exchange(sides.parent.local_fd, -1));
+    CHECK(syncspawn_barrier_place(&sides.parent) == -EBADF);
+    CHECK(syncspawn_barrier_sync(&sides.parent) == -EBADF);
+    CHECK(syncspawn_barrier_abort(&sides.parent) == -EBADF);
+    CHECK(syncspawn_barrier_wait_abortion(&sides.parent) == -EBADF);
+    syncspawn_barrier_environment environment{};
+    CHECK(syncspawn_barrier_export(&sides.parent, 10, &environment) == -EBADF);
+    CHECK(syncspawn_barrier_set_role(&sides.parent, SYNCSPAWN_PARENT) == -EINVAL);
+    CHECK(sides.parent.failure == EBADF);
+}
+
+TEST_CASE("a deadline that is no time is misuse, and changes nothing") {
+    BothHere sides;
+    REQUIRE(syncspawn_barrier_place(&sides.child) == 1);
+    for (const timespec& wrong : {timespec{0, -1}, timespec{0, 1'000'000'000},
+                                  timespec{1, std::numeric_limits<long>::max()}}) {
+        CHECK(syncspawn_barrier_place_until(&sides.parent, &wrong) == -EINVAL);
+        CHECK(syncspawn_barrier_wait_next_until(&sides.parent, &wrong) == -EINVAL);
+        CHECK(syncspawn_barrier_wait_for_place_until(&sides.parent, 1, &wrong) == -EINVAL);
+        CHECK(syncspawn_barrier_sync_next_until(&sides.parent, &wrong) == -EINVAL);
+        CHECK(syncspawn_barrier_sync_until(&sides.parent, &wrong) == -EINVAL);
+        CHECK(syncspawn_barrier_place_and_sync_until(&sides.parent, &wrong) == -EINVAL);
+        CHECK(syncspawn_barrier_wait_abortion_until(&sides.parent, &wrong) == -EINVAL);
+    }
+    CHECK(sides.parent.balance == 0);
+    CHECK(sides.parent.seen == 0);
+    CHECK(sides.parent.failure == 0);
+    CHECK(syncspawn_barrier_wait_next(&sides.parent) == 1);
+}
+
+TEST_CASE("deadlines at the ends of time_t's range are the past and no deadline") {
+    BothHere sides;
+    const timespec first{std::numeric_limits<time_t>::min(), 0};
+    const timespec last{std::numeric_limits<time_t>::max(), 999'999'999};
+    CHECK(syncspawn_barrier_wait_next_until(&sides.parent, &first) == -ETIMEDOUT);
+    REQUIRE(syncspawn_barrier_place(&sides.child) == 1);
+    CHECK(syncspawn_barrier_wait_next_until(&sides.parent, &last) == 1);
+}
+
+TEST_CASE("create in C returns the errno and leaves nothing open") {
+    Peer peer([] {
+        const auto before = open_descriptors();
+        rlimit limit{};
+        expect(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+        limit.rlim_cur = 3;
+        expect(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+        syncspawn_barrier side{};
+        expect_same(syncspawn_barrier_create(&side), -EMFILE);
+        expect_same(side.is_open, 0);
+        expect_same(syncspawn_barrier_place(&side), -EINVAL);
+        syncspawn_barrier_destroy(&side);
+        limit.rlim_cur = 100;
+        expect(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+        expect(open_descriptors() == before);
+    });
+    CHECK(peer.ending() == reached_the_end);
+}
+
+TEST_CASE("attach in C says which variable is wrong, and takes no error struct as well") {
+    Peer peer([] {
+        syncspawn_barrier side{};
+        syncspawn_attach_error error{};
+        expect_same(syncspawn_barrier_attach(&side, &error), -ENOENT);
+        expect_same(error.variable, "SYNCSPAWN_BARRIER_STATE");
+        expect(error.message[0] != '\0');
+        setenv("SYNCSPAWN_BARRIER_STATE", "1", 1);
+        expect_same(syncspawn_barrier_attach(&side, &error), -EINVAL);
+        expect_same(error.variable, "SYNCSPAWN_BARRIER_LOCAL_FD");
+        expect(getenv("SYNCSPAWN_BARRIER_STATE") == nullptr);
+        setenv("SYNCSPAWN_BARRIER_STATE", "1", 1);
+        expect_same(syncspawn_barrier_attach(&side, nullptr), -EINVAL);
+        expect_same(syncspawn_barrier_attach(&side, nullptr), -ENOENT);
+        expect_same(syncspawn_barrier_place(&side), -EINVAL);
+    });
+    CHECK(peer.ending() == reached_the_end);
+}

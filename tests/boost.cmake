@@ -1,0 +1,26 @@
+# Tests of the layer boost, one program for each subject.
+
+# syncspawn_add_boost_test(<subject> [LABELS <label>] [TIMEOUT <seconds>] [HELPERS <helper>...])
+function(syncspawn_add_boost_test subject)
+    cmake_parse_arguments(PARSE_ARGV 1 test "" "LABELS;TIMEOUT" "HELPERS")
+    if(NOT test_LABELS)
+        set(test_LABELS unit)
+    endif()
+    syncspawn_add_test(${subject}
+        SOURCES ${subject}_test.cpp ${syncspawn_launched_support}
+        LIBRARIES syncspawn::boost
+        LABELS ${test_LABELS}
+        TIMEOUT ${test_TIMEOUT}
+        HELPERS ${test_HELPERS})
+endfunction()
+syncspawn_add_boost_test(synced_launcher HELPERS launch_descriptors)
+
+syncspawn_add_boost_test(async_stress LABELS stress TIMEOUT 300)
+syncspawn_add_boost_test(synced_launcher_hooks)
+syncspawn_add_boost_test(async_spawn HELPERS launch_readiness)
+syncspawn_add_boost_test(synced_launcher_reuse HELPERS launch_meets launch_readiness)
+syncspawn_add_boost_test(synced_launcher_descriptors HELPERS launch_descriptors)
+syncspawn_add_boost_test(async_wait_exit)
+syncspawn_add_boost_test(boost_defects HELPERS launch_descriptors)
+syncspawn_add_boost_test(async_barrier)
+syncspawn_add_boost_test(barrier_initializer HELPERS launch_meets launch_readiness launch_descriptors)

@@ -1,0 +1,36 @@
+// Does with its barrier what its argument says.
+#include <unistd.h>
+
+#include <csignal>
+#include <string>
+
+#include <syncspawn/barrier.hpp>
+
+int main(int, char** arguments) {
+    const std::string does = arguments[1];
+    if (does == "exits") {
+        return 3;
+    }
+    if (does == "is killed") {
+        raise(SIGKILL);
+    }
+    if (does == "sleeps") {
+        pause();
+    }
+    syncspawn::Barrier barrier = syncspawn::attach();
+    if (does == "attaches and exits") {
+        return 3;
+    }
+    if (does == "aborts") {
+        (void)barrier.abort();
+        pause();
+    }
+    if (does == "closes") {
+        barrier.destroy();
+    }
+    if (does == "is ready" && barrier.place_and_sync() == syncspawn::Outcome::reached) {
+        return 42;
+    }
+    pause();
+    return 1;
+}

@@ -1,0 +1,62 @@
+# Tests of the launcher layer, one program for each subject.
+
+set(syncspawn_launched_support
+    support/launched.cpp
+    support/observe.cpp
+    support/peer.cpp)
+
+syncspawn_add_helper(launch_descriptors)
+syncspawn_add_helper(launch_readiness LIBRARIES syncspawn::barrier)
+syncspawn_add_helper(launch_meets LIBRARIES syncspawn::barrier)
+add_executable(helper_launch_meets_in_c helpers/launch_meets_in_c.c)
+syncspawn_target(helper_launch_meets_in_c)
+target_link_libraries(helper_launch_meets_in_c PRIVATE syncspawn::barrier)
+set_target_properties(helper_launch_meets_in_c PROPERTIES
+    OUTPUT_NAME launch_meets_in_c
+    LINKER_LANGUAGE CXX
+    RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/helpers")
+
+# syncspawn_add_launcher_test(<subject> [<helper>...]): the file <subject>_test.cpp.
+function(syncspawn_add_launcher_test subject)
+    syncspawn_add_test(${subject}
+        SOURCES ${subject}_test.cpp ${syncspawn_launched_support}
+        LIBRARIES syncspawn::launcher
+        LABELS unit
+        HELPERS ${ARGN})
+endfunction()
+
+syncspawn_add_launcher_test(schedule)
+syncspawn_add_launcher_test(spawn_options launch_descriptors)
+syncspawn_add_launcher_test(step)
+syncspawn_add_launcher_test(step_failure)
+syncspawn_add_launcher_test(spawn_error)
+syncspawn_add_launcher_test(spawn_error_execve)
+syncspawn_add_launcher_test(spawn_error_readiness launch_readiness)
+syncspawn_add_launcher_test(process)
+syncspawn_add_launcher_test(hand_over_launch
+    launch_meets launch_meets_in_c launch_readiness)
+syncspawn_add_launcher_test(launch_allocation)
+syncspawn_add_launcher_test(launch_death launch_meets)
+syncspawn_add_launcher_test(launch_safety launch_descriptors launch_meets)
+syncspawn_add_launcher_test(launch_hostile)
+syncspawn_add_launcher_test(placement)
+syncspawn_add_launcher_test(die_with_parent)
+syncspawn_add_launcher_test(launch launch_meets launch_readiness)
+syncspawn_add_launcher_test(open_descriptors launch_descriptors launch_readiness)
+
+# Under the thread sanitizer there is no start with shared memory; one test is about that.
+if(SYNCSPAWN_SANITIZE MATCHES "thread")
+    syncspawn_add_launcher_test(thread_sanitizer)
+    return()
+endif()
+syncspawn_add_helper(large_thread_locals LIBRARIES syncspawn::launcher)
+syncspawn_add_launcher_test(shared_memory launch_meets launch_readiness large_thread_locals)
+syncspawn_add_launcher_test(shared_memory_obstacles)
+target_sources(test_shared_memory_obstacles PRIVATE support/tracer.cpp)
+syncspawn_add_launcher_test(shared_memory_crash)
+syncspawn_add_launcher_test(shared_memory_threads)
+syncspawn_add_test(shared_memory_stress
+    SOURCES shared_memory_stress_test.cpp ${syncspawn_launched_support}
+    LIBRARIES syncspawn::launcher
+    LABELS stress
+    HELPERS launch_descriptors)

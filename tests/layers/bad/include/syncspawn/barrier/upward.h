@@ -1,0 +1,1 @@
+#include <syncspawn/launcher.hpp>

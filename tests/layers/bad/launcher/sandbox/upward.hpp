@@ -1,0 +1,2 @@
+#include "../../tools/render.hpp"
+#include <syncspawn/boost.hpp>

@@ -1,0 +1,2 @@
+#include "tests/support/peer.hpp"
+#include "bench/clock.hpp"

@@ -1,0 +1,2 @@
+#include <syncspawn/barrier.hpp>
+#include "../barrier/barrier.hpp"

@@ -1,0 +1,4 @@
+#include <syncspawn/barrier/barrier.hpp>
+#include <syncspawn/launcher.hpp>
+#include "../barrier/core.hpp"
+// #include <syncspawn/sandbox.hpp>

@@ -1,0 +1,3 @@
+#include "launcher/plan.hpp"
+#include "../plan.hpp"
+#include <syncspawn/sandbox.hpp>

@@ -1,0 +1,3 @@
+#include <syncspawn/sandbox.hpp>
+#include <syncspawn/boost.hpp>
+#include "tools/render.hpp"

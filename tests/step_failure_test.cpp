@@ -1,0 +1,162 @@
+#include <doctest/doctest.h>
+
+#include <cerrno>
+#include <stdexcept>
+#include <string>
+
+#include <syncspawn/launcher/step.hpp>
+
+#include "support/launched.hpp"
+#include "support/observe.hpp"
+
+using namespace syncspawn;
+using namespace syncspawn::testing;
+
+namespace {
+
+SyncedSpawner spawner_of_true() { return SyncedSpawner({.program = "true"}); }
+
+// An error category that is no errno's.
+class OwnCategory : public std::error_category {
+public:
+    const char* name() const noexcept override { return "own category"; }
+    std::string message(int value) const override { return "own error " + std::to_string(value); }
+};
+const OwnCategory own_category;
+
+}  // namespace
+
+TEST_CASE("after a failure what the parent did is undone, last step first") {
+    std::string undone;
+    SyncedSpawner spawner = spawner_of_true();
+    const auto add = [&](const std::string& name, bool has_undo) {
+        Step step{.name = name, .parent = [](ParentSide&) {}};
+        if (has_undo) {
+            step.undo = [&undone, name](ParentSide& side) {
+                undone += name;
+                // The child is gone by now, but not yet another's pid.
+                return state_of(side.child_pid()) == '\0' ? side.done() : side.fail(EBUSY, "child");
+            };
+        }
+        spawner.step(step);
+    };
+    add("a", true);
+    add("b", false);
+    add("c", true);
+    SUBCASE("of a later part of the parent, whose own undo does not run") {
+        spawner.step({.name = "fails",
+                      .parent = [](ParentSide& side) { return side.fail(EIO, "call"); },
+                      .undo = [&](ParentSide&) { undone += "x"; }});
+        CHECK(std::string(failure_of(spawner).what()) ==
+              "fails in the parent: call: input/output error");
+    }
+    SUBCASE("of the child") {
+        spawner.rendezvous("both");
+        spawner.step({.name = "fails",
+                      .child = in_child([](ChildSide& side) { return side.fail(EIO, "call"); })});
+        CHECK(std::string(failure_of(spawner).what()) ==
+              "fails in the child: call: input/output error");
+    }
+    add("d", true);  // never reached
+    CHECK(undone == "ca");
+}
+
+TEST_CASE("nothing is undone after a success") {
+    bool undone = false;
+    SyncedSpawner spawner = spawner_of_true();
+    spawner.step(
+        {.name = "a", .parent = [](ParentSide&) {}, .undo = [&](ParentSide&) { undone = true; }});
+    CHECK(spawner.spawn().wait().success());
+    CHECK_FALSE(undone);
+}
+
+TEST_CASE("an undo that fails is named after the cause, and the others still run") {
+    std::string undone;
+    SyncedSpawner spawner({.program = "/nowhere"});
+    const auto nothing = [](ParentSide&) {};
+    spawner.step({.name = "a", .parent = nothing, .undo = [&](ParentSide&) { undone += "a"; }})
+        .step({.name = "b",
+               .parent = nothing,
+               .undo = [](ParentSide& side) { return side.fail(EBUSY, "rmdir"); }})
+        .step({.name = "c", .parent = nothing, .undo = [](ParentSide&) {
+                   throw std::runtime_error("thrown");
+               }});
+    CHECK(std::string(failure_of(spawner).what()) ==
+          "execve '/nowhere' in the child: no such file or directory; undoing 'c' failed: thrown; "
+          "undoing 'b' failed: Device or resource busy");
+    CHECK(undone == "a");
+}
+
+TEST_CASE("an exception in a part is the failure of its step") {
+    SyncedSpawner spawner = spawner_of_true();
+    SUBCASE("in the child") {
+        spawner.step({.name = "x",
+                      .child = in_child([](ChildSide&) { throw std::runtime_error("thrown"); })});
+        const SpawnError error = failure_of(spawner);
+        CHECK(std::string(error.what()) == "x in the child: exception: thrown");
+        CHECK(error.cause() == Cause::exception);
+        CHECK(error.code() == std::errc::operation_canceled);
+    }
+    SUBCASE("in the parent") {
+        spawner.step(
+            {.name = "x", .parent = [](ParentSide&) { throw std::runtime_error("thrown"); }});
+        CHECK(std::string(failure_of(spawner).what()) == "x in the parent: exception: thrown");
+    }
+    SUBCASE("in the child, of another type") {
+        spawner.step({.name = "x", .child = in_child([](ChildSide&) { throw 1; })});
+        CHECK(std::string(failure_of(spawner).what()) ==
+              "x in the child: exception: not a std::exception");
+    }
+    SUBCASE("in the parent, of another type") {
+        spawner.step({.name = "x", .parent = [](ParentSide&) { throw 1; }});
+        CHECK(std::string(failure_of(spawner).what()) ==
+              "x in the parent: exception: not a std::exception");
+    }
+}
+
+TEST_CASE("an error that is no errno is told by its own category") {
+    SyncedSpawner spawner = spawner_of_true();
+    SUBCASE("with its text in the parent") {
+        spawner.step(
+            {.name = "x", .parent = [](ParentSide&) { return std::error_code(7, own_category); }});
+        CHECK(std::string(failure_of(spawner).what()) ==
+              "x in the parent: own error 7: operation canceled");
+    }
+    SUBCASE("with its name and number in the child, which must not allocate") {
+        spawner.step({.name = "x", .child = in_child([](ChildSide&) {
+                                       return std::error_code(7, own_category);
+                                   })});
+        CHECK(std::string(failure_of(spawner).what()) ==
+              "x in the child: own category error 7: operation canceled");
+    }
+}
+
+TEST_CASE("a failure without an errno is one of ECANCELED") {
+    SyncedSpawner spawner = spawner_of_true();
+    SUBCASE("in the child") {
+        spawner.step({.name = "x", .child = in_child([](ChildSide& side) {
+                                       errno = 0;
+                                       return side.fail("stream");
+                                   })});
+        CHECK(std::string(failure_of(spawner).what()) ==
+              "x in the child: stream: operation canceled");
+    }
+    SUBCASE("in the parent") {
+        spawner.step(
+            {.name = "x", .parent = [](ParentSide& side) { return side.fail(0, "stream"); }});
+        CHECK(std::string(failure_of(spawner).what()) ==
+              "x in the parent: stream: operation canceled");
+    }
+    CHECK(failure_of(spawner).code() == std::errc::operation_canceled);
+}
+
+TEST_CASE("what a part says of its failure is cut at 120 bytes") {
+    const std::string text(500, 'x');
+    SyncedSpawner spawner = spawner_of_true();
+    spawner.step({.name = "x", .child = in_child([&](ChildSide& side) {
+                                   return side.fail(EIO, text.c_str());
+                               })});
+    const std::string detail = failure_of(spawner).detail();
+    CHECK(detail.size() <= 120);
+    CHECK(detail == text.substr(0, detail.size()));
+}

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/peer.hpp"
+
+// For peers that need a /proc of another kind, or none.
+
+namespace syncspawn::testing {
+
+// In a peer: new namespaces, by way of a user namespace where this user may not have them at once.
+// CLONE_NEWPID is for the next fork. False where the machine forbids it.
+inline bool enter_namespaces(int kinds) noexcept {
+    return unshare(kinds) == 0 || unshare(CLONE_NEWUSER | kinds) == 0;
+}
+
+// In a peer, which must have its own mount namespace then: nobody else sees what it mounts.
+inline void make_mounts_private() noexcept {
+    expect(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0);
+}
+
+// In a peer: /proc is an empty directory from now on.
+inline void cover_proc() noexcept {
+    make_mounts_private();
+    expect(mount("none", "/proc", "tmpfs", 0, nullptr) == 0);
+    expect(access("/proc/self", F_OK) < 0);
+}
+
+// In a peer that is the first of its pid namespace: /proc numbers processes as it does.
+inline void mount_own_proc() noexcept {
+    expect(unshare(CLONE_NEWNS) == 0);
+    make_mounts_private();
+    expect(mount("proc", "/proc", "proc", 0, nullptr) == 0);
+}
+
+// A peer in new namespaces; does nothing, and says so, where they are forbidden.
+inline constexpr int status_forbidden = 45;
+
+template <class Body>
+Peer peer_in_namespaces(int kinds, Body body) {
+    return Peer([&] {
+        if (!enter_namespaces(kinds)) {
+            _exit(status_forbidden);
+        }
+        body();
+    });
+}
+
+// Ends the test case early where namespaces are forbidden.
+#define CHECK_REACHED_THE_END_OR_FORBIDDEN(peer)                     \
+    if (WEXITSTATUS((peer).wait_status()) == status_forbidden) {     \
+        MESSAGE("SKIP-REASON: this machine forbids new namespaces"); \
+        return;                                                      \
+    }                                                                \
+    CHECK((peer).ending() == reached_the_end)
+
+}  // namespace syncspawn::testing

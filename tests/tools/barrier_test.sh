@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# syncspawn barrier: a script's side, with `syncspawn run --wait-ready` as the parent. What the script sees
+# comes out on its standard output.
+source "$(dirname "$0")/expect.sh"
+cd "$scratch" || exit 1
+
+printf '#!/bin/sh\nexec syncspawn run --wait-ready=30s -- sh -c "$1"\n' >launched && chmod +x launched
+ready='syncspawn barrier place-and-sync'
+
+expect "outside a launch it is 125" 125 "" "*SYNCSPAWN_BARRIER_STATE: not set*" syncspawn barrier place
+expect "an unknown operation is 125 and the known are listed" 125 "" "*no operation 'plaice'*place-and-sync*" \
+    syncspawn barrier plaice
+expect "no operation is 125" 125 "" "*OP is required*" syncspawn barrier
+expect "an empty program is 125" 125 "" "*PROGRAM*" syncspawn barrier place --
+expect "operations of one call are done in order" 0 "in step" "" \
+    ./launched 'syncspawn barrier place sync && echo in step'
+expect "wait-next sees the parent's place" 0 "seen" "" \
+    ./launched 'syncspawn barrier wait-next place && echo seen'
+expect "a leading sync is refused" 0 "125" "*nothing was placed here*" \
+    ./launched "syncspawn barrier sync; echo \$?; $ready"
+expect "a leading sync-next behind a status too" 0 "" "*nothing was placed here*" \
+    ./launched "syncspawn barrier status sync-next >/dev/null; test \$? = 125 || exit 9; $ready"
+expect "a timeout is 124" 0 "124" "*wait-next: not within the timeout" \
+    ./launched "$ready; syncspawn barrier --timeout 50ms wait-next; echo \$?"
+expect "status tells role, state and counts" 0 "role=child
+state=in_step
+balance=-1
+seen=2" "" ./launched "syncspawn barrier wait-next status place"
+expect "abort ends the launch" 125 "" "*aborted the barrier*" ./launched 'syncspawn barrier abort'
+expect "a grandchild shell attaches for its ancestor" 0 "ok" "" \
+    ./launched "sh -c 'sh -c \"$ready\" && echo ok; true'; true"
+expect "chain loading hands the barrier on" 0 "handed on" "" \
+    ./launched 'exec syncspawn barrier wait-next -- sh -c "syncspawn barrier place-and-sync && echo handed on"'
+expect "chain loading without exec is refused with advice" 0 "125" "*exec syncspawn barrier*" \
+    ./launched "syncspawn barrier place -- true; echo \$?; $ready"
+expect "chain loading a missing program aborts" 125 "" "*execve '/nonexistent'*" \
+    ./launched 'exec syncspawn barrier wait-next -- /nonexistent'
+finish

@@ -1,0 +1,74 @@
+# For the shell tests of the program: sourced by them, with the program's path as their first argument.
+set -u
+syncspawn=$1
+PATH=$(dirname "$syncspawn"):$PATH
+scratch=$(mktemp -d)
+# What a test starts in the background it ends itself; this is for a test that fails half way.
+started=()
+clean_up() {
+    for pid in "${started[@]}"; do kill -KILL "$pid" 2>/dev/null; done
+    rm -rf "$scratch"
+}
+trap clean_up EXIT
+failures=0
+
+# No call may hang: a watchdog ends it, and 124 is then not what anybody expects.
+guarded() { timeout --foreground --kill-after=5 60 "$@"; }
+
+# expect NAME CODE OUTPUT ERROR COMMAND...: exit code, standard output, and a pattern for standard error.
+expect() {
+    local name=$1 code=$2 output=$3 error=$4 found
+    shift 4
+    guarded "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
+    found=$?
+    # shellcheck disable=SC2053
+    if [[ $found -ne $code || "$(cat "$scratch/out")" != "$output" || "$(cat "$scratch/err")" != $error ]]; then
+        printf 'FAILED: %s\n  exit code %s, expected %s\n  out: %s\n  err: %s\n' "$name" "$found" "$code" \
+            "$(cat "$scratch/out")" "$(cat "$scratch/err")"
+        failures=$((failures + 1))
+    else
+        printf 'ok: %s\n' "$name"
+    fi
+}
+
+# check NAME COMMAND...: the command succeeds.
+check() {
+    local name=$1
+    shift
+    if "$@"; then
+        printf 'ok: %s\n' "$name"
+    else
+        printf 'FAILED: %s: %s\n' "$name" "$*"
+        failures=$((failures + 1))
+    fi
+}
+
+# Waits for an event, not for time: until the command succeeds; a minute at most.
+eventually() {
+    local tries
+    for ((tries = 0; tries < 6000; tries++)); do
+        "$@" 2>/dev/null && return 0
+        sleep 0.01
+    done
+    return 1
+}
+
+# nested: what runs a command in a pid namespace of its own, with the /proc of this one; empty where that is
+# forbidden.
+find_nested() {
+    # The leak sanitizer looks for its threads in /proc.
+    local no_leaks=(env "ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0")
+    nested=("${no_leaks[@]}" unshare --pid --fork)
+    "${nested[@]}" true 2>/dev/null && return
+    nested=("${no_leaks[@]}" unshare --user --map-root-user --pid --fork)
+    "${nested[@]}" true 2>/dev/null && return
+    nested=()
+    echo "SKIP-REASON: this machine forbids pid namespaces"
+}
+
+is_gone() { ! kill -0 "$1" 2>/dev/null; }
+
+finish() {
+    ((failures == 0)) || echo "$failures failed"
+    exit $((failures > 0))
+}

@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# syncspawn run: exit codes, messages, environment, readiness.
+source "$(dirname "$0")/expect.sh"
+cd "$scratch" || exit 1
+
+expect "the program's output and code pass through" 7 hello "" syncspawn run -- sh -c 'echo hello; exit 7'
+expect "a signal is 128+n" 137 "" "" syncspawn run -- sh -c 'kill -KILL $$'
+expect "a missing program is 127 and says so" 127 "" \
+    "syncspawn: execve '/nonexistent' in the child: no such file or directory" syncspawn run -- /nonexistent
+expect "a program in no directory of PATH is 127" 127 "" \
+    "syncspawn: execve 'no-such-program' in the child: no such file or directory (it is in no directory of PATH)" \
+    syncspawn run no-such-program
+printf '#!/no/such/interpreter\n' >script && chmod +x script
+expect "a missing interpreter is named" 127 "" \
+    "* (its interpreter '/no/such/interpreter', named in its first line, does not exist)" syncspawn run ./script
+printf 'true\n' >no-format && chmod +x no-format
+expect "an unknown format is 126" 126 "" "*exec format error (neither a known binary format*" syncspawn run ./no-format
+expect "a directory is 126" 126 "" "*permission denied (it is a directory)" syncspawn run /tmp
+touch plain
+expect "a file without execute permission is 126" 126 "" "* (it has no execute permission for this user)" \
+    syncspawn run ./plain
+expect "a directory that is not there is 125" 125 "" \
+    "syncspawn: chdir to '/no/such' in the child: no such file or directory" syncspawn run --chdir /no/such -- true
+expect "--chdir is entered" 0 / "" syncspawn run --chdir / -- pwd
+expect "--map-root makes the caller root" 0 0 "" syncspawn run --map-root -- id -u
+expect "--map-root maps the group too" 0 0 "" syncspawn run --map-root -- id -g
+expect "environment options apply in order" 0 "x-" "" \
+    syncspawn run --setenv A 1 --setenv B 2 --clearenv --setenv A x --setenv B y --unsetenv B -- /bin/sh -c 'echo "$A-${B-}"'
+expect "--setenv needs no separator behind it" 0 "1" "" syncspawn run --setenv A 1 sh -c 'echo "$A"'
+expect "nor does the last of two" 0 "1 2" "" syncspawn run --setenv A 1 --setenv B 2 sh -c 'echo "$A $B"'
+expect "a value in brackets is no list" 0 "[x] [1,2] []" "" \
+    syncspawn run --setenv A '[x]' --setenv B '[1,2]' --setenv C '[]' sh -c 'echo "$A $B $C"'
+expect "a value may be empty, or look like an option" 0 "<> <--timeline>" "" \
+    syncspawn run --setenv A '' --setenv B --timeline sh -c 'echo "<${A-unset}> <$B>"'
+expect "a variable without a value is 125" 125 "" "*--setenv*" syncspawn run --setenv A
+expect "an argument in brackets is no list" 0 "[a,b] []" "" syncspawn run echo '[a,b]' '[]'
+expect "a flag takes no value" 125 "" "*timeline*" syncspawn run --timeline=3 -- true
+expect "nor a false one" 125 "" "*map-root*" syncspawn run --map-root=false -- true
+expect "PATH is the program's, not the caller's" 127 "" "*" syncspawn run --setenv PATH /no/such -- true
+expect "options behind the program are its own" 0 "--timeline -- x" "" syncspawn run echo --timeline -- x
+expect "an unknown option is 125 and named" 125 "" "*--bogus*" syncspawn run --bogus -- true
+expect "no program is 125" 125 "" "*PROGRAM is required*" syncspawn run
+expect "an empty program is 125" 125 "" "*PROGRAM is required*" syncspawn run -- ""
+expect "a bad duration is 125" 125 "" "*'soon' is not a duration*" syncspawn run --setup-timeout soon -- true
+expect "a negative duration is 125" 125 "" "*'-1s' is not a duration*" syncspawn run --setup-timeout=-1s -- true
+for duration in 9223372037 99999999999999999s 153722868m 1e9 nan inf "1$(printf '0%.0s' {1..400})"; do
+    expect "a duration that is too long is 125: ${duration:0:20}" 125 "" \
+        "syncspawn: '$duration' is not a duration: say *" syncspawn run --setup-timeout "$duration" -- true
+    expect "for readiness too: ${duration:0:20}" 125 "" \
+        "syncspawn: '$duration' is not a duration: say *" syncspawn run --wait-ready="$duration" -- true
+done
+expect "the longest duration is as good as none" 0 "" "" syncspawn run --setup-timeout 8999999999 -- true
+expect "a bad variable name is 125" 125 "" "*must not be empty or contain*" syncspawn run --setenv A=B c -- true
+expect "no other descriptor reaches the program" 0 "" "" \
+    bash -c 'exec 7</dev/null; syncspawn run -- sh -c "test ! -e /proc/self/fd/7"'
+
+expect "a script reports ready" 3 "ready" "" \
+    syncspawn run --wait-ready=30s -- sh -c 'syncspawn barrier place-and-sync && echo ready; exit 3'
+expect "a program that is never ready" 125 "" \
+    "syncspawn: the program was not ready within 200 ms; it never attached to its barrier" \
+    syncspawn run --wait-ready=200ms -- sh -c 'sleep 6543.21 & sleep 6543.21'
+check "and nothing of it is left" test -z "$(pgrep -f 'sleep 6543.21')"
+expect "a program that ends before it is ready" 125 "" \
+    "syncspawn: the program exited with code 4 before it was ready" syncspawn run --wait-ready -- sh -c 'exit 4'
+expect "a program that is killed before it is ready" 125 "" \
+    "syncspawn: the program was killed by SIGKILL before it was ready" syncspawn run --wait-ready -- sh -c 'kill -9 $$'
+expect "a program that aborts before it is ready" 125 "" \
+    "syncspawn: the program aborted the barrier before it was ready" \
+    syncspawn run --wait-ready -- sh -c 'syncspawn barrier abort; sleep 6543.22'
+check "and nothing of that is left" test -z "$(pgrep -f 'sleep 6543.22')"
+expect "a daemonised descendant of a failed launch is ended too" 125 "" "*" \
+    syncspawn run --wait-ready=300ms -- sh -c 'setsid sh -c "setsid sleep 6543.23 &"; sleep 6543.23'
+check "and nothing of that either" test -z "$(pgrep -f 'sleep 6543.23')"
+
+# The first process of a namespace becomes the launcher's child when its parent has ended.
+find_nested
+if ((${#nested[@]})); then
+    printf '#!/bin/sh\nsetsid %s sh -c "touch left; sleep 6543.24" &\nsetsid sleep 6543.24 &\n%s\nexit 4\n' \
+        "${nested[*]}" 'until test -e left; do sleep 0.01; done' >leaver
+    chmod +x leaver
+    ended="syncspawn: the program exited with code 4 before it was ready"
+    expect "a process left behind in a pid namespace is ended too" 125 "" "$ended" \
+        syncspawn run --wait-ready -- ./leaver
+    check "and nothing of it is left" test -z "$(pgrep -f 'sleep 6543.24')"
+    rm left
+    expect "with the /proc of an outer pid namespace all are ended too" 0 "125" "$ended" \
+        "${nested[@]}" sh -c 'syncspawn run --wait-ready -- ./leaver; echo $?; pgrep -f "sleep [6]543.24"; true'
+    expect "there, too, the code passes through" 7 "" "" "${nested[@]}" syncspawn run -- sh -c 'exit 7'
+    expect "an id map is not written for another process there" 125 "" \
+        "*/proc is not there or of another pid namespace: no such file or directory" \
+        "${nested[@]}" syncspawn run --map-root -- true
+fi
+
+expect "control bytes of a name are escaped" 127 "" \
+    "syncspawn: execve '/no\\\\x0asuch\\\\x1b\\[31m\\\\x7f' in the child: no such file or directory" \
+    syncspawn run -- $'/no\nsuch\e[31m\x7f'
+expect "in the timeline too" 127 "" "*| execve '/no\\\\x0asuch\\\\x1b\\[31m'*" \
+    syncspawn run --timeline -- $'/no\nsuch\e[31m'
+expect "a SIGCHLD that the caller ignores does not take the status away" 7 "" "" \
+    env --ignore-signal=CHLD syncspawn run -- sh -c "exit 7"
+expect "nor that of a launch that fails" 125 "" "syncspawn: the program exited with code 4 before it was ready" \
+    env --ignore-signal=CHLD syncspawn run --wait-ready -- sh -c "exit 4"
+
+guarded syncspawn run --map-root --wait-ready --timeline -- sh -c 'syncspawn barrier place-and-sync' 2>timeline
+check "the timeline shows the parent's step" grep -q '^ .* uid map: done  *|$' timeline
+check "the timeline shows the child's execve" grep -q "| execve 'sh'$" timeline
+check "the timeline ends with readiness" grep -q 'the program is ready *|$' timeline
+expect "--help says how to use it" 0 "$(syncspawn run --help)" "" syncspawn run -h
+check "--help begins with the usage" grep -q '^Usage: syncspawn run ' <(syncspawn run --help)
+check "--version" grep -qE '^syncspawn [0-9]+\.[0-9]+\.[0-9]+$' <(syncspawn --version)
+finish

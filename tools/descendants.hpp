@@ -1,0 +1,25 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <vector>
+
+namespace syncspawn::tools {
+
+// Everything that a launch started, directly or not: this process adopts the orphans among them
+// (PR_SET_CHILD_SUBREAPER, Linux 3.4), so none can leave its sight by daemonising.
+class Descendants {
+public:
+    // Begins to adopt. Children that this process has already are not of the launch.
+    Descendants();
+    // Reaps the adopted ones that have ended, but not `kept`.
+    void reap_orphans(pid_t kept) const;
+    // SIGKILL to all of them, wave by wave as the orphans arrive, until none is left.
+    void kill_all() const;
+
+private:
+    [[nodiscard]] std::vector<pid_t> children() const;
+    std::vector<pid_t> foreign_;
+};
+
+}  // namespace syncspawn::tools
