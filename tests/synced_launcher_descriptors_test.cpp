@@ -75,9 +75,11 @@ std::string listed(const std::vector<int>& numbers) {
 struct Fails {
     enum class Where { nowhere, setup, child, between } where = Where::nowhere;
 
-    BoostError on_setup(Stock&, const Path&, const char* const*) { return at(Where::setup); }
-    BoostError on_exec_setup(Stock&, const Path&, const char* const*) { return at(Where::child); }
-    BoostError on_child_waiting(Stock&, const Path&, const char* const*) {
+    BoostError on_setup(Stock&, const Path&, const char* const*) const { return at(Where::setup); }
+    BoostError on_exec_setup(Stock&, const Path&, const char* const*) const {
+        return at(Where::child);
+    }
+    BoostError on_child_waiting(Stock&, const Path&, const char* const*) const {
         return at(Where::between);
     }
     BoostError at(Where here) const { return here == where ? own_error(1) : BoostError(); }

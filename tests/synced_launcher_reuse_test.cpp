@@ -41,7 +41,7 @@ struct ChangesAll {
         launcher.fd_whitelist = {1, 2};
         return {};
     }
-    BoostError on_child_waiting(Ours& launcher, const Path&, const char* const*) {
+    BoostError on_child_waiting(Ours& launcher, const Path&, const char* const*) const {
         launcher.fd_whitelist.clear();
         launcher.options.setup_timeout = 1ns;
         return of_child_waiting;

@@ -231,7 +231,7 @@ TEST_CASE("process_stdio binds pipes") {
                            v2::process_stdio{input, output, errors});
               asio::write(input, asio::buffer("through", 7));
               input.close();
-              const std::string text =
+              std::string text =
                   read_all(output.native_handle()) + "|" + read_all(errors.native_handle());
               process.wait();
               return text;

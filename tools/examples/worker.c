@@ -1,5 +1,5 @@
 /* What the servers launch for each connection: says who it is, is ready, and then talks until SIGTERM. */
-#define _POSIX_C_SOURCE 200809L /* sigaction */
+#define _POSIX_C_SOURCE 200809L /* NOLINT(bugprone-reserved-identifier): for sigaction */
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
