@@ -31,7 +31,7 @@ enum HookBit : unsigned {
 };
 
 // An initializer with these hooks and no others, which writes down each call.
-template <unsigned hooks>
+template <unsigned Hooks>
 struct Recorder {
     Log& log;
     const char* name;
@@ -43,36 +43,36 @@ struct Recorder {
         log.add(hook + "-" + name + (why ? "(" + told(why) + ")" : ""));
     }
 
-    BoostError on_setup(Stock&, const Path&, const char* const*) requires((hooks & setup) != 0) {
+    BoostError on_setup(Stock&, const Path&, const char* const*) requires((Hooks & setup) != 0) {
         record("setup", of_setup);
         return of_setup;
     }
     BoostError on_exec_setup(Stock&, const Path&,
-                             const char* const*) requires((hooks & exec_setup) != 0) {
+                             const char* const*) requires((Hooks & exec_setup) != 0) {
         record("exec_setup", of_exec_setup);
         return of_exec_setup;
     }
     BoostError on_child_waiting(Stock& launcher, const Path&,
-                                const char* const*) requires((hooks & child_waiting) != 0) {
+                                const char* const*) requires((Hooks & child_waiting) != 0) {
         CHECK(launcher.pid > 0);
         record("child_waiting", of_child_waiting);
         return of_child_waiting;
     }
     void on_success(Stock& launcher, const Path&,
-                    const char* const*) requires((hooks & success) != 0) {
+                    const char* const*) requires((Hooks & success) != 0) {
         CHECK(launcher.pid > 0);
         record("success");
     }
     void on_error(Stock&, const Path&, const char* const*,
-                  const BoostError& why) requires((hooks & error) != 0) {
+                  const BoostError& why) requires((Hooks & error) != 0) {
         record("error", why);
     }
     void on_fork_error(Stock&, const Path&, const char* const*,
-                       const BoostError& why) requires((hooks & fork_error) != 0) {
+                       const BoostError& why) requires((Hooks & fork_error) != 0) {
         record("fork_error", why);
     }
     void on_exec_error(Stock&, const Path&, const char* const*,
-                       const BoostError& why) requires((hooks & exec_error) != 0) {
+                       const BoostError& why) requires((Hooks & exec_error) != 0) {
         record("exec_error", why);
     }
 };
@@ -80,11 +80,11 @@ struct Recorder {
 enum class Way { to_success, to_failing_setup, to_failing_exec_setup, to_failing_execve };
 
 // What is called in a launch with two such initializers.
-template <unsigned hooks, class Launcher>
+template <unsigned Hooks, class Launcher>
 std::string calls_of(Launcher launcher, Way way) {
     Log log;
-    Recorder<hooks> first{log, "a"};
-    Recorder<hooks> second{log, "b"};
+    Recorder<Hooks> first{log, "a"};
+    Recorder<Hooks> second{log, "b"};
     if (way == Way::to_failing_setup) {
         first.of_setup = own_error(1);
     } else if (way == Way::to_failing_exec_setup) {
@@ -135,23 +135,23 @@ constexpr const char* calls_to_failing_execve =
 constexpr const char* calls_to_failing_setup =
     "parent:setup-a(own 1) parent:error-a(own 1) parent:error-b(own 1) ";
 
-template <unsigned hooks>
+template <unsigned Hooks>
 void check_calls() {
-    CAPTURE(hooks);
-    CHECK(calls_of<hooks>(Ours(), Way::to_success) == only(hooks, calls_to_success));
-    CHECK(calls_of<hooks>(Ours(), Way::to_failing_execve) == only(hooks, calls_to_failing_execve));
-    if ((hooks & setup) != 0) {
-        CHECK(calls_of<hooks>(Ours(), Way::to_failing_setup) ==
-              only(hooks, calls_to_failing_setup));
+    CAPTURE(Hooks);
+    CHECK(calls_of<Hooks>(Ours(), Way::to_success) == only(Hooks, calls_to_success));
+    CHECK(calls_of<Hooks>(Ours(), Way::to_failing_execve) == only(Hooks, calls_to_failing_execve));
+    if ((Hooks & setup) != 0) {
+        CHECK(calls_of<Hooks>(Ours(), Way::to_failing_setup) ==
+              only(Hooks, calls_to_failing_setup));
     }
 }
 
-template <unsigned hooks>
+template <unsigned Hooks>
 void check_same_calls() {
-    CAPTURE(hooks);
+    CAPTURE(Hooks);
     for (const Way way : {Way::to_success, Way::to_failing_setup, Way::to_failing_execve}) {
-        if (way != Way::to_failing_setup || (hooks & setup) != 0) {
-            CHECK(calls_of<hooks>(Ours(), way) == calls_of<hooks>(Stock(), way));
+        if (way != Way::to_failing_setup || (Hooks & setup) != 0) {
+            CHECK(calls_of<Hooks>(Ours(), way) == calls_of<Hooks>(Stock(), way));
         }
     }
 }
