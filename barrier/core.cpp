@@ -67,32 +67,46 @@ Entry enter(Side& side, Outcome& outcome) noexcept {
 
 struct Look {
     bool failed = false;
-    bool something = false;  // what was waited for, on the descriptor
+    bool count = false;  // places or an abort of the peer
+    bool room = false;   // for one more place of this side
     bool death = false;
     bool is_last = false;  // the deadline had passed: nobody may look again
 };
 
-// Waits for `events` on `fd`, for the peer's death, or for the deadline. One ppoll looks at the
-// witnesses of death first and at the descriptor second (the kernel goes through the array in
-// order, once more at the deadline too): what the peer did before its death is therefore seen.
-Look look(Side& side, int fd, short events, const timespec* deadline) noexcept {
-    pollfd watched[] = {{side.peer_pidfd, POLLIN, 0}, {own_pipe_end(side), 0, 0}, {fd, events, 0}};
+enum class Wanted { count, count_or_room };
+
+// Waits for what is wanted, for the peer's death, or for the deadline. One ppoll looks at the
+// witnesses of death first and at the count second (the kernel goes through the array in order, once
+// more at the deadline too): what the peer did before its death is therefore seen. Ends early, having
+// seen nothing, if a signal handler aborts meanwhile, which may close the pipe.
+Look look(Side& side, Wanted wanted, const timespec* deadline) noexcept {
+    const int known = side.abort_state;
+    pollfd watched[] = {{side.peer_pidfd, POLLIN, 0},
+                        {own_pipe_end(side), 0, 0},
+                        {side.remote_fd, POLLIN, 0},
+                        {side.local_fd, POLLOUT, 0}};
+    const nfds_t size = wanted == Wanted::count ? 3 : 4;
     Look seen;
-    int count = 0;
+    int found = 0;
     do {
         timespec left{};
         if (deadline != nullptr) {
             left = time_left(*deadline);
             seen.is_last = left.tv_sec == 0 && left.tv_nsec == 0;
         }
-        count = ppoll(watched, 3, deadline != nullptr ? &left : nullptr, nullptr);
-    } while (count < 0 && errno == EINTR);
+        found = ppoll(watched, size, deadline != nullptr ? &left : nullptr, nullptr);
+    } while (found < 0 && errno == EINTR && side.abort_state == known);
+    if (side.abort_state != known) {
+        return seen;
+    }
     int error = 0;
-    if (count < 0) {
-        error = errno;
-    } else if (((watched[0].revents | watched[1].revents | watched[2].revents) & POLLNVAL) != 0) {
+    if (found < 0) {
+        error = errno == EINVAL ? EMFILE : errno;  // more descriptors than RLIMIT_NOFILE, poll(2)
+    } else if (((watched[0].revents | watched[1].revents | watched[2].revents |
+                 watched[3].revents) &
+                POLLNVAL) != 0) {
         error = EBADF;
-    } else if ((watched[2].revents & (POLLERR | events)) == POLLERR) {
+    } else if ((watched[3].revents & (POLLERR | POLLOUT)) == POLLERR) {
         error = EOVERFLOW;  // 2^64 - 1: the kernel's own overflow, never writable again
     }
     if (error != 0) {
@@ -100,9 +114,10 @@ Look look(Side& side, int fd, short events, const timespec* deadline) noexcept {
         seen.failed = true;
         return seen;
     }
-    seen.something = watched[2].revents != 0;
+    seen.count = watched[2].revents != 0;
+    seen.room = watched[3].revents != 0;
     seen.death = (watched[0].revents | watched[1].revents) != 0;
-    seen.is_last = seen.is_last || count == 0;
+    seen.is_last = seen.is_last || found == 0;
     return seen;
 }
 
@@ -154,9 +169,11 @@ bool drain(Side& side, bool& took_places) noexcept {
 
 // Until the counts satisfy the condition, the peer aborts, or it is known to be gone. A death that
 // was seen before the count was taken is final. Past the deadline there is one look and no more,
-// or a peer that never stops placing could hold this side for ever.
+// or a peer that never stops placing could hold this side for ever. `aborted_here`: a signal handler
+// did so during the wait.
 template <class Condition>
 Outcome wait_until(Side& side, const timespec* deadline, Condition satisfied) noexcept {
+    const int own_at_entry = side.abort_state & here;
     bool took_places = false;
     for (bool is_late = false; !satisfied(took_places);) {
         if ((side.abort_state & gone) != 0) {
@@ -165,9 +182,12 @@ Outcome wait_until(Side& side, const timespec* deadline, Condition satisfied) no
         if (is_late) {
             return Outcome::timed_out;
         }
-        const Look seen = look(side, side.remote_fd, POLLIN, deadline);
-        if (seen.failed || (seen.something && !drain(side, took_places))) {
+        const Look seen = look(side, Wanted::count, deadline);
+        if (seen.failed || (seen.count && !drain(side, took_places))) {
             return Outcome::failed;
+        }
+        if ((side.abort_state & here) != own_at_entry) {
+            return Outcome::aborted_here;
         }
         if ((side.abort_state & there) != 0) {
             return Outcome::aborted_there;
@@ -300,11 +320,17 @@ Outcome place(Side& side, const timespec* deadline) noexcept {
         if (is_late) {
             return Outcome::timed_out;
         }
-        const Look seen = look(side, side.local_fd, POLLOUT, deadline);
-        if (seen.failed) {
+        // As in a wait, the count is taken too: the peer's abort has to get through, its death is
+        // concluded only once the count is empty, and two full sides do not wait for each other.
+        const Look seen = look(side, Wanted::count_or_room, deadline);
+        bool took_places = false;
+        if (seen.failed || (seen.count && !drain(side, took_places))) {
             return Outcome::failed;
         }
-        if (seen.death && !seen.something) {
+        if (enter(side, outcome) == Entry::ended) {
+            return outcome;
+        }
+        if (seen.death && !seen.room) {
             side.abort_state |= gone;
             return Outcome::peer_gone;
         }
@@ -397,7 +423,7 @@ Outcome wait_abortion(Side& side, const timespec* deadline) noexcept {
         side.last_error = side.failure;
         return Outcome::failed;
     }
-    if ((side.abort_state & (there | gone)) == 0) {
+    while ((side.abort_state & (there | gone)) == 0) {
         const Outcome outcome = wait_until(side, deadline, [](bool) { return false; });
         if (outcome == Outcome::timed_out || outcome == Outcome::failed) {
             return outcome;

@@ -207,11 +207,11 @@ private:
     }
 
     bool is_for_this_process() noexcept {
-        const bool is_accepted =
-            state_.pid == getpid() ||
-            (whom_ == AttachFor::calling_script &&
-             (state_.pid == getppid() || (proc_is_ours() && proc::is_ancestor(state_.pid))));
-        const std::int64_t own_namespace = proc_is_ours() ? proc::pid_namespace() : 0;
+        const bool is_accepted = state_.pid == getpid() ||
+                                 (whom_ == AttachFor::calling_script &&
+                                  (state_.pid == getppid() || (proc::is_of_this_pid_namespace() &&
+                                                               proc::is_ancestor(state_.pid))));
+        const std::int64_t own_namespace = proc::pid_namespace();
         const bool is_elsewhere = own_namespace != 0 && state_.pid_namespace != 0 &&
                                   own_namespace != state_.pid_namespace;
         if (is_accepted && !is_elsewhere) {
@@ -261,12 +261,10 @@ private:
             (::write(fd, &nothing, sizeof nothing) != sizeof nothing && errno != EAGAIN)) {
             return complain(index, AttachProblem::wrong_kind, "is not an eventfd");
         }
-        if (id != 0 && proc_is_ours()) {
-            const std::int64_t found = proc::eventfd_id(fd);
-            if (found != 0 && found != id) {
-                return complain(index, AttachProblem::wrong_object,
-                                "is an eventfd, but not the one that was handed over");
-            }
+        const std::int64_t found = proc::eventfd_id(fd);
+        if (id != 0 && found != 0 && found != id) {
+            return complain(index, AttachProblem::wrong_object,
+                            "is an eventfd, but not the one that was handed over");
         }
         return true;
     }
@@ -311,13 +309,6 @@ private:
         side_.seen = state_.seen;
     }
 
-    bool proc_is_ours() noexcept {
-        if (proc_is_ours_ < 0) {
-            proc_is_ours_ = proc::is_of_this_pid_namespace() ? 1 : 0;
-        }
-        return proc_is_ours_ == 1;
-    }
-
     Side& side_;
     syncspawn_attach_error& report_;
     AttachFor whom_;
@@ -327,7 +318,6 @@ private:
     bool too_long_[4]{};
     std::array<int, 3> descriptors_{};
     State state_{};
-    int proc_is_ours_ = -1;
 };
 
 bool move_to_at_least(int& fd, int lowest_fd) noexcept {
@@ -366,9 +356,12 @@ Outcome export_side(Side& side, syncspawn_barrier_environment& environment,
     struct stat pipe {};
     // All are moved before the first may survive: what fails half-way leaks nothing.
     if (!move_to_at_least(side.local_fd, lowest) || !move_to_at_least(side.remote_fd, lowest) ||
-        !move_to_at_least(own_pipe_end(side), lowest) || fstat(own_pipe_end(side), &pipe) < 0 ||
-        !survive_execve(side.local_fd) || !survive_execve(side.remote_fd) ||
-        !survive_execve(own_pipe_end(side))) {
+        !move_to_at_least(own_pipe_end(side), lowest)) {
+        side.last_error = errno;  // no room at that height; here the barrier works as before
+        return Outcome::failed;
+    }
+    if (fstat(own_pipe_end(side), &pipe) < 0 || !survive_execve(side.local_fd) ||
+        !survive_execve(side.remote_fd) || !survive_execve(own_pipe_end(side))) {
         return fail(side, errno);
     }
     Text(environment.local_fd) << local_name << "=" << std::int64_t{side.local_fd};

@@ -102,6 +102,53 @@ TEST_CASE("place without room ends with the peer's death, and with the deadline"
     CHECK(sides.parent.ending() == reached_the_end);
 }
 
+TEST_CASE("place without room reads the places of a dead peer before it finds it dead") {
+    auto sides = both_sides(
+        [](Barrier& side) {
+            await_hang_up(side);
+            fill(side);
+            expect_outcome(side.place(), Outcome::peer_gone);
+            expect_counts(side, -2, 2);
+            expect_outcome(side.wait_for_place(2), Outcome::reached);
+        },
+        [](Barrier& side) { place(side, 2); });
+    CHECK_BOTH_REACHED_THE_END(sides);
+}
+
+TEST_CASE("place without room ends with the peer's abort") {
+    const Gate may_end;
+    auto sides = both_sides(
+        [](Barrier& side) {
+            fill(side);
+            expect_outcome(side.place(), Outcome::aborted_there);
+        },
+        [&](Barrier& side) {
+            expect_outcome(side.abort(), Outcome::reached);
+            may_end.wait();
+        });
+    CHECK(sides.parent.ending() == reached_the_end);
+    may_end.open();
+    CHECK(sides.child.ending() == reached_the_end);
+}
+
+// As many as fill a counter read as an abort, and who has read it has made room.
+TEST_CASE("two sides without room do not wait for each other") {
+    const Gate parent_is_full;
+    const Gate child_is_full;
+    const auto side_with = [](const Gate& own, const Gate& other) {
+        return [&](Barrier& side) {
+            fill(side);
+            own.open();
+            other.wait();
+            const Outcome outcome = side.place();
+            expect(outcome == Outcome::aborted_there || outcome == Outcome::reached);
+        };
+    };
+    auto sides = both_sides(side_with(parent_is_full, child_is_full),
+                            side_with(child_is_full, parent_is_full));
+    CHECK_BOTH_REACHED_THE_END(sides);
+}
+
 TEST_CASE("abort without room never waits: it closes the pipe, which the peer sees as an end") {
     for (const Role role : {Role::parent, Role::child}) {
         CAPTURE(static_cast<int>(role));

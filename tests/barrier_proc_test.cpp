@@ -109,10 +109,17 @@ TEST_CASE("with the /proc of an outer pid namespace a hand-over works") {
             }
             {
                 Exported exported;
-                swap_eventfds(exported);  // not checked: this /proc is another namespace's
-                expect_attached();
+                swap_eventfds(exported);
+                expect_refused(AttachProblem::wrong_object, local);
             }
             expect_checks_without_proc();
+            // Its pid 1 is not this one.
+            const Exported exported;
+            expect(unshare(CLONE_NEWPID) == 0);
+            expect_reached_the_end(Peer([] {
+                expect(getpid() == 1);
+                expect_refused(AttachProblem::other_process, state);
+            }));
         }));
     });
     CHECK_REACHED_THE_END_OR_FORBIDDEN(peer);

@@ -2,9 +2,11 @@
 
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <time.h>
 
 #include <atomic>
+#include <cstdint>
 #include <iterator>
 
 #include "support/both_sides.hpp"
@@ -268,4 +270,66 @@ TEST_CASE("poll_now never blocks, and notices a dead peer while nothing is owed"
             place(side);
         });
     CHECK_BOTH_REACHED_THE_END(sides);
+}
+
+namespace {
+
+// In a peer: SIGUSR1 aborts this side.
+void abort_by_signal(Barrier& side) {
+    static Barrier* aborted = nullptr;
+    aborted = &side;
+    struct sigaction action {};
+    action.sa_handler = [](int) { (void)aborted->abort(); };
+    sigaction(SIGUSR1, &action, nullptr);
+}
+
+}  // namespace
+
+// It is sent only once the side is seen to sleep.
+TEST_CASE("an abort by a signal handler ends the wait that it interrupts") {
+    const Gate may_end;
+    const auto peer = [&](Barrier&) { may_end.wait(); };
+    SUBCASE("with room for it") {
+        auto sides = both_sides(
+            [](Barrier& side) {
+                abort_by_signal(side);
+                expect_outcome(side.place_and_sync(), Outcome::aborted_here);
+                expect_outcome(side.wait_next(), Outcome::aborted_here);
+            },
+            peer);
+        CHECK(is_blocked_in_a_wait(sides.parent.pid()));
+        sides.parent.send(SIGUSR1);
+        CHECK(sides.parent.ending() == reached_the_end);
+        may_end.open();
+        CHECK(sides.child.ending() == reached_the_end);
+    }
+    SUBCASE("without room, where it closes the pipe that the wait looks at") {
+        auto sides = both_sides(
+            [](Barrier& side) {
+                expect(eventfd_write(side.native()->local_fd, UINT64_MAX - 1) == 0);
+                abort_by_signal(side);
+                expect_outcome(side.wait_next(), Outcome::aborted_here);
+                expect_outcome(side.wait_abortion(), Outcome::aborted_here);
+            },
+            peer);
+        CHECK(is_blocked_in_a_wait(sides.parent.pid()));
+        sides.parent.send(SIGUSR1);
+        CHECK(sides.parent.ending() == reached_the_end);
+        may_end.open();
+        CHECK(sides.child.ending() == reached_the_end);
+    }
+    SUBCASE("but wait_abortion goes on for the peer") {
+        auto sides = both_sides(
+            [](Barrier& side) {
+                abort_by_signal(side);
+                expect_outcome(side.wait_abortion(), Outcome::aborted_here);
+                expect(side.status().peer_gone);
+            },
+            peer);
+        CHECK(is_blocked_in_a_wait(sides.parent.pid()));
+        sides.parent.send(SIGUSR1);
+        CHECK(is_blocked_in_a_wait(sides.parent.pid()));
+        may_end.open();
+        CHECK_BOTH_REACHED_THE_END(sides);
+    }
 }

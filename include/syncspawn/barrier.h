@@ -20,8 +20,10 @@
  * for a deadline). create, set_role, attach and export return 0 or a negative errno.
  *
  * Safety. Nothing allocates, locks or throws. Every function but create and attach is
- * async-signal-safe and may run between fork and execve. A barrier belongs to one thread of one
- * process on each side; share it between threads only under a lock of your own.
+ * async-signal-safe and may run between fork and execve. A handler that aborts ends the wait that it
+ * interrupts, or one that was just about to sleep when that next wakes up. A wait needs an
+ * RLIMIT_NOFILE of 3 (poll(2)). A barrier belongs to one thread of one process on each side; share it
+ * between threads only under a lock of your own.
  *
  * The same implementation serves <syncspawn/barrier.hpp>.
  */
@@ -30,6 +32,8 @@
 
 #include <stdint.h>
 #include <time.h>
+
+struct timespec; /* C99 does not have it */
 
 #include <syncspawn/barrier/visibility.h>
 
