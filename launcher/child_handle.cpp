@@ -21,8 +21,11 @@ namespace {
 constexpr long nanoseconds_per_second = 1'000'000'000;
 
 timespec time_until(Deadline deadline) {
-    const auto left = std::max<std::chrono::nanoseconds>(
-        deadline - std::chrono::steady_clock::now(), std::chrono::nanoseconds(0));
+    const Deadline now = std::chrono::steady_clock::now();
+    if (deadline <= now) {
+        return {0, 0};
+    }
+    const std::chrono::nanoseconds left = deadline - now;
     return {static_cast<time_t>(left.count() / nanoseconds_per_second),
             static_cast<long>(left.count() % nanoseconds_per_second)};
 }
@@ -59,7 +62,7 @@ Deadline after(std::chrono::nanoseconds duration) {
 }
 
 int wait_for_any(std::initializer_list<pollfd> events, const Deadline* deadline) {
-    std::array<pollfd, 4> watched{};
+    std::array<pollfd, 5> watched{};
     const std::size_t count = std::min(events.size(), watched.size());
     std::copy_n(events.begin(), count, watched.begin());
     for (;;) {

@@ -1,6 +1,8 @@
 #include "course.hpp"
 
 #include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -21,10 +23,29 @@ constexpr auto first_pause = std::chrono::milliseconds(5);
 
 std::string in_words(std::chrono::nanoseconds duration) {
     const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(duration);
+    if (milliseconds.count() == 0) {
+        const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(duration);
+        return std::to_string(microseconds.count()) + " us";
+    }
     if (milliseconds.count() % 1000 == 0) {
         return std::to_string(milliseconds.count() / 1000) + " s";
     }
     return std::to_string(milliseconds.count()) + " ms";
+}
+
+// What the program has placed already may have been read together with the last place of the setup. It
+// goes back, for whoever waits for it.
+void put_back_places_of_the_program(Barrier& barrier) noexcept {
+    syncspawn_barrier& side = *barrier.native();
+    if (side.balance < 0 && side.abort_state == 0) {
+        const std::uint64_t count = 0 - static_cast<std::uint64_t>(side.balance);
+        // As in an abort: the program may have taken the flag away.
+        if (fcntl(side.remote_fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0 &&
+            write(side.remote_fd, &count, sizeof count) == sizeof count) {
+            side.seen += side.balance;
+            side.balance = 0;
+        }
+    }
 }
 
 // `what`: the call, if the exception does not say so itself.
@@ -34,13 +55,13 @@ SpawnError cannot_prepare(const SpawnOptions& options, const std::system_error& 
         what = failure.what();  // "CALL: MESSAGE", and the message comes from the code again
         what.resize(std::min(what.size(), what.rfind(": " + failure.code().message())));
     }
-    const int error = failure.code().value();
-    return SpawnError({.stage = Stage::prepare,
-                       .cause = Cause::error,
-                       .step = "prepare the launch",
-                       .error = error,
-                       .detail = std::move(what),
-                       .hint = hint_for(options, Stage::prepare, error)});
+    SpawnError::Facts facts{.stage = Stage::prepare,
+                            .cause = Cause::error,
+                            .step = "prepare the launch",
+                            .error = failure.code().value(),
+                            .detail = std::move(what)};
+    facts.hint = hint_for(options, facts);
+    return SpawnError(std::move(facts));
 }
 
 }  // namespace
@@ -129,6 +150,9 @@ Course::Progress Course::prepare() {
 void Course::start() {
     plan_ = definition_->plan.plan();
     descriptors_->describe_in(plan_, *barrier_.native());
+    // spawn() is inside until execve. A Launch may be begun by any thread, which may end at any time.
+    plan_.starter_stays =
+        waits_ == Waits::inside || options_.die_with_parent || syscall(SYS_gettid) == getpid();
     plan_.program_mask = options_.signal_mask ? &*options_.signal_mask : nullptr;
     if (plan_.hand_over) {
         environment_ = definition_->plan.environment_for_hand_over();
@@ -148,12 +172,13 @@ void Course::start() {
         started = start_by(StartMethod::copied_memory);
     }
     if (started.pid < 0) {
-        fail(SpawnError({.stage = Stage::start,
-                         .cause = Cause::error,
-                         .step = "start the child",
-                         .error = started.error,
-                         .detail = started.call,
-                         .hint = hint_for(options_, Stage::start, started.error)}));
+        SpawnError::Facts facts{.stage = Stage::start,
+                                .cause = Cause::error,
+                                .step = "start the child",
+                                .error = started.error,
+                                .detail = started.call};
+        facts.hint = hint_for(options_, facts);
+        fail(SpawnError(std::move(facts)));
         return;
     }
     loan_ = std::move(started.loan);
@@ -228,7 +253,7 @@ std::optional<Course::Failure> Course::run_part(std::uint32_t item) {
                        "not a std::exception"};
     }
     done_.push_back(&step);
-    if (deadline_ && steady_clock::now() >= *deadline_) {
+    if (is_late()) {
         return Failure{WhichSide::parent, item, Cause::timed_out, ETIMEDOUT,
                        "the setup was not done within " + in_words(*options_.setup_timeout) +
                            ": the parent was in '" + step.name + "' until now"};
@@ -244,8 +269,10 @@ std::optional<Course::Failure> Course::after_meeting(std::uint32_t item, Outcome
         // last place. Not a failure of the setup.
         return std::nullopt;
     }
-    return cancelled_ ? cancellation(WhichSide::parent, item)
-                      : judge(outcome, item, Outcome::reached);
+    if (cancelled_) {
+        return cancellation(WhichSide::parent, item);
+    }
+    return judge(is_late() ? Outcome::timed_out : outcome, item, Outcome::reached);
 }
 
 // The rendezvous as the barrier has it, but watching for a cancellation where one is possible.
@@ -265,11 +292,10 @@ std::optional<Outcome> Course::place_and_sync(const std::optional<Deadline>& dea
             has_placed_ = false;
             return outcome;
         }
-        const int ready =
-            await({readable(options_.cancel_when_readable),
-                   has_placed_ ? readable(side.remote_fd) : pollfd{side.local_fd, POLLOUT, 0},
-                   hung_up(side.pipe_read_fd), readable(child_.pidfd())},
-                  deadline);
+        const int ready = await({readable(options_.cancel_when_readable), readable(side.remote_fd),
+                                 pollfd{has_placed_ ? -1 : side.local_fd, POLLOUT, 0},
+                                 hung_up(side.pipe_read_fd), readable(child_.pidfd())},
+                                deadline);
         if (ready == not_yet) {
             return std::nullopt;
         }
@@ -280,6 +306,9 @@ std::optional<Outcome> Course::place_and_sync(const std::optional<Deadline>& dea
         }
     }
 }
+
+// A meeting in time is found late where this process was stopped meanwhile.
+bool Course::is_late() const { return deadline_ && steady_clock::now() >= *deadline_; }
 
 bool Course::is_cancelled() const {
     const Deadline now{};
@@ -351,7 +380,7 @@ Course::Progress Course::await_execve() {
             execution() == Execution::done) {
             break;
         }
-        if (ready == at_the_deadline && deadline_ && steady_clock::now() >= *deadline_) {
+        if (ready == at_the_deadline && is_late()) {
             return fail(late_child());
         }
         phase_deadline_ = after(pause_ *= 2);
@@ -431,7 +460,7 @@ std::optional<Course::Failure> Course::after_readiness(Outcome outcome) const {
 std::string Course::says_whether_attached() const {
     switch (attachment_of(child_.pid(), *barrier_.native())) {
         case Attachment::never:
-            return "; it never attached to its barrier";
+            return "; the program itself never attached to its barrier";
         case Attachment::attached:
             return "; it has attached to its barrier";
         case Attachment::unknown:
@@ -445,6 +474,7 @@ void Course::make_process() {
     state->child = std::move(child_);
     child_ = ChildHandle();
     if (plan_.hand_over) {
+        put_back_places_of_the_program(barrier_);
         state->barrier = std::move(barrier_);
     }
     state->streams = descriptors_->take_parents_streams();

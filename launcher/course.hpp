@@ -94,6 +94,7 @@ private:
     [[nodiscard]] std::string says_whether_attached() const;
     void make_process();
 
+    [[nodiscard]] bool is_late() const;
     [[nodiscard]] bool is_cancelled() const;
     [[nodiscard]] static Failure cancellation(WhichSide side, std::uint32_t item);
     [[nodiscard]] std::uint32_t childs_item() const;

@@ -182,7 +182,7 @@ SpawnError Course::conclude() const {
         options_.program.find('/') == std::string::npos) {
         facts.hint = "it is in no directory of PATH";
     } else if (facts.cause == Cause::error) {
-        facts.hint = hint_for(options_, facts.stage, facts.error);
+        facts.hint = hint_for(options_, facts);
     }
     facts.undo_failures = undo_failures_;
     facts.timeline = timeline_of(trace());

@@ -12,7 +12,7 @@
 namespace syncspawn::detail {
 namespace {
 
-constexpr unsigned longest_interpreter = 80;
+constexpr unsigned longest_interpreter = 256;
 
 // The interpreter that a script's first line or an ELF header asks for; empty if none.
 struct Interpreter {
@@ -72,7 +72,7 @@ ExecDiagnosis::ExecDiagnosis(const char* path, int error) noexcept {
             add("neither a known binary format nor a script that begins with '#!'");
             break;
         case E2BIG:
-            add("arguments and environment together are too large");
+            add("arguments and environment are too large together, or one of them alone");
             break;
         case ETXTBSY:
             add("somebody has the file open for writing");
@@ -92,7 +92,10 @@ void ExecDiagnosis::add(const char* text) noexcept {
 void ExecDiagnosis::explain_missing(const char* path) noexcept {
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return;  // the file itself is missing
+        if (errno != ENOENT && errno != ENOTDIR) {
+            add("the file exists; its interpreter or loader does not");
+        }
+        return;
     }
     const Interpreter interpreter(fd);
     close(fd);

@@ -19,6 +19,17 @@ bool asks_for(const SpawnOptions& options, Namespaces which) {
     return (options.namespaces & which) != Namespaces::none;
 }
 
+bool is_about(const SpawnError::Facts& failure, const char* text) {
+    return failure.detail.find(text) != std::string::npos;
+}
+
+// By the parent, in a step whose name or report says so.
+bool writes_id_maps(const SpawnError::Facts& failure) {
+    return failure.stage == Stage::step && failure.side == WhichSide::parent &&
+           (failure.step.find("map") != std::string::npos || is_about(failure, "map") ||
+            is_about(failure, "setgroups"));
+}
+
 // Why an unprivileged user namespace is refused, from what the system says of itself.
 std::string hint_for_user_namespace() {
     if (setting("/proc/sys/user/max_user_namespaces", 1) == 0) {
@@ -65,10 +76,12 @@ const char* hint_for_cgroup(int error) {
 
 }  // namespace
 
-std::string hint_for(const SpawnOptions& options, Stage stage, int error) {
-    const bool is_start = stage == Stage::start;
+std::string hint_for(const SpawnOptions& options, const SpawnError::Facts& failure) {
+    const int error = failure.error;
+    const bool is_start = failure.stage == Stage::start;
     const bool is_refused = error == EPERM || error == EACCES;
-    if (asks_for(options, Namespaces::user) && is_refused && (is_start || stage == Stage::step)) {
+    if (asks_for(options, Namespaces::user) && is_refused &&
+        ((is_start && is_about(failure, "clone")) || writes_id_maps(failure))) {
         return hint_for_user_namespace();
     }
     if (is_start && options.cgroup >= 0) {
@@ -76,12 +89,15 @@ std::string hint_for(const SpawnOptions& options, Stage stage, int error) {
             return hint;
         }
     }
-    if (!is_start && stage != Stage::prepare) {
-        return {};
+    if (!is_start && failure.stage != Stage::prepare) {
+        const bool is_limit = error == EMFILE || (error == EINVAL && is_about(failure, "F_DUPFD"));
+        return is_limit
+                   ? "the child's limit of descriptors is too low for the launch: RLIMIT_NOFILE"
+                   : "";
     }
     switch (error) {
         case EPERM:
-            return options.namespaces == Namespaces::none
+            return options.namespaces == Namespaces::none || !is_about(failure, "clone")
                        ? ""
                        : "these namespaces need CAP_SYS_ADMIN, or a user namespace beside them";
         case EAGAIN:

@@ -63,6 +63,7 @@ struct Plan {
     bool new_process_group;
     bool reset_ignored_signals;
     bool die_with_parent;
+    bool starter_stays;         // the thread that starts the child, until execve
     bool handlers_are_default;  // the start has seen to it
     bool hand_over;
     bool leaves_descriptors;  // that it was not told of

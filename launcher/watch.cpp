@@ -41,7 +41,7 @@ Watch::Watch()
 }
 
 void Watch::set(std::initializer_list<pollfd> events, const Deadline* deadline) noexcept {
-    std::array<pollfd, 4> wanted{};
+    std::array<pollfd, 5> wanted{};
     std::size_t count = 0;
     for (const pollfd& event : events) {
         if (event.fd >= 0 && count < wanted.size()) {

@@ -19,7 +19,7 @@ public:
     // Throws std::system_error.
     Watch();
 
-    // Replaces what is waited for: up to four events; negative descriptors are passed over. What cannot
+    // Replaces what is waited for: up to five events; negative descriptors are passed over. What cannot
     // be watched (a regular file, no memory) makes it readable every few milliseconds instead.
     void set(std::initializer_list<pollfd> events, const Deadline* deadline) noexcept;
     [[nodiscard]] int descriptor() const noexcept { return epoll_.get(); }
@@ -30,7 +30,7 @@ private:
 
     UniqueFd epoll_;
     UniqueFd timer_;
-    std::array<pollfd, 4> watched_{};
+    std::array<pollfd, 5> watched_{};
     std::size_t count_ = 0;
     bool sees_all_ = true;
 };

@@ -1,4 +1,6 @@
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <chrono>
 
@@ -148,4 +150,33 @@ TEST_CASE("the barrier of the parent's own launch is not passed on to its childr
         options.environment.set(std::string("SYNCSPAWN_BARRIER_") + name, "1");
     }
     CHECK(output_of(options) == "0\n[exited with code 1]");
+}
+
+// The program has placed twice before the parent looks again: the launch is held between two advances.
+TEST_CASE("places of a fast program are unread when the launch is over") {
+    for (const bool awaits_readiness : {false, true}) {
+        CAPTURE(awaits_readiness);
+        SpawnOptions options{.program = helper("launch_readiness"),
+                             .arguments = {"places twice and says so"},
+                             .hand_over = HandOver::barrier};
+        if (awaits_readiness) {
+            options.ready_within = std::chrono::seconds(60);
+        }
+        int output[2];
+        REQUIRE(pipe2(output, O_CLOEXEC) == 0);
+        options.standard_output = Stdio::descriptor(output[1]);
+        Launch launch = SyncedSpawner(options).begin();
+        (void)launch.advance();
+        close(output[1]);
+        await_event(output[0]);  // it has placed
+        close(output[0]);
+        while (!launch.advance()) {
+            await_event(launch.descriptor());
+        }
+        Process process = launch.take_process();
+        CHECK(process.barrier().status().seen == (awaits_readiness ? 2 : 1));
+        CHECK(process.barrier().status().balance == 0);
+        CHECK(process.barrier().wait_next() == Outcome::reached);
+        CHECK(process.barrier().status().seen == 3);
+    }
 }

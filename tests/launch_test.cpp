@@ -15,6 +15,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -801,4 +802,17 @@ TEST_CASE("a launch for whose watch there is no descriptor fails before there is
         expect(refused.count("timerfd_create") == 1);
     });
     CHECK(peer.ending() == reached_the_end);
+}
+
+TEST_CASE("the thread that begins a launch may end before it is over") {
+    for (const StartMethod method : start_methods()) {
+        CAPTURE(static_cast<int>(method));
+        HeldLaunch held(program_true(method));
+        Launch launch = held.spawner().begin();
+        std::thread([&] { CHECK_FALSE(launch.advance()); }).join();
+        held.let_go();
+        drive(launch);
+        Process process = launch.take_process();
+        CHECK(process.wait() == ExitStatus::exited(0));
+    }
 }

@@ -158,7 +158,8 @@ TEST_CASE("a file on the way where a directory should be is told") {
 
 TEST_CASE("arguments that are too large are told") {
     CHECK(refusal_of({.program = "/bin/true", .arguments = {std::string(1 << 20, 'x')}}) ==
-          "argument list too long (arguments and environment together are too large)");
+          "argument list too long (arguments and environment are too large together, or one of "
+          "them alone)");
 }
 
 TEST_CASE("a file that somebody has open for writing is told") {

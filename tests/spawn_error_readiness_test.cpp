@@ -72,8 +72,9 @@ TEST_CASE("a program that closes its barrier and lives on is told so") {
 // be slower than the deadline, a longer one is tried.
 TEST_CASE("a program that never attaches is told so at the deadline") {
     const SpawnError error = failure_of(program_that("sleeps", 50ms));
-    CHECK(text_of(error) ==
-          "the program was not ready within 50 ms; it never attached to its barrier");
+    CHECK(
+        text_of(error) ==
+        "the program was not ready within 50 ms; the program itself never attached to its barrier");
     CHECK(error.cause() == Cause::timed_out);
     CHECK(error.stage() == Stage::readiness);
     CHECK(error.code() == std::errc::timed_out);

@@ -318,7 +318,8 @@ TEST_CASE("deadline: a parent that is late is told with what it did") {
 
 TEST_CASE("deadline: one that has passed at the start leaves a child that never got anywhere") {
     const SpawnError error = failure_of({.program = "true", .setup_timeout = 0ns});
-    CHECK(text_of(error).starts_with("the setup was not done within 0 s: the child has been in '"));
+    CHECK(
+        text_of(error).starts_with("the setup was not done within 0 us: the child has been in '"));
     CHECK(text_of(error).ends_with("s"));
     CHECK_FALSE(error.program_may_have_run());
 }

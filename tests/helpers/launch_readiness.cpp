@@ -25,6 +25,12 @@ int main(int, char** arguments) {
         (void)barrier.abort();
         pause();
     }
+    if (does == "places twice and says so") {
+        (void)barrier.place();
+        (void)barrier.place();
+        (void)!write(STDOUT_FILENO, "x", 1);
+        pause();
+    }
     if (does == "closes") {
         barrier.destroy();
     }

@@ -114,7 +114,7 @@ inline std::vector<End> every_end() {
         {"chdir to '/nowhere' in the child: no such file or directory", without_directory},
         {"execve '/nowhere' in the child: no such file or directory", {.program = "/nowhere"}},
         // This program never attaches, so the time may be as short as one likes.
-        {"the program was not ready within 50 ms; it never attached to its barrier",
+        {"the program was not ready within 50 ms; the program itself never attached to its barrier",
          program_that("sleeps", std::chrono::milliseconds(50))},
         {"the program exited with code 3 before it was ready",
          program_that("exits", std::chrono::seconds(60))},

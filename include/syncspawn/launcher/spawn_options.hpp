@@ -131,7 +131,8 @@ enum class OnDestruction {
 struct SpawnOptions {
     /// With a '/': a path, relative to the child's final root and directory. Without: looked up in
     /// the PATH of `environment` (the C library's default path if that has none), as execvp(3) does,
-    /// but a file without a known format is an error, not a shell script.
+    /// but a file without a known format is an error, not a shell script, and so is one whose
+    /// interpreter is missing: the search ends there.
     std::string program;
     ProgramSearch program_search = ProgramSearch::path;
     /// Without the zeroth.
@@ -163,8 +164,8 @@ struct SpawnOptions {
     KillScope kill_scope = KillScope::process;
     /// The program is killed when this process ends (PR_SET_PDEATHSIG, which an execve of a set-user-ID
     /// program clears). Tied to the process, not to the thread that calls spawn(): unless that is the
-    /// first thread of the process, a thread of the library starts the child, which then inherits
-    /// its CPU affinity. If that thread is unlike the caller in credentials, capabilities, seccomp
+    /// first thread of the process, a thread of the library starts the child, which then inherits its CPU
+    /// affinity, scheduling policy and priority, personality(2) and timer slack. If that thread is unlike the caller in credentials, capabilities, seccomp
     /// filters, namespaces or open files, or /proc does not tell, the launch fails with EPERM;
     /// Landlock does not show there. An execve of this process is its end for such a child, as is
     /// pthread_exit(3) of the first thread for those that it started.
