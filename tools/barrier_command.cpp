@@ -2,8 +2,10 @@
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -33,9 +35,43 @@ Outcome abort(Barrier& barrier, const std::optional<Deadline>& /*deadline*/) {
     return barrier.abort();
 }
 
+// What was read dies with this process. What no operation has answered is for the next call to read.
+void put_back(const Barrier& barrier, std::int64_t count) {
+    const auto word = static_cast<std::uint64_t>(count);
+    (void)!write(barrier.native()->remote_fd, &word, sizeof word);  // no room: an abort is in it
+}
+
+void put_back_places(Barrier& barrier, const syncspawn_barrier& before) {
+    syncspawn_barrier& side = *barrier.native();
+    if (side.seen != before.seen) {
+        put_back(barrier, side.seen - before.seen);
+        side.balance = before.balance;
+        side.seen = before.seen;
+    }
+}
+
+void put_back_abort(const Barrier& barrier) {
+    if (barrier.status().aborted_there) {
+        put_back(barrier, std::numeric_limits<std::int64_t>::max());
+    }
+}
+
+Outcome wait_abortion(Barrier& barrier, const std::optional<Deadline>& deadline) {
+    const syncspawn_barrier before = *barrier.native();
+    const Outcome outcome =
+        deadline ? barrier.wait_abortion_until(*deadline) : barrier.wait_abortion();
+    put_back_places(barrier, before);
+    return outcome;
+}
+
 Outcome print_status(Barrier& barrier, const std::optional<Deadline>& /*deadline*/) {
+    const syncspawn_barrier before = *barrier.native();
     const Outcome now = barrier.poll_now();
+    if (now == Outcome::failed) {
+        return now;
+    }
     const BarrierStatus status = barrier.status();
+    put_back_places(barrier, before);
     const char* state = now == Outcome::timed_out ? "places_owed"
                         : now == Outcome::reached ? "in_step"
                                                   : to_string(now);
@@ -50,7 +86,7 @@ constexpr NamedOperation operations[] = {
     {"sync", timed<&Barrier::sync, &Barrier::sync_until>},
     {"wait-next", timed<&Barrier::wait_next, &Barrier::wait_next_until>},
     {"sync-next", timed<&Barrier::sync_next, &Barrier::sync_next_until>},
-    {"wait-abortion", timed<&Barrier::wait_abortion, &Barrier::wait_abortion_until>},
+    {"wait-abortion", wait_abortion},
     {"abort", abort},
     {"place-and-sync", timed<&Barrier::place_and_sync, &Barrier::place_and_sync_until>},
     {"status", print_status},
@@ -101,9 +137,9 @@ int report(std::string_view operation, Outcome outcome, const Barrier& barrier) 
             complain("barrier " + std::string(operation) + ": not within the timeout");
             return exit_timed_out;
         case Outcome::failed:
-            complain("barrier " + std::string(operation) + ": " +
-                     (operation == "status" ? "cannot write to standard output"
-                                            : barrier.error().message()));
+            complain(
+                "barrier " + std::string(operation) + ": " +
+                (barrier.error() ? barrier.error().message() : "cannot write to standard output"));
             return exit_own_failure;
     }
     complain("barrier " + std::string(operation) + ": " + what);
@@ -156,13 +192,16 @@ int run(const std::vector<const NamedOperation*>& chosen, const std::vector<std:
     if (timeout) {
         deadline = std::chrono::steady_clock::now() + *timeout;
     }
-    for (const NamedOperation* operation : chosen) {
-        const int code = report(operation->name, operation->perform(barrier, deadline), barrier);
-        if (code != 0) {
-            return code;
-        }
+    int code = 0;
+    for (auto operation = chosen.begin(); code == 0 && operation != chosen.end(); ++operation) {
+        const Outcome outcome = (*operation)->perform(barrier, deadline);
+        code = report((*operation)->name, outcome, barrier);
     }
-    return program.empty() ? 0 : execute(barrier, program);
+    if (code == 0 && !program.empty()) {
+        return execute(barrier, program);
+    }
+    put_back_abort(barrier);
+    return code;
 }
 
 }  // namespace

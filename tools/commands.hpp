@@ -9,9 +9,10 @@ class App;
 
 namespace syncspawn::tools {
 
-// What stood behind the first "--", which is never looked at.
+// What stood before the first "--", and behind it, which is never looked at.
 struct Separated {
     bool is_there = false;
+    std::vector<std::string> before{};
     std::vector<std::string> words{};
 };
 

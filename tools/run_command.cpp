@@ -49,6 +49,8 @@ public:
         }
         sigset_t both;
         sigorset(&both, &ending, &others);
+        sigaddset(&both,
+                  SIGPIPE);  // a broken stderr must not end the one who waits for the program
         sigprocmask(SIG_BLOCK, &both, &callers_mask_);
         ending_ = UniqueFd(signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK));
         others_ = UniqueFd(signalfd(-1, &others, SFD_CLOEXEC | SFD_NONBLOCK));
@@ -80,9 +82,13 @@ private:
     UniqueFd others_;
 };
 
-// The terminal sends its signals to the whole foreground group: who is in ours has them already.
+// The terminal sends these to the whole foreground group: who is in ours has them already. A hang-up
+// goes to the leader of the session alone.
 bool has_it_already(const signalfd_siginfo& signal, pid_t program) {
-    return signal.ssi_code == SI_KERNEL && getpgid(program) == getpgrp();
+    constexpr std::array of_the_terminal{SIGINT, SIGQUIT, SIGWINCH};
+    return signal.ssi_code == SI_KERNEL && getpgid(program) == getpgrp() &&
+           std::find(of_the_terminal.begin(), of_the_terminal.end(),
+                     static_cast<int>(signal.ssi_signo)) != of_the_terminal.end();
 }
 
 // Passes signals on and reaps orphans until the program has ended. Returns whether one of the
@@ -186,7 +192,10 @@ void add_options(CLI::App& command, RunOptions& options) {
             "Fail unless the program is executed within TIMEOUT")
         ->type_name("TIMEOUT");
     command.add_option("--chdir", options.spawn.working_directory, "Enter DIR first")
-        ->type_name("DIR");
+        ->type_name("DIR")
+        ->check([](const std::string& directory) {
+            return directory.empty() ? std::string("must not be empty") : std::string();
+        });
     command
         .add_option_function<std::vector<std::string>>(
             "--setenv",
@@ -229,6 +238,13 @@ void add_run(CLI::App& app, const Separated& separated, int& exit_code) {
         std::vector<std::string> words = command->remaining();
         if (!words.empty() && words.front().starts_with("-") && words.front() != "-") {
             throw CLI::ExtrasError({words.front()});
+        }
+        // CLI11 takes an empty value for none.
+        const auto empty_limits = [](const std::vector<std::string>& where) {
+            return std::count(where.begin(), where.end(), "--wait-ready=");
+        };
+        if (empty_limits(separated.before) > empty_limits(words)) {
+            throw CLI::ValidationError("--wait-ready= lacks its TIMEOUT: say 2, 1.5s, 200ms or 3m");
         }
         if (separated.is_there && !words.empty()) {
             words.emplace_back("--");  // behind the program's name it is an argument like any other

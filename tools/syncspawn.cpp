@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <exception>
+#include <iostream>
 #include <memory>
 
 #include "commands.hpp"
@@ -22,10 +23,14 @@ long long parse_duration(const std::string& text) {
     const auto [rest, error] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
     for (const Unit& unit : units) {
         const double nanoseconds = number * unit.nanoseconds;
-        if (error == std::errc() && std::string(rest, end) == unit.name && nanoseconds >= 0 &&
-            nanoseconds < 9e18) {
-            return std::llround(nanoseconds);
+        if (error != std::errc() || std::string(rest, end) != unit.name || !std::isfinite(number) ||
+            number < 0) {
+            continue;
         }
+        if (nanoseconds >= 9e18) {
+            throw CLI::ValidationError("'" + text + "' is too long: less than 9000000000 seconds");
+        }
+        return std::llround(nanoseconds);
     }
     throw CLI::ValidationError("'" + text + "' is not a duration: say 2, 1.5s, 200ms or 3m");
 }
@@ -70,9 +75,10 @@ int run(int argc, char** argv) {
     const auto separator = std::find(arguments.begin(), arguments.end(), "--");
     Separated separated;
     if (separator != arguments.end()) {
-        separated = {true, {separator + 1, arguments.end()}};
+        separated = {true, {}, {separator + 1, arguments.end()}};
         arguments.erase(separator, arguments.end());
     }
+    separated.before = arguments;
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
 
     CLI::App app("Launches programs whose two sides set up in lock-step, before and beyond execve.",
@@ -86,7 +92,13 @@ int run(int argc, char** argv) {
     try {
         app.parse(arguments);
     } catch (const CLI::Success& answer) {  // --help, --version
-        return app.exit(answer);
+        app.exit(answer);
+        std::cout.flush();
+        if (!std::cout) {
+            complain("cannot write to standard output");
+            return exit_own_failure;
+        }
+        return 0;
     } catch (const CLI::ParseError& error) {
         complain(std::string(error.what()) + " (see syncspawn --help)");
         return exit_own_failure;

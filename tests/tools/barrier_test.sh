@@ -26,6 +26,37 @@ expect "status tells role, state and counts" 0 "role=child
 state=in_step
 balance=-1
 seen=2" "" ./launched "syncspawn barrier wait-next status place"
+# A parent that has added COUNT to the child's eventfd and lives on; then each command, its code and its output.
+cat >parent.py <<'PYTHON'
+import os, subprocess, sys
+count, commands = int(sys.argv[1]), sys.argv[2:]
+to_parent, to_child = (os.eventfd(start, os.EFD_NONBLOCK) for start in (0, 0))
+os.write(to_child, count.to_bytes(8, sys.byteorder))
+read_end, write_end = os.pipe()
+numbers = []
+for name, fd in (("LOCAL", to_parent), ("REMOTE", to_child), ("PIPE", write_end)):
+    number = 100 + len(numbers)
+    os.dup2(fd, number)
+    os.environ[f"SYNCSPAWN_BARRIER_{name}_FD"] = str(number)
+    numbers.append(number)
+os.close(write_end)
+os.environ["SYNCSPAWN_BARRIER_STATE"] = f"1:2:{os.getpid()}:0:0:0:0:0:0:0"
+for command in commands:
+    end = subprocess.run(["syncspawn", "barrier", *command.split()], pass_fds=numbers, stdout=subprocess.PIPE)
+    print(command, end.returncode, *end.stdout.decode().split())
+PYTHON
+seen="role=child state=in_step balance=-1 seen=1"
+expect "what status and a wait for an abort saw is there for the next call" 0 "status 0 $seen
+--timeout 0 wait-abortion 124
+status wait-next place status 0 $seen role=child state=in_step balance=0 seen=1
+status 0 role=child state=in_step balance=0 seen=0" "*wait-abortion: not within the timeout" \
+    python3 parent.py 1 status "--timeout 0 wait-abortion" "status wait-next place status" status
+expect "an abort of the other side is met by every call" 0 "wait-next 1
+status 0 role=child state=aborted_there balance=0 seen=0
+place-and-sync 1
+wait-abortion 0
+wait-abortion 0" "*wait-next: the other side aborted*place-and-sync: the other side aborted" \
+    python3 parent.py $(((1 << 63) - 1)) wait-next status place-and-sync wait-abortion wait-abortion
 expect "abort ends the launch" 125 "" "*aborted the barrier*" ./launched 'syncspawn barrier abort'
 expect "a grandchild shell attaches for its ancestor" 0 "ok" "" \
     ./launched "sh -c 'sh -c \"$ready\" && echo ok; true'; true"

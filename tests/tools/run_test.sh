@@ -45,19 +45,26 @@ expect "a bad duration is 125" 125 "" "*'soon' is not a duration*" syncspawn run
 expect "a negative duration is 125" 125 "" "*'-1s' is not a duration*" syncspawn run --setup-timeout=-1s -- true
 for duration in 9223372037 99999999999999999s 153722868m 1e9 nan inf "1$(printf '0%.0s' {1..400})"; do
     expect "a duration that is too long is 125: ${duration:0:20}" 125 "" \
-        "syncspawn: '$duration' is not a duration: say *" syncspawn run --setup-timeout "$duration" -- true
+        "syncspawn: '$duration' is *: *" syncspawn run --setup-timeout "$duration" -- true
     expect "for readiness too: ${duration:0:20}" 125 "" \
-        "syncspawn: '$duration' is not a duration: say *" syncspawn run --wait-ready="$duration" -- true
+        "syncspawn: '$duration' is *: *" syncspawn run --wait-ready="$duration" -- true
 done
 expect "the longest duration is as good as none" 0 "" "" syncspawn run --setup-timeout 8999999999 -- true
 expect "a bad variable name is 125" 125 "" "*must not be empty or contain*" syncspawn run --setenv A=B c -- true
+expect "an empty directory is refused" 125 "" "*--chdir: must not be empty*" syncspawn run --chdir "" -- true
+expect "an empty limit is refused" 125 "" "*--wait-ready= lacks its TIMEOUT*" syncspawn run --wait-ready= -- true
+expect "but may be an argument of the program" 0 "--wait-ready=" "" syncspawn run echo --wait-ready=
+expect "a limit beyond the range is refused" 125 "" "*is too long: less than 9000000000 seconds*" \
+    syncspawn run --setup-timeout 9000000000 -- true
+expect "help that cannot be written is a failure" 125 "" "syncspawn: cannot write to standard output" \
+    bash -c 'syncspawn run --help >/dev/full'
 expect "no other descriptor reaches the program" 0 "" "" \
     bash -c 'exec 7</dev/null; syncspawn run -- sh -c "test ! -e /proc/self/fd/7"'
 
 expect "a script reports ready" 3 "ready" "" \
     syncspawn run --wait-ready=30s -- sh -c 'syncspawn barrier place-and-sync && echo ready; exit 3'
 expect "a program that is never ready" 125 "" \
-    "syncspawn: the program was not ready within 200 ms; it never attached to its barrier" \
+    "syncspawn: the program was not ready within 200 ms; the program itself never attached to its barrier" \
     syncspawn run --wait-ready=200ms -- sh -c 'sleep 6543.21 & sleep 6543.21'
 check "and nothing of it is left" test -z "$(pgrep -f 'sleep 6543.21')"
 expect "a program that ends before it is ready" 125 "" \

@@ -54,6 +54,30 @@ wait "$launcher" 2>/dev/null
 check "a killed launcher is 137" test "$?" = 137
 pkill -KILL -f 'sleep 6543.34' # a program that runs already goes on, says the manual
 
+# Both come from the kernel, and to this process alone.
+expect "an alarm is passed on" 142 "" "" \
+    python3 -c 'import os, signal; signal.alarm(1); os.execvp("syncspawn", ["syncspawn", "run", "--", "sleep", "6543.35"])'
+cat >hang_up.py <<'PYTHON'
+import os, pty, time
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp("syncspawn", ["syncspawn", "run", "--", "sh", "-c", "echo >running; exec sleep 6543.36"])
+while not os.path.exists("running"):
+    time.sleep(0.01)
+os.close(terminal)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+PYTHON
+rm -f running
+expect "a terminal that hangs up ends its leader's program" 0 "129" "" python3 hang_up.py
+check "and leaves nothing" test -z "$(pgrep -f 'sleep 6543.36')"
+expect "a timeline that nobody reads leaves the program in care" 3 "" "" \
+    python3 -c 'import os, signal
+read_end, write_end = os.pipe()
+os.close(read_end)
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+os.dup2(write_end, 2)
+os.execvp("syncspawn", ["syncspawn", "run", "--timeline", "--", "sh", "-c", "exit 3"])'
+
 expect "a signal that is pending from the start ends the launch" 143 "" "" \
     env --default-signal=TERM --block-signal=TERM sh -c 'kill -TERM $$; exec syncspawn run -- touch began'
 check "and no program ran" test ! -e began
