@@ -111,8 +111,8 @@ struct LaunchSuite {
 };
 // The whole of its main.
 int run(const LaunchSuite& suite, int argc, char** argv);
-// Each size in small pages, then each in huge ones.
-std::vector<Ballast> in_both_pages(std::initializer_list<int> mib);
+// Each size, in MiB, in small pages, then each in huge ones.
+std::vector<Ballast> in_both_pages(std::initializer_list<int> sizes);
 // How a target says which ballast it is about.
 std::string in_words(const Ballast& ballast);
 

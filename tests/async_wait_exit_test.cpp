@@ -408,3 +408,13 @@ TEST_CASE("a process object that knows its end already completes with it") {
     CHECK(result.status == 7);
     CHECK(of_ours.status == ExitStatus::exited(8));
 }
+
+TEST_CASE("where there is no process the handler hears of it") {
+    asio::io_context context;
+    Process none;
+    std::optional<ErrorCode> seen;
+    async_wait_exit(context, none, [&](ErrorCode error, ExitStatus) { seen = error; });
+    CHECK_FALSE(seen);
+    context.run();
+    CHECK(seen == ErrorCode(asio::error::bad_descriptor));
+}

@@ -7,14 +7,14 @@ function(syncspawn_add_boost_test subject)
         set(test_LABELS unit)
     endif()
     syncspawn_add_test(${subject}
-        SOURCES ${subject}_test.cpp ${syncspawn_launched_support}
-        LIBRARIES syncspawn::boost
+        SOURCES ${subject}_test.cpp
+        LIBRARIES syncspawn::boost syncspawn_launched_support
         LABELS ${test_LABELS}
         TIMEOUT ${test_TIMEOUT}
         HELPERS ${test_HELPERS})
 endfunction()
 syncspawn_add_boost_test(synced_launcher HELPERS launch_descriptors)
-
+syncspawn_add_boost_test(boost_manual HELPERS launch_meets launch_readiness)
 syncspawn_add_boost_test(async_stress LABELS stress TIMEOUT 300)
 syncspawn_add_boost_test(synced_launcher_hooks)
 syncspawn_add_boost_test(async_spawn HELPERS launch_readiness)

@@ -1,9 +1,10 @@
 # Tests of the launcher layer, one program for each subject.
 
-set(syncspawn_launched_support
-    support/launched.cpp
-    support/observe.cpp
-    support/peer.cpp)
+add_library(syncspawn_launched_support STATIC support/launched.cpp)
+syncspawn_target(syncspawn_launched_support)
+target_include_directories(syncspawn_launched_support PRIVATE
+    "${PROJECT_SOURCE_DIR}/tests" "${PROJECT_SOURCE_DIR}")
+target_link_libraries(syncspawn_launched_support PUBLIC syncspawn::launcher syncspawn_test_support)
 
 syncspawn_add_helper(launch_descriptors)
 syncspawn_add_helper(launch_readiness LIBRARIES syncspawn::barrier)
@@ -19,8 +20,8 @@ set_target_properties(helper_launch_meets_in_c PROPERTIES
 # syncspawn_add_launcher_test(<subject> [<helper>...]): the file <subject>_test.cpp.
 function(syncspawn_add_launcher_test subject)
     syncspawn_add_test(${subject}
-        SOURCES ${subject}_test.cpp ${syncspawn_launched_support}
-        LIBRARIES syncspawn::launcher
+        SOURCES ${subject}_test.cpp
+        LIBRARIES syncspawn_launched_support
         LABELS unit
         HELPERS ${ARGN})
 endfunction()
@@ -52,11 +53,10 @@ endif()
 syncspawn_add_helper(large_thread_locals LIBRARIES syncspawn::launcher)
 syncspawn_add_launcher_test(shared_memory launch_meets launch_readiness large_thread_locals)
 syncspawn_add_launcher_test(shared_memory_obstacles)
-target_sources(test_shared_memory_obstacles PRIVATE support/tracer.cpp)
 syncspawn_add_launcher_test(shared_memory_crash)
 syncspawn_add_launcher_test(shared_memory_threads)
 syncspawn_add_test(shared_memory_stress
-    SOURCES shared_memory_stress_test.cpp ${syncspawn_launched_support}
-    LIBRARIES syncspawn::launcher
+    SOURCES shared_memory_stress_test.cpp
+    LIBRARIES syncspawn_launched_support
     LABELS stress
     HELPERS launch_descriptors)

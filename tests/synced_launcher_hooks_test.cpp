@@ -393,3 +393,27 @@ TEST_CASE("with namespaces at birth the stock initializers work as ever") {
     CHECK(other.starts_with("exit 0: uts:"));
     CHECK(other != own);
 }
+
+TEST_CASE("options that can never work reach on_error before they are thrown") {
+    Log log;
+    Ours launcher;
+    asio::io_context context;
+    launcher.options.namespaces = Namespaces::uts;
+    Recorder<setup | exec_setup | error> recorder{log, "a"};
+    BoostError failure;
+    CHECK_THROWS_AS(launcher(context, failure, "/bin/true", {}, recorder), std::invalid_argument);
+    CHECK(log.text() == "parent:setup-a parent:error-a(system 22) ");
+}
+
+TEST_CASE("a hook's own code is not lost by an error hook that throws") {
+    struct Throws {
+        void on_exec_error(Stock&, const Path&, const char* const*, const BoostError&) {
+            throw std::runtime_error("in vain");
+        }
+    };
+    Log log;
+    Recorder<exec_setup> recorder{log, "a"};
+    recorder.of_exec_setup = own_error(9);
+    Ours launcher;
+    CHECK(end_of(launcher, "/bin/true", Texts{}, recorder, Throws()) == "own 9");
+}

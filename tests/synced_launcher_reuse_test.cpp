@@ -261,3 +261,20 @@ TEST_CASE("a barrier is handed over beside all that the initializers do to the d
     launcher.fd_whitelist.clear();
     CHECK(end_of(launcher, helper("launch_meets"), Texts{"1"}) == "exit 42");
 }
+
+// glibc moves the environment as it grows.
+TEST_CASE("a launcher that is kept has the environment that the process has by then") {
+    Ours launcher;
+    const Ours copy = launcher;
+    for (int number = 0; number < 200; ++number) {
+        setenv(("SYNCSPAWN_TEST_" + std::to_string(number)).c_str(), "x", 1);
+    }
+    const std::string count = "env | grep -c ^SYNCSPAWN_TEST_";
+    CHECK(run_shell(launcher, count) == "exit 0: 200\n");
+    Ours of_copy = copy;
+    CHECK(run_shell(of_copy, count) == "exit 0: 200\n");
+    for (int number = 0; number < 200; ++number) {
+        unsetenv(("SYNCSPAWN_TEST_" + std::to_string(number)).c_str());
+    }
+    CHECK(run_shell(launcher, "env | grep -c ^SYNCSPAWN_TEST_") == "exit 1: 0\n");
+}

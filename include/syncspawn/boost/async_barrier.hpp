@@ -181,13 +181,13 @@ private:
                 is_armed_ = true;
                 waiter.watch(side.pipe_read_fd >= 0 ? side.pipe_read_fd : side.pipe_write_fd, 0);
                 waiter.watch(side.peer_pidfd, EPOLLIN);
+                waiter.watch(side.remote_fd, EPOLLIN);
                 waiter.watch(deadline_);
             }
             if (operation_ == Operation::place_and_sync && !has_placed_) {
                 waiter.watch(side.local_fd, EPOLLOUT);
             } else {
                 waiter.forget(side.local_fd);
-                waiter.watch(side.remote_fd, EPOLLIN);
             }
         }
 

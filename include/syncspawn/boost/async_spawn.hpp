@@ -42,7 +42,8 @@ public:
         if (error) {             // what was needed to wait for it failed
             launch_ = Launch();  // ends the child
             return self.complete(
-                std::make_exception_ptr(::boost::system::system_error(error, "async_spawn")),
+                std::make_exception_ptr(SpawnError::in_preparation(
+                    "wait for the launch", {error.value(), std::generic_category()})),
                 Process());
         }
         SpawnError failure;

@@ -70,6 +70,9 @@ public:
         : ExitTaskBase<Executor>(deadline), process_(&process) {}
 
     bool looks_done() {
+        if (!*process_) {
+            throw ::boost::system::system_error(asio::error::bad_descriptor);
+        }
         status_ = process_->try_wait();
         if (!status_) {
             this->check_deadline();
@@ -153,7 +156,7 @@ auto wait_exit(Executor executor, Subject& subject, std::optional<Deadline> dead
 
 }  // namespace detail
 
-/// Completes with void(error_code, ExitStatus), and reaps.
+/// Completes with void(error_code, ExitStatus), and reaps. bad_descriptor if there is no process.
 template <class ExecutorOrContext,
           class Token = asio::default_completion_token_t<detail::ExecutorOf<ExecutorOrContext>>>
 auto async_wait_exit(ExecutorOrContext&& where, Process& process, Token&& token = Token()) {

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -77,7 +78,8 @@ class SyncedLauncher : public v2::posix::default_launcher {
 public:
     /// What is beyond the hooks: namespaces, cgroup, deadlines, hand_over, ready_within, start ... The
     /// launch itself fills program, arguments, environment and other_descriptors. OnDestruction is that
-    /// of basic_process: kill.
+    /// of basic_process: kill. The streams are process_stdio's to bind: nobody would get the end of a
+    /// Stdio::pipe().
     SpawnOptions options{.program = {}, .environment = {}};
 
     /// As SyncedSpawner::step(); steps come before the initializers' hooks.
@@ -93,7 +95,8 @@ public:
 
     /// Launches: `where` is an executor or an execution context, `exe` a path that is not looked up in
     /// PATH, `arguments` a range of strings or a null-terminated argv. Throws boost::system::system_error,
-    /// whose what() is that of error(); std::invalid_argument for options that can never work.
+    /// whose what() is that of error(). Both forms throw std::invalid_argument for options, steps and hooks
+    /// that can never work together, std::bad_alloc, and what on_setup and on_success throw.
     template <class ExecutorOrContext, class Arguments = std::initializer_list<std::string_view>,
               class... Initializers>
     auto operator()(ExecutorOrContext&& where, const v2::filesystem::path& exe,
@@ -162,6 +165,9 @@ private:
     v2::basic_process<Executor> launch(Executor executor, error_code& error,
                                        const v2::filesystem::path& exe, const Arguments& arguments,
                                        Initializers&... initializers) {
+        if (env == env_of_process_) {  // setenv(3) may have moved it since
+            env = env_of_process_ = ::environ;
+        }
         const Restored restored(*this);
         const detail::ArgumentList list(exe, arguments);
         detail::Arguments argv = list.argv();
@@ -182,11 +188,19 @@ private:
             return v2::basic_process<Executor>(std::move(executor));
         }
         std::optional<detail::ChildReport> report;
-        if constexpr (decltype(hooks)::have_exec_setup) {
-            report.emplace();
-        }
         error_code parents_error;
-        Process process = spawner(exe, argv, hooks, report, parents_error).spawn(error_);
+        Process process;
+        try {
+            if constexpr (decltype(hooks)::have_exec_setup) {
+                report.emplace();
+            }
+            process = spawner(exe, argv, hooks, report, parents_error).spawn(error_);
+        } catch (const std::system_error& failure) {
+            error_ = SpawnError::in_preparation("prepare the launch", failure.code());
+        } catch (...) {  // options that can never work, or no memory
+            hooks.on_error(error_code(EINVAL, ::boost::system::system_category()));
+            throw;
+        }
         if (error_) {
             error = own_code(report, parents_error);
             if (error_.stage() == Stage::start && error_.side() == WhichSide::parent) {
@@ -238,7 +252,7 @@ private:
                       [this, argv, envp = env, &hooks, &report](ChildSide& side) {
                           if (const error_code failure = hooks.on_exec_setup()) {
                               report->set(failure);
-                              hooks.on_exec_error(failure);
+                              tell_of(failure, hooks);
                               return side.fail(errno_of(failure), "on_exec_setup");
                           }
                           if (hooks.argv() != argv) {
@@ -265,6 +279,15 @@ private:
         }
         result.step(std::move(step));
         return result;
+    }
+
+    // In the child. What the hook itself said is not lost by another that throws.
+    template <class Hooks>
+    static void tell_of(const error_code& failure, Hooks& hooks) noexcept {
+        try {
+            hooks.on_exec_error(failure);
+        } catch (...) {  // NOLINT(bugprone-empty-catch)
+        }
     }
 
     static bool can_be_filled(int fd) noexcept {
@@ -300,6 +323,7 @@ private:
         return own;
     }
 
+    decltype(default_launcher::env) env_of_process_ = env;
     std::vector<Entry> entries_;
     SpawnError error_;
     detail::HandedOver handed_over_;

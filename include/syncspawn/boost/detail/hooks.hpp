@@ -53,6 +53,11 @@ concept HasOnChildWaiting = requires(Launcher& launcher, Initializer& one, const
     { one.on_child_waiting(launcher, exe, argv) } -> std::convertible_to<error_code>;
 };
 template <class Launcher, class Initializer>
+concept CallsOnChildWaiting = requires(Launcher& launcher, Initializer& one, const Path& exe,
+                                       Arguments& argv) {
+    one.on_child_waiting(launcher, exe, argv);
+};
+template <class Launcher, class Initializer>
 concept HasOnSuccess = requires(Launcher& launcher, Initializer& one, const Path& exe,
                                 Arguments& argv) {
     one.on_success(launcher, exe, argv);
@@ -78,7 +83,11 @@ template <class Launcher, class... Initializers>
 class Hooks {
 public:
     Hooks(Launcher& launcher, const Path& exe, Arguments& argv, Initializers&... initializers)
-        : launcher_(launcher), exe_(exe), argv_(argv), initializers_(initializers...) {}
+        : launcher_(launcher), exe_(exe), argv_(argv), initializers_(initializers...) {
+        static_assert(((HasOnChildWaiting<Launcher, Initializers> ||
+                        !CallsOnChildWaiting<Launcher, Initializers>)&&...),
+                      "on_child_waiting must return an error_code");
+    }
 
     static constexpr bool have_exec_setup = (HasOnExecSetup<Launcher, Initializers> || ...);
     static constexpr bool have_exec_error = (HasOnExecError<Launcher, Initializers> || ...);
