@@ -272,7 +272,8 @@ std::optional<Course::Failure> Course::after_meeting(std::uint32_t item, Outcome
     if (cancelled_) {
         return cancellation(WhichSide::parent, item);
     }
-    return judge(is_late() ? Outcome::timed_out : outcome, item, Outcome::reached);
+    const bool was_late = outcome == Outcome::reached && is_late();
+    return judge(was_late ? Outcome::timed_out : outcome, item, Outcome::reached);
 }
 
 // The rendezvous as the barrier has it, but watching for a cancellation where one is possible.

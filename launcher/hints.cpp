@@ -30,6 +30,12 @@ bool writes_id_maps(const SpawnError::Facts& failure) {
             is_about(failure, "setgroups"));
 }
 
+// What the launch itself does in the child: poll(2) and fcntl(2) say so in different ways.
+bool runs_into_the_limit_of_descriptors(const SpawnError::Facts& failure) {
+    return (is_about(failure, "F_DUPFD") && (failure.error == EMFILE || failure.error == EINVAL)) ||
+           (failure.detail == "barrier" && failure.error == EMFILE);
+}
+
 // Why an unprivileged user namespace is refused, from what the system says of itself.
 std::string hint_for_user_namespace() {
     if (setting("/proc/sys/user/max_user_namespaces", 1) == 0) {
@@ -90,8 +96,7 @@ std::string hint_for(const SpawnOptions& options, const SpawnError::Facts& failu
         }
     }
     if (!is_start && failure.stage != Stage::prepare) {
-        const bool is_limit = error == EMFILE || (error == EINVAL && is_about(failure, "F_DUPFD"));
-        return is_limit
+        return failure.side == WhichSide::child && runs_into_the_limit_of_descriptors(failure)
                    ? "the child's limit of descriptors is too low for the launch: RLIMIT_NOFILE"
                    : "";
     }

@@ -131,11 +131,11 @@ private:
     }
 
     // The signal is that of the death of the thread that started the child: only where that lives as
-    // long as the parent does, being inside spawn(), the parent's first, or the one for children that die
-    // with their parent. A change of credentials clears the signal, and it tells nothing of a death before: hence again after each part, and each time with
-    // a look. In another pid namespace getppid is 0; there the barrier looks at the parent's pidfd, and
-    // everywhere at its pipe: a dying process closes that before it signals its children, and only
-    // then are they somebody else's.
+    // long as the parent does, being inside spawn(), the parent's first, or the one for children that
+    // die with their parent. A change of credentials clears the signal, and it tells nothing of a
+    // death before: hence again after each part, and each time with a look. In another pid namespace
+    // getppid is 0; there the barrier looks at the parent's pidfd, and everywhere at its pipe: a dying
+    // process closes that before it signals its children, and only then are they somebody else's.
     void die_with_parent(std::uint32_t item, const ChildOperation* next) noexcept {
         if (plan_.starter_stays) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);

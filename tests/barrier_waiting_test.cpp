@@ -285,51 +285,55 @@ void abort_by_signal(Barrier& side) {
 
 }  // namespace
 
-// It is sent only once the side is seen to sleep.
+// The signal is sent only once the side is seen to sleep.
 TEST_CASE("an abort by a signal handler ends the wait that it interrupts") {
     const Gate may_end;
-    const auto peer = [&](Barrier&) { may_end.wait(); };
-    SUBCASE("with room for it") {
+    const auto check_ends = [&](void (*wait)(Barrier&)) {
         auto sides = both_sides(
-            [](Barrier& side) {
+            [wait](Barrier& side) {
                 abort_by_signal(side);
-                expect_outcome(side.place_and_sync(), Outcome::aborted_here);
-                expect_outcome(side.wait_next(), Outcome::aborted_here);
+                wait(side);
             },
-            peer);
+            [&](Barrier&) { may_end.wait(); });
         CHECK(is_blocked_in_a_wait(sides.parent.pid()));
         sides.parent.send(SIGUSR1);
         CHECK(sides.parent.ending() == reached_the_end);
         may_end.open();
         CHECK(sides.child.ending() == reached_the_end);
+    };
+    SUBCASE("with room for it") {
+        check_ends([](Barrier& side) {
+            expect_outcome(side.place_and_sync(), Outcome::aborted_here);
+            expect_outcome(side.wait_next(), Outcome::aborted_here);
+        });
     }
     SUBCASE("without room, where it closes the pipe that the wait looks at") {
-        auto sides = both_sides(
-            [](Barrier& side) {
-                expect(eventfd_write(side.native()->local_fd, UINT64_MAX - 1) == 0);
-                abort_by_signal(side);
-                expect_outcome(side.wait_next(), Outcome::aborted_here);
-                expect_outcome(side.wait_abortion(), Outcome::aborted_here);
-            },
-            peer);
-        CHECK(is_blocked_in_a_wait(sides.parent.pid()));
-        sides.parent.send(SIGUSR1);
-        CHECK(sides.parent.ending() == reached_the_end);
-        may_end.open();
-        CHECK(sides.child.ending() == reached_the_end);
+        check_ends([](Barrier& side) {
+            expect(eventfd_write(side.native()->local_fd, UINT64_MAX - 1) == 0);
+            expect_outcome(side.wait_next(), Outcome::aborted_here);
+            expect_outcome(side.wait_abortion(), Outcome::aborted_here);
+        });
     }
-    SUBCASE("but wait_abortion goes on for the peer") {
-        auto sides = both_sides(
-            [](Barrier& side) {
-                abort_by_signal(side);
-                expect_outcome(side.wait_abortion(), Outcome::aborted_here);
-                expect(side.status().peer_gone);
-            },
-            peer);
-        CHECK(is_blocked_in_a_wait(sides.parent.pid()));
-        sides.parent.send(SIGUSR1);
-        CHECK(is_blocked_in_a_wait(sides.parent.pid()));
-        may_end.open();
-        CHECK_BOTH_REACHED_THE_END(sides);
+    SUBCASE("a place that waits for room as well") {
+        check_ends([](Barrier& side) {
+            expect(eventfd_write(side.native()->local_fd, UINT64_MAX - 1) == 0);
+            expect_outcome(side.place(), Outcome::aborted_here);
+        });
     }
+}
+
+TEST_CASE("after an abort by a signal handler wait_abortion goes on for the peer") {
+    const Gate may_end;
+    auto sides = both_sides(
+        [](Barrier& side) {
+            abort_by_signal(side);
+            expect_outcome(side.wait_abortion(), Outcome::aborted_here);
+            expect(side.status().peer_gone);
+        },
+        [&](Barrier&) { may_end.wait(); });
+    CHECK(is_blocked_in_a_wait(sides.parent.pid()));
+    sides.parent.send(SIGUSR1);
+    CHECK(is_blocked_in_a_wait(sides.parent.pid()));
+    may_end.open();
+    CHECK_BOTH_REACHED_THE_END(sides);
 }

@@ -220,6 +220,40 @@ TEST_CASE("descriptors: one that a step closed before it was passed on is told")
     CHECK_FALSE(error.program_may_have_run());
 }
 
+TEST_CASE("step: where a user namespace is there already, a refusal is not explained by it") {
+    SyncedSpawner spawner({.program = "true", .namespaces = Namespaces::user});
+    SUBCASE("in the child") {
+        spawner.step({.name = "read the key",
+                      .child = {ChildRules::async_signal_safe,
+                                [](ChildSide& side) { return side.fail(EACCES, "open '/key'"); }}});
+        CHECK(text_of(failure_of(spawner)) ==
+              "read the key in the child: open '/key': permission denied");
+    }
+    SUBCASE("in the parent, elsewhere than at the id maps") {
+        spawner.step({.name = "read the key",
+                      .parent = [](ParentSide& side) { return side.fail(EACCES, "open '/key'"); }});
+        CHECK(text_of(failure_of(spawner)) ==
+              "read the key in the parent: open '/key': permission denied");
+    }
+    SUBCASE("but it is at the id maps") {
+        spawner.step({.name = "id maps", .parent = [](ParentSide& side) {
+                          return side.fail(EPERM, "write '/proc/1/uid_map'");
+                      }});
+        CHECK_FALSE(failure_of(spawner).hint().empty());
+    }
+}
+
+// It fails at the barrier if the parent is late there, else at the standard input.
+TEST_CASE("step: a child part that takes the launch its descriptors is told of the limit") {
+    SyncedSpawner spawner({.program = "true", .standard_input = Stdio::null()});
+    spawner.step({.name = "x", .child = {ChildRules::async_signal_safe, [](ChildSide&) {
+                                             const rlimit none{0, 0};
+                                             setrlimit(RLIMIT_NOFILE, &none);
+                                         }}});
+    CHECK(failure_of(spawner).hint() ==
+          "the child's limit of descriptors is too low for the launch: RLIMIT_NOFILE");
+}
+
 TEST_CASE("step: a part that fails is named with its side, its call and its errno") {
     SyncedSpawner spawner({.program = "true"});
     SUBCASE("in the child") {

@@ -164,11 +164,12 @@ struct SpawnOptions {
     KillScope kill_scope = KillScope::process;
     /// The program is killed when this process ends (PR_SET_PDEATHSIG, which an execve of a set-user-ID
     /// program clears). Tied to the process, not to the thread that calls spawn(): unless that is the
-    /// first thread of the process, a thread of the library starts the child, which then inherits its CPU
-    /// affinity, scheduling policy and priority, personality(2) and timer slack. If that thread is unlike the caller in credentials, capabilities, seccomp
-    /// filters, namespaces or open files, or /proc does not tell, the launch fails with EPERM;
-    /// Landlock does not show there. An execve of this process is its end for such a child, as is
-    /// pthread_exit(3) of the first thread for those that it started.
+    /// first thread of the process, a thread of the library starts the child, which then inherits its
+    /// CPU affinity, scheduling policy and priority, personality(2) and timer slack. If that thread is
+    /// unlike the caller in credentials, capabilities, seccomp filters, namespaces or open files, or
+    /// /proc does not tell, the launch fails with EPERM; Landlock does not show there. An execve of this
+    /// process is its end for such a child, as is pthread_exit(3) of the first thread for those that it
+    /// started.
     bool die_with_parent = false;
     IgnoredSignals ignored_signals = IgnoredSignals::keep;
     /// The program's signal mask; that of the thread which calls spawn() if not set.
