@@ -79,8 +79,6 @@ int run(int argc, char** argv) {
         arguments.erase(separator, arguments.end());
     }
     separated.before = arguments;
-    std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
-
     CLI::App app("Launches programs whose two sides set up in lock-step, before and beyond execve.",
                  "syncspawn");
     app.set_version_flag("--version", "syncspawn " SYNCSPAWN_VERSION);
@@ -89,6 +87,15 @@ int run(int argc, char** argv) {
     int exit_code = 0;
     add_run(app, separated, exit_code);
     add_barrier(app, separated, exit_code);
+    const auto is_first = [&](const CLI::App* command) {
+        return command->get_name() == arguments.front();
+    };
+    if (!arguments.empty() && !arguments.front().starts_with("-") &&
+        app.get_subcommands(is_first).empty()) {
+        complain("there is no command '" + arguments.front() + "'; there are run and barrier");
+        return exit_own_failure;
+    }
+    std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
     try {
         app.parse(arguments);
     } catch (const CLI::Success& answer) {  // --help, --version

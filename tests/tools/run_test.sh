@@ -39,6 +39,8 @@ expect "nor a false one" 125 "" "*map-root*" syncspawn run --map-root=false -- t
 expect "PATH is the program's, not the caller's" 127 "" "*" syncspawn run --setenv PATH /no/such -- true
 expect "options behind the program are its own" 0 "--timeline -- x" "" syncspawn run echo --timeline -- x
 expect "an unknown option is 125 and named" 125 "" "*--bogus*" syncspawn run --bogus -- true
+expect "an unknown command is 125, named, and the known are listed" 125 "" \
+    "syncspawn: there is no command 'barier'; there are run and barrier" syncspawn barier place
 expect "no program is 125" 125 "" "*PROGRAM is required*" syncspawn run
 expect "an empty program is 125" 125 "" "*PROGRAM is required*" syncspawn run -- ""
 expect "a bad duration is 125" 125 "" "*'soon' is not a duration*" syncspawn run --setup-timeout soon -- true
