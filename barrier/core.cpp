@@ -45,6 +45,11 @@ timespec time_left(const timespec& deadline) noexcept {
     return left.tv_sec < 0 ? timespec{0, 0} : left;
 }
 
+// In one piece: a signal handler may abort in between.
+void latch(Side& side, int bit) noexcept {
+    __atomic_fetch_or(&side.abort_state, bit, __ATOMIC_RELAXED);
+}
+
 enum class Entry { go_on, ended };
 
 // What every operation but abort, wait_abortion and set_role asks before any I/O. A latched
@@ -144,7 +149,7 @@ bool drain(Side& side, bool& took_places) noexcept {
             if (count >= abort_word) {
                 // Excluded by a latched death: the first cause wins.
                 if ((side.abort_state & gone) == 0) {
-                    side.abort_state |= there;
+                    latch(side, there);
                 }
             } else {
                 add_saturating(side.balance, -static_cast<std::int64_t>(count));
@@ -170,10 +175,10 @@ bool drain(Side& side, bool& took_places) noexcept {
 // Until the counts satisfy the condition, the peer aborts, or it is known to be gone. A death that
 // was seen before the count was taken is final. Past the deadline there is one look and no more,
 // or a peer that never stops placing could hold this side for ever. `aborted_here`: a signal handler
-// did so during the wait.
+// did so during the wait; `own_abort` is what was known of that before.
 template <class Condition>
-Outcome wait_until(Side& side, const timespec* deadline, Condition satisfied) noexcept {
-    const int own_at_entry = side.abort_state & here;
+Outcome wait_until(Side& side, const timespec* deadline, Condition satisfied,
+                   int own_abort = 0) noexcept {
     bool took_places = false;
     for (bool is_late = false; !satisfied(took_places);) {
         if ((side.abort_state & gone) != 0) {
@@ -186,14 +191,14 @@ Outcome wait_until(Side& side, const timespec* deadline, Condition satisfied) no
         if (seen.failed || (seen.count && !drain(side, took_places))) {
             return Outcome::failed;
         }
-        if ((side.abort_state & here) != own_at_entry) {
+        if ((side.abort_state & here) != own_abort) {
             return Outcome::aborted_here;
         }
         if ((side.abort_state & there) != 0) {
             return Outcome::aborted_there;
         }
         if (seen.death && !satisfied(took_places)) {
-            side.abort_state |= gone;
+            latch(side, gone);
         }
         is_late = seen.is_last;
     }
@@ -331,7 +336,7 @@ Outcome place(Side& side, const timespec* deadline) noexcept {
             return outcome;
         }
         if (seen.death && !seen.room) {
-            side.abort_state |= gone;
+            latch(side, gone);
             return Outcome::peer_gone;
         }
         is_late = seen.is_last;
@@ -350,7 +355,7 @@ Outcome abort(Side& side) noexcept {
     if ((side.abort_state & here) != 0) {
         return peer != 0 ? Outcome::aborted_here : Outcome::reached;
     }
-    side.abort_state |= here;
+    latch(side, here);
 
     // The flag belongs to the peer too: one that took it away and filled the counter must not block
     // this write.
@@ -368,7 +373,7 @@ Outcome abort(Side& side) noexcept {
         // without a pidfd nothing more can be learnt of the peer, and no wait may hope to.
         close_and_forget(own_pipe_end(side));
         if (side.peer_pidfd < 0 && peer == 0) {
-            side.abort_state |= gone;
+            latch(side, gone);
         }
     }
     if ((peer & there) != 0) {
@@ -424,7 +429,8 @@ Outcome wait_abortion(Side& side, const timespec* deadline) noexcept {
         return Outcome::failed;
     }
     while ((side.abort_state & (there | gone)) == 0) {
-        const Outcome outcome = wait_until(side, deadline, [](bool) { return false; });
+        const Outcome outcome = wait_until(
+            side, deadline, [](bool) { return false; }, side.abort_state & here);
         if (outcome == Outcome::timed_out || outcome == Outcome::failed) {
             return outcome;
         }

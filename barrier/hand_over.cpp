@@ -357,7 +357,10 @@ Outcome export_side(Side& side, syncspawn_barrier_environment& environment,
     // All are moved before the first may survive: what fails half-way leaks nothing.
     if (!move_to_at_least(side.local_fd, lowest) || !move_to_at_least(side.remote_fd, lowest) ||
         !move_to_at_least(own_pipe_end(side), lowest)) {
-        side.last_error = errno;  // no room at that height; here the barrier works as before
+        if (errno != EMFILE) {
+            return fail(side, errno);
+        }
+        side.last_error = EMFILE;  // no room at that height; here the barrier works as before
         return Outcome::failed;
     }
     if (fstat(own_pipe_end(side), &pipe) < 0 || !survive_execve(side.local_fd) ||

@@ -210,6 +210,9 @@ Course::Progress Course::pass_parts() {
             if (is_cancelled()) {
                 return fail(cancellation(WhichSide::parent, item));
             }
+            if (is_late()) {
+                return fail(late_child());
+            }
             record().begin(WhichSide::parent, item);
             is_inside_ = true;
         }
@@ -272,7 +275,11 @@ std::optional<Course::Failure> Course::after_meeting(std::uint32_t item, Outcome
     if (cancelled_) {
         return cancellation(WhichSide::parent, item);
     }
-    const bool was_late = outcome == Outcome::reached && is_late();
+    // A meeting in time is found late where this process was stopped meanwhile. A child that is through
+    // has won: it executes the program.
+    const bool was_late =
+        outcome == Outcome::reached && is_late() &&
+        (item != schedule_.ready_to_exec || record().commit.load() != Commit::hot);
     return judge(was_late ? Outcome::timed_out : outcome, item, Outcome::reached);
 }
 
@@ -308,7 +315,6 @@ std::optional<Outcome> Course::place_and_sync(const std::optional<Deadline>& dea
     }
 }
 
-// A meeting in time is found late where this process was stopped meanwhile.
 bool Course::is_late() const { return deadline_ && steady_clock::now() >= *deadline_; }
 
 bool Course::is_cancelled() const {

@@ -85,10 +85,10 @@ Course::Progress Course::fail(Failure own) {
 }
 
 // Of a program that was executed and has ended before anybody looked, the launch succeeds: so it is no
-// reason why one that is cancelled just then should fail.
+// reason why one that is cancelled, or late, just then should fail.
 bool Course::ended_as_a_program() const {
-    return own_.cause == Cause::cancelled && phase_ != Phase::readiness &&
-           record().commit.load() == Commit::hot &&
+    return (own_.cause == Cause::cancelled || own_.cause == Cause::timed_out) &&
+           phase_ != Phase::readiness && record().commit.load() == Commit::hot &&
            record().first_failure.load(std::memory_order_acquire) == nobody;
 }
 

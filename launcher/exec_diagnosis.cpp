@@ -92,7 +92,7 @@ void ExecDiagnosis::add(const char* text) noexcept {
 void ExecDiagnosis::explain_missing(const char* path) noexcept {
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        if (errno != ENOENT && errno != ENOTDIR) {
+        if (errno == EACCES) {  // it may be executed, but not read
             add("the file exists; its interpreter or loader does not");
         }
         return;

@@ -222,25 +222,31 @@ TEST_CASE("descriptors: one that a step closed before it was passed on is told")
 
 TEST_CASE("step: where a user namespace is there already, a refusal is not explained by it") {
     SyncedSpawner spawner({.program = "true", .namespaces = Namespaces::user});
+    std::string expected;
     SUBCASE("in the child") {
         spawner.step({.name = "read the key",
                       .child = {ChildRules::async_signal_safe,
                                 [](ChildSide& side) { return side.fail(EACCES, "open '/key'"); }}});
-        CHECK(text_of(failure_of(spawner)) ==
-              "read the key in the child: open '/key': permission denied");
+        expected = "read the key in the child: open '/key': permission denied";
     }
     SUBCASE("in the parent, elsewhere than at the id maps") {
         spawner.step({.name = "read the key",
                       .parent = [](ParentSide& side) { return side.fail(EACCES, "open '/key'"); }});
-        CHECK(text_of(failure_of(spawner)) ==
-              "read the key in the parent: open '/key': permission denied");
+        expected = "read the key in the parent: open '/key': permission denied";
     }
     SUBCASE("but it is at the id maps") {
         spawner.step({.name = "id maps", .parent = [](ParentSide& side) {
                           return side.fail(EPERM, "write '/proc/1/uid_map'");
                       }});
-        CHECK_FALSE(failure_of(spawner).hint().empty());
+        expected = "id maps in the parent: write '/proc/1/uid_map': operation not permitted (";
     }
+    const SpawnError error = failure_of(spawner);
+    if (error.stage() == Stage::start) {
+        MESSAGE("SKIP-REASON: this machine forbids new namespaces");
+        return;
+    }
+    CHECK(text_of(error).starts_with(expected));
+    CHECK(error.hint().empty() == !expected.ends_with("("));
 }
 
 // It fails at the barrier if the parent is late there, else at the standard input.

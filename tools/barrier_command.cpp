@@ -47,6 +47,8 @@ void put_back_places(Barrier& barrier, const syncspawn_barrier& before) {
         put_back(barrier, side.seen - before.seen);
         side.balance = before.balance;
         side.seen = before.seen;
+        // An end of the other side queues behind them.
+        side.abort_state &= ~SYNCSPAWN_PEER_GONE | before.abort_state;
     }
 }
 
@@ -198,7 +200,7 @@ int run(const std::vector<const NamedOperation*>& chosen, const std::vector<std:
         code = report((*operation)->name, outcome, barrier);
     }
     if (code == 0 && !program.empty()) {
-        return execute(barrier, program);
+        code = execute(barrier, program);
     }
     put_back_abort(barrier);
     return code;

@@ -83,7 +83,7 @@ private:
 };
 
 // The terminal sends these to the whole foreground group: who is in ours has them already. A hang-up
-// goes to the leader of the session alone.
+// goes to the leader of the session, and to the group only once that has ended: better twice than not.
 bool has_it_already(const signalfd_siginfo& signal, pid_t program) {
     constexpr std::array of_the_terminal{SIGINT, SIGQUIT, SIGWINCH};
     return signal.ssi_code == SI_KERNEL && getpgid(program) == getpgrp() &&

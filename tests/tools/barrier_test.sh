@@ -26,7 +26,7 @@ expect "status tells role, state and counts" 0 "role=child
 state=in_step
 balance=-1
 seen=2" "" ./launched "syncspawn barrier wait-next status place"
-# A parent that has added COUNT to the child's eventfd and lives on; then each command, its code and its output.
+# A parent that has added COUNT to the child's eventfd and lives on, though as if it did not if GONE is set; then each command, its code and its output.
 cat >parent.py <<'PYTHON'
 import os, subprocess, sys
 count, commands = int(sys.argv[1]), sys.argv[2:]
@@ -40,6 +40,8 @@ for name, fd in (("LOCAL", to_parent), ("REMOTE", to_child), ("PIPE", write_end)
     os.environ[f"SYNCSPAWN_BARRIER_{name}_FD"] = str(number)
     numbers.append(number)
 os.close(write_end)
+if "GONE" in os.environ:
+    os.close(read_end)
 os.environ["SYNCSPAWN_BARRIER_STATE"] = f"1:2:{os.getpid()}:0:0:0:0:0:0:0"
 for command in commands:
     end = subprocess.run(["syncspawn", "barrier", *command.split()], pass_fds=numbers, stdout=subprocess.PIPE)
@@ -51,6 +53,10 @@ expect "what status and a wait for an abort saw is there for the next call" 0 "s
 status wait-next place status 0 $seen role=child state=in_step balance=0 seen=1
 status 0 role=child state=in_step balance=0 seen=0" "*wait-abortion: not within the timeout" \
     python3 parent.py 1 status "--timeout 0 wait-abortion" "status wait-next place status" status
+expect "an end of the other side queues behind what status saw" 0 \
+    "place status sync-next 0 role=child state=peer_gone balance=-1 seen=2
+wait-next 1" "*wait-next: the other side is gone" \
+    env GONE=1 python3 parent.py 2 "place status sync-next" wait-next
 expect "an abort of the other side is met by every call" 0 "wait-next 1
 status 0 role=child state=aborted_there balance=0 seen=0
 place-and-sync 1

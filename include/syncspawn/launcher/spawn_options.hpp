@@ -175,7 +175,8 @@ struct SpawnOptions {
     /// The program's signal mask; that of the thread which calls spawn() if not set.
     std::optional<sigset_t> signal_mask{};
 
-    /// From the start to execve; no limit if not set. Beyond it the launch fails.
+    /// From the start to execve; no limit if not set. Beyond it no part of the parent begins, no wait goes
+    /// on, and the launch fails, unless the child is at its execve already.
     std::optional<std::chrono::nanoseconds> setup_timeout{};
     HandOver hand_over = HandOver::nothing;
     /// If set, the barrier is handed over and spawn() returns only when the program has placed on
