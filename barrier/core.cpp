@@ -343,7 +343,9 @@ Outcome place(Side& side, const timespec* deadline) noexcept {
     }
 }
 
-Outcome abort(Side& side) noexcept {
+namespace {
+
+Outcome abort_now(Side& side) noexcept {
     if (side.is_open == 0 || side.role == SYNCSPAWN_NO_ROLE) {
         return misuse(side);
     }
@@ -380,6 +382,15 @@ Outcome abort(Side& side) noexcept {
         return Outcome::aborted_there;
     }
     return (peer & gone) != 0 ? Outcome::peer_gone : Outcome::reached;
+}
+
+}  // namespace
+
+Outcome abort(Side& side) noexcept {
+    const int errno_of_caller = errno;  // who may be a signal handler
+    const Outcome outcome = abort_now(side);
+    errno = errno_of_caller;
+    return outcome;
 }
 
 Outcome wait_next(Side& side, const timespec* deadline) noexcept {

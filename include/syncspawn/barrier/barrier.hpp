@@ -25,10 +25,10 @@
 /// state.
 ///
 /// Safety. After create() nothing allocates, locks or throws; every operation is async-signal-safe
-/// and may run between fork and execve. Signals never end a wait, but a handler may abort: the wait
-/// that it interrupts then ends `aborted_here`; one that was just about to sleep does so when it next
-/// wakes up. A wait needs an RLIMIT_NOFILE of 3 (poll(2)), a place on a full counter one of 4: below
-/// that they fail with EMFILE. A Barrier belongs to one thread.
+/// and may run between fork and execve. Signals never end a wait, but a handler may abort, which
+/// leaves errno alone: the wait that it interrupts then ends `aborted_here`; one that was just about
+/// to sleep does so when it next wakes up. A wait needs an RLIMIT_NOFILE of 3 (poll(2)), a place on a
+/// full counter one of 4: below that they fail with EMFILE. A Barrier belongs to one thread.
 
 namespace syncspawn {
 
