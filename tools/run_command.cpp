@@ -49,8 +49,8 @@ public:
         }
         sigset_t both;
         sigorset(&both, &ending, &others);
-        sigaddset(&both,
-                  SIGPIPE);  // a broken stderr must not end the one who waits for the program
+        // A broken stderr must not end the one who waits for the program.
+        sigaddset(&both, SIGPIPE);
         sigprocmask(SIG_BLOCK, &both, &callers_mask_);
         ending_ = UniqueFd(signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK));
         others_ = UniqueFd(signalfd(-1, &others, SFD_CLOEXEC | SFD_NONBLOCK));

@@ -45,11 +45,15 @@ expect "no program is 125" 125 "" "*PROGRAM is required*" syncspawn run
 expect "an empty program is 125" 125 "" "*PROGRAM is required*" syncspawn run -- ""
 expect "a bad duration is 125" 125 "" "*'soon' is not a duration*" syncspawn run --setup-timeout soon -- true
 expect "a negative duration is 125" 125 "" "*'-1s' is not a duration*" syncspawn run --setup-timeout=-1s -- true
-for duration in 9223372037 99999999999999999s 153722868m 1e9 nan inf "1$(printf '0%.0s' {1..400})"; do
-    expect "a duration that is too long is 125: ${duration:0:20}" 125 "" \
-        "syncspawn: '$duration' is *: *" syncspawn run --setup-timeout "$duration" -- true
-    expect "for readiness too: ${duration:0:20}" 125 "" \
-        "syncspawn: '$duration' is *: *" syncspawn run --wait-ready="$duration" -- true
+refuse_duration() { # DURATION WHAT_IT_IS
+    expect "${1:0:20} is refused" 125 "" "syncspawn: '$1' is $2" syncspawn run --setup-timeout "$1" -- true
+    expect "for readiness too: ${1:0:20}" 125 "" "syncspawn: '$1' is $2" syncspawn run --wait-ready="$1" -- true
+}
+for duration in 9223372037 99999999999999999s 153722868m; do
+    refuse_duration "$duration" "too long: less than 9000000000 seconds *"
+done
+for duration in 1e9 nan inf "1$(printf '0%.0s' {1..400})"; do
+    refuse_duration "$duration" "not a duration: say *"
 done
 expect "the longest duration is as good as none" 0 "" "" syncspawn run --setup-timeout 8999999999 -- true
 expect "a bad variable name is 125" 125 "" "*must not be empty or contain*" syncspawn run --setenv A=B c -- true
