@@ -11,6 +11,7 @@
 #include "support/observe.hpp"
 #include "support/peer.hpp"
 #include "support/sanitizers.hpp"
+#include "support/skip.hpp"
 
 using namespace syncspawn::testing;
 
@@ -81,8 +82,7 @@ bool is_strace_there() {
 
 TEST_CASE("the barrier makes the system calls that the same thing written bare makes") {
     if (!is_strace_there()) {
-        MESSAGE("SKIP-REASON: there is no strace that may trace");
-        return;
+        SKIP_TEST("there is no strace that may trace");
     }
     // Twenty rounds on each of two sides. Not a race: nobody begins a round before the other ended the
     // last one, for which each side writes and reads a byte: 40 of the calls in each line.

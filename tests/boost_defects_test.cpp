@@ -14,6 +14,7 @@
 #include "support/boost.hpp"
 #include "support/namespaces.hpp"
 #include "support/sanitizers.hpp"
+#include "support/skip.hpp"
 
 // What the launchers of the stock library do wrong, done right. Where it is cheap and certain, the
 // stock library is shown to do it wrong, so that a test says something.
@@ -107,11 +108,10 @@ struct MapsUser {
 
 TEST_CASE("a hook of the parent works on the child after all that the child has set up") {
     if (syncspawn::detail::is_thread_sanitized) {
-        MESSAGE("SKIP-REASON: the sanitizer's own thread forbids unshare(CLONE_NEWUSER)");
-        return;
+        SKIP_TEST("the sanitizer's own thread forbids unshare(CLONE_NEWUSER)");
     }
     Peer peer = peer_in_namespaces(CLONE_NEWUSER, [] {});
-    CHECK_REACHED_THE_END_OR_FORBIDDEN(peer);
+    CHECK_REACHED_THE_END_OR_SKIP(peer);
     Ours launcher;
     CHECK(run(launcher, "/usr/bin/id", Texts{"-u"}, MapsUser()) == "exit 0: 42\n");
 }

@@ -18,6 +18,7 @@
 
 #include "support/boost.hpp"
 #include "support/shared_memory.hpp"
+#include "support/skip.hpp"
 
 using namespace std::chrono_literals;
 using namespace syncspawn::testing;
@@ -77,8 +78,7 @@ TEST_CASE("the manual's steps and options") {
     (void)syncspawn::SyncedSpawner({.program = "true", .namespaces = syncspawn::Namespaces::user})
         .spawn(refused);
     if (refused) {
-        MESSAGE("SKIP-REASON: this machine forbids new namespaces");
-        return;
+        SKIP_TEST("this machine forbids new namespaces");
     }
     asio::io_context context;
     asio::readable_pipe output(context);

@@ -17,6 +17,7 @@
 #include "support/launched.hpp"
 #include "support/observe.hpp"
 #include "support/shared_memory.hpp"
+#include "support/skip.hpp"
 
 // SpawnOptions::die_with_parent: the program lives as long as the process that launched it, not as
 // long as the thread that called spawn().
@@ -129,7 +130,7 @@ template <class Body>
 void with_each_method(Body body) {
     for (const StartMethod method : {StartMethod::copied_memory, StartMethod::shared_memory}) {
         if (method == StartMethod::shared_memory && !memory_can_be_shared()) {
-            MESSAGE("SKIP-REASON: no child can share memory here");
+            leave_out("no child can share memory here: copied memory alone");
             continue;
         }
         CAPTURE(static_cast<int>(method));

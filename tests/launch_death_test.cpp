@@ -17,6 +17,7 @@
 #include "support/observe.hpp"
 #include "support/sanitizers.hpp"
 #include "support/shared.hpp"
+#include "support/skip.hpp"
 
 // Either side is killed at every point of a launch.
 
@@ -159,7 +160,7 @@ int kill_everywhere(WhichSide victim, Judge judge) {
         CAPTURE(when);
         const Observed seen = Killer(*report, start, victim, when).run();
         if (!seen.is_permitted) {
-            MESSAGE("not permitted to trace");
+            leave_out("this machine forbids ptrace");
             return -1;
         }
         if (!seen.was_killed) {

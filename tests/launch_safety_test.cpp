@@ -326,7 +326,7 @@ TEST_CASE("everything works without /proc") {
         if (unshare(CLONE_NEWNS) < 0 ||
             mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0 ||
             mount("none", "/proc", "tmpfs", 0, nullptr) < 0) {
-            return;  // not root: no way to hide it
+            leave_out_here("this user cannot hide /proc");
         }
         for (int refused = 0; refused < 2; ++refused) {
             for (int number = 0; number < 8; ++number) {
@@ -347,7 +347,7 @@ TEST_CASE("everything works without /proc") {
             refuse_system_calls({SYS_close_range}, ENOSYS);  // what /proc was the fallback for
         }
     });
-    CHECK(peer.ending() == reached_the_end);
+    CHECK_REACHED_THE_END_OR_SKIP(peer);
 }
 
 TEST_CASE("a thread that is cancelled in a launch gets to its end first") {

@@ -13,6 +13,7 @@
 #include "support/launched.hpp"
 #include "support/observe.hpp"
 #include "support/peer.hpp"
+#include "support/skip.hpp"
 #include "support/system_call_trap.hpp"
 
 using namespace syncspawn;
@@ -42,7 +43,7 @@ public:
             }
         }
         if (!directory_) {
-            MESSAGE("SKIP-REASON: no cgroup2 hierarchy to make a cgroup in");
+            leave_out("no cgroup2 hierarchy to make a cgroup in");
         }
     }
     ~Cgroup() {

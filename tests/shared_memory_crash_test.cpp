@@ -17,6 +17,7 @@
 #include "support/observe.hpp"
 #include "support/sanitizers.hpp"
 #include "support/shared_memory.hpp"
+#include "support/skip.hpp"
 
 // A child that shares memory dies in the middle of its part. It dies alone.
 
@@ -193,8 +194,7 @@ TEST_CASE("a child that dumps core does not take the parent along") {
     if (is_sanitized || limit.rlim_max != RLIM_INFINITY ||
         !std::filesystem::path(read_file("/proc/sys/kernel/core_pattern")).is_relative() ||
         read_file("/proc/sys/kernel/core_pattern").starts_with("|")) {
-        MESSAGE("SKIP-REASON: no file of its own for a core dump");
-        return;
+        SKIP_TEST("no file of its own for a core dump");
     }
     (void)forbidden_page();
     const TemporaryDirectory directory;

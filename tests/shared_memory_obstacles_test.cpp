@@ -13,6 +13,7 @@
 #include "support/observe.hpp"
 #include "support/sanitizers.hpp"
 #include "support/shared_memory.hpp"
+#include "support/skip.hpp"
 #include "support/tracer.hpp"
 
 // The first launch finds out whether a child can share memory, and what stands in the way. So this
@@ -121,8 +122,7 @@ TEST_CASE("an obstacle that is not there leaves the first launch with shared mem
 TEST_CASE("a process that forks in the middle of its first launches can launch on both sides") {
     RETURN_UNLESS_MEMORY_CAN_BE_SHARED();
     if (is_sanitized) {
-        MESSAGE("SKIP-REASON: a fork among threads may leave the sanitizer's own locks held");
-        return;
+        SKIP_TEST("a fork among threads may leave the sanitizer's own locks held");
     }
     for (int round = 0; round < 100; ++round) {
         Peer peer([] {

@@ -21,6 +21,7 @@
 #include "support/observe.hpp"
 #include "support/sanitizers.hpp"
 #include "support/shared_memory.hpp"
+#include "support/skip.hpp"
 
 // A child that shares the parent's memory until execve: when it does, and that a launch is otherwise
 // the same.
@@ -546,8 +547,7 @@ TEST_CASE("a child that shares memory is born into namespaces of every kind") {
         SpawnError error;
         Process process = spawner.spawn(error);
         if (is_forbidden(error)) {
-            MESSAGE("SKIP-REASON: this machine forbids new namespaces");
-            return;
+            SKIP_TEST("this machine forbids new namespaces");
         }
         REQUIRE(std::string(error.what()) == "no error");
         CHECK(process.start_method() == StartMethod::shared_memory);
@@ -564,8 +564,7 @@ TEST_CASE("the parent writes the map of a child that shares its memory, and stay
     const int before = prctl(PR_GET_DUMPABLE);
     const std::string ids = ids_in_own_namespace();
     if (ids == "forbidden") {
-        MESSAGE("SKIP-REASON: this machine forbids user namespaces");
-        return;
+        SKIP_TEST("this machine forbids user namespaces");
     }
     CHECK(ids == "0\n0\n");
     CHECK(prctl(PR_GET_DUMPABLE) == before);
@@ -593,8 +592,7 @@ TEST_CASE("a child part in a pid namespace of its own is the first process there
     SpawnError error;
     Process process = spawner.spawn(error);
     if (is_forbidden(error)) {
-        MESSAGE("SKIP-REASON: this machine forbids new namespaces");
-        return;
+        SKIP_TEST("this machine forbids new namespaces");
     }
     REQUIRE(std::string(error.what()) == "no error");
     CHECK(process.wait().success());

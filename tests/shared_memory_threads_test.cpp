@@ -15,6 +15,7 @@
 #include "support/observe.hpp"
 #include "support/sanitizers.hpp"
 #include "support/shared_memory.hpp"
+#include "support/skip.hpp"
 
 // Children that share memory, among threads: what is a thread's own stays so, and no launch is in
 // the way of what the application does with its threads.
@@ -269,8 +270,7 @@ TEST_CASE(
     "a process that forks in the middle of other threads' launches can launch on both sides") {
     RETURN_UNLESS_MEMORY_CAN_BE_SHARED();
     if (is_sanitized) {
-        MESSAGE("SKIP-REASON: a fork among threads may leave the sanitizer's own locks held");
-        return;
+        SKIP_TEST("a fork among threads may leave the sanitizer's own locks held");
     }
     Peer peer([] {
         const Background others(3, [] {
@@ -311,8 +311,7 @@ TEST_CASE("a launch parks one thread, and the end of idle threads leaves none") 
 TEST_CASE("after the end of idle threads a process may enter a user namespace") {
     RETURN_UNLESS_MEMORY_CAN_BE_SHARED();
     if (is_sanitized) {
-        MESSAGE("SKIP-REASON: the sanitizer has a thread of its own");
-        return;
+        SKIP_TEST("the sanitizer has a thread of its own");
     }
     Peer peer([] {
         expect(can_launch());

@@ -11,6 +11,7 @@
 
 #include "support/boost.hpp"
 #include "support/shared_memory.hpp"
+#include "support/skip.hpp"
 
 // When the hooks of an initializer run, on which side, and what they mean for the start of the child.
 
@@ -387,8 +388,7 @@ TEST_CASE("with namespaces at birth the stock initializers work as ever") {
     launcher.options.namespaces = Namespaces::user | Namespaces::uts;
     const std::string other = run_shell(launcher, print, v2::process_start_dir("/"));
     if (other == told(system_error_code(EPERM)) || other == told(system_error_code(ENOSPC))) {
-        MESSAGE("SKIP-REASON: this machine forbids new namespaces");
-        return;
+        SKIP_TEST("this machine forbids new namespaces");
     }
     CHECK(other.starts_with("exit 0: uts:"));
     CHECK(other != own);

@@ -45,6 +45,14 @@ void expect_same(const char* actual, const char* expected, int line, const char*
     }
 }
 
+void leave_out_here(const char* reason) noexcept {
+    if (Peer::report_of_this_process != nullptr) {
+        auto& report = Peer::report_of_this_process->text;
+        std::snprintf(report, sizeof report, "%s", reason);
+    }
+    _exit(status_left_out);
+}
+
 bool Peer::fork_self() {
     const pid_t harness = getpid();
     pid_ = fork();
@@ -109,9 +117,16 @@ std::string Peer::ending() {
             return report_->text;
         case status_thrown:
             return std::string("threw: ") + report_->text;
+        case status_left_out:
+            return std::string("left out: ") + report_->text;
         default:
             return "exit status " + std::to_string(WEXITSTATUS(status));
     }
+}
+
+std::string Peer::left_out() {
+    const int status = wait_status();
+    return WIFEXITED(status) && WEXITSTATUS(status) == status_left_out ? report_->text : "";
 }
 
 }  // namespace syncspawn::testing

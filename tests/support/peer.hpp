@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "support/shared.hpp"
+#include "support/skip.hpp"
 
 // Forked processes that play a part in a test. They never use CHECK: they end themselves by
 // expect(), and the harness, which only observes, asks how they ended:
@@ -20,6 +21,7 @@ namespace syncspawn::testing {
 inline constexpr int status_reached = 42;   // did all it had to
 inline constexpr int status_expected = 43;  // an expectation did not hold
 inline constexpr int status_thrown = 44;    // an exception came out
+inline constexpr int status_left_out = 45;  // this machine cannot run it
 
 inline const std::string reached_the_end = "reached the end";  // what Peer::ending() says of 42
 
@@ -32,6 +34,9 @@ void expect_same(long long actual, long long expected, int line = __builtin_LINE
                  const char* file = __builtin_FILE()) noexcept;
 void expect_same(const char* actual, const char* expected, int line = __builtin_LINE(),
                  const char* file = __builtin_FILE()) noexcept;
+
+// In a peer: ends it, for this machine cannot run it. The harness uses CHECK_REACHED_THE_END_OR_SKIP.
+[[noreturn]] void leave_out_here(const char* reason) noexcept;
 
 class Peer {
 public:
@@ -58,11 +63,14 @@ public:
     int wait_status();
     // Waits for its end and says how it was.
     std::string ending();
+    // Waits for its end; the reason if it ended by leave_out_here(), else empty.
+    std::string left_out();
 
 private:
     struct Report {
         char text[480];
     };
+    friend void leave_out_here(const char* reason) noexcept;
     friend void report_failure(const char* text, const char* file, int line) noexcept;
 
     bool fork_self();
@@ -76,5 +84,12 @@ private:
     bool is_reaped_ = false;
     int wait_status_ = 0;
 };
+
+// Ends the test case early where the peer found that this machine cannot run it.
+#define CHECK_REACHED_THE_END_OR_SKIP(peer)                           \
+    if (const std::string reason = (peer).left_out(); reason != "") { \
+        SKIP_TEST(reason);                                            \
+    }                                                                 \
+    CHECK((peer).ending() == reached_the_end)
 
 }  // namespace syncspawn::testing

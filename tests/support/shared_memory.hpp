@@ -22,6 +22,7 @@
 #include "launcher/sanitizers.hpp"
 #include "support/observe.hpp"
 #include "support/peer.hpp"
+#include "support/skip.hpp"
 
 // For tests of children that share the parent's memory until execve.
 
@@ -62,10 +63,9 @@ inline bool memory_can_be_shared() {
 }
 
 // Ends the test case early where it cannot.
-#define RETURN_UNLESS_MEMORY_CAN_BE_SHARED()                                                    \
-    if (!memory_can_be_shared()) {                                                              \
-        MESSAGE("SKIP-REASON: no child can share memory here (Linux 5.16, clone3, no tracer)"); \
-        return;                                                                                 \
+#define RETURN_UNLESS_MEMORY_CAN_BE_SHARED()                                         \
+    if (!memory_can_be_shared()) {                                                   \
+        SKIP_TEST("no child can share memory here (Linux 5.16, clone3, no tracer)"); \
     }
 
 // Those that can be tried here, each to be asked for by its name.
@@ -73,7 +73,7 @@ inline std::vector<StartMethod> start_methods() {
     static const bool can_share = [] {
         const bool can = memory_can_be_shared();
         if (!can) {
-            MESSAGE("no child can share memory here: tried with copied memory alone");
+            leave_out("no child can share memory here: copied memory alone");
         }
         return can;
     }();
