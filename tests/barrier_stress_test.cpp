@@ -5,18 +5,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <vector>
 
 #include "support/both_sides.hpp"
-#include "support/sanitizers.hpp"
+#include "support/span.hpp"
 
 using namespace syncspawn;
 using namespace syncspawn::testing;
 
 namespace {
 
-// The sanitizers look for other things, at many times the price.
-constexpr int tries(int plain) { return is_sanitized ? plain / 20 : plain; }
+// Of the time that this program has.
+constexpr double share = 0.125;
 
 constexpr Role other(Role role) { return role == Role::parent ? Role::child : Role::parent; }
 
@@ -24,9 +25,10 @@ constexpr Role other(Role role) { return role == Role::parent ? Role::child : Ro
 // destroys it at once, which is an exit; the watcher waits on each. Both run at full speed, so the
 // watcher's looks fall before, between and after what the maker does.
 template <class Make, class Watch>
-void race_through(int count, Role maker_role, Make make, Watch watch) {
+void race_through(const char* what, Role maker_role, Make make, Watch watch) {
     constexpr int batch = 100;
-    for (int done = 0; done < count; done += batch) {
+    Span span(share);
+    while (span.goes_on()) {
         std::vector<Barrier> barriers;
         for (int index = 0; index < batch; ++index) {
             barriers.push_back(Barrier::create());
@@ -48,15 +50,16 @@ void race_through(int count, Role maker_role, Make make, Watch watch) {
         REQUIRE(maker.ending() == reached_the_end);
         REQUIRE(watcher.ending() == reached_the_end);
     }
+    span.report(what, batch);
 }
 
 }  // namespace
 
-TEST_CASE("of twenty thousand peers that place and exit, none loses its place") {
+TEST_CASE("of many peers that place and exit, none loses its place") {
     // A wait that looked at the count first and at the death second would lose some of them.
     Peer parent([] {
-        alarm(4 * watchdog_seconds);  // longer than others: this one does the work of many
-        for (int round = 0; round < tries(20000); ++round) {
+        Span span(share);
+        while (span.goes_on()) {
             Barrier barrier = Barrier::create();
             const pid_t child = fork();
             if (child == 0) {
@@ -66,7 +69,7 @@ TEST_CASE("of twenty thousand peers that place and exit, none loses its place") 
             }
             expect_outcome(barrier.set_role(Role::parent), Outcome::reached);
             // Every other time with the second witness.
-            const long pidfd = round % 2 == 0 ? syscall(SYS_pidfd_open, child, 0) : -1;
+            const long pidfd = span.rounds() % 2 == 0 ? syscall(SYS_pidfd_open, child, 0) : -1;
             expect_outcome(barrier.watch_peer(static_cast<int>(pidfd)), Outcome::reached);
             expect_outcome(barrier.wait_next(), Outcome::reached);
             expect_counts(barrier, -1, 1);
@@ -78,6 +81,7 @@ TEST_CASE("of twenty thousand peers that place and exit, none loses its place") 
             int status = 0;
             expect(waitpid(child, &status, 0) == child && status == 0);
         }
+        span.report("peers that place and exit");
     });
     CHECK(parent.ending() == reached_the_end);
 }
@@ -85,7 +89,7 @@ TEST_CASE("of twenty thousand peers that place and exit, none loses its place") 
 TEST_CASE("no place is lost when its maker destroys the barrier at once") {
     for (const Role maker : {Role::parent, Role::child}) {
         race_through(
-            tries(60000), maker,
+            "places with an end right behind", maker,
             [](Barrier& side) { expect_outcome(side.place(), Outcome::reached); },
             [](Barrier& side) {
                 expect_outcome(side.place(), Outcome::reached);
@@ -98,7 +102,7 @@ TEST_CASE("no place is lost when its maker destroys the barrier at once") {
 TEST_CASE("no abort is lost when its maker destroys the barrier at once") {
     for (const Role maker : {Role::parent, Role::child}) {
         race_through(
-            tries(20000), maker,
+            "aborts with an end right behind", maker,
             [](Barrier& side) {
                 expect_outcome(side.place(), Outcome::reached);
                 expect_outcome(side.abort(), Outcome::reached);
@@ -112,7 +116,7 @@ TEST_CASE("no abort is lost when its maker destroys the barrier at once") {
 
 TEST_CASE("a poll never sees a death before the places that were made before it") {
     race_through(
-        tries(20000), Role::child,
+        "places polled for", Role::child,
         [](Barrier& side) { expect_outcome(side.place(), Outcome::reached); },
         [](Barrier& side) {
             while (side.poll_now() != Outcome::peer_gone) {
@@ -121,31 +125,46 @@ TEST_CASE("a poll never sees a death before the places that were made before it"
         });
 }
 
-TEST_CASE("of a million places made at full speed every one is counted") {
-    constexpr int count = tries(1000000);
+TEST_CASE("of all places made at full speed every one is counted") {
+    const Shared<std::atomic<long>> made;
     auto sides = both_sides(
-        [](Barrier& side) {
-            expect_outcome(side.wait_for_place(count), Outcome::reached);
-            expect_outcome(side.wait_abortion(), Outcome::reached);
-            expect_counts(side, -count, count);
+        [&](Barrier& side) {
+            expect_outcome(side.wait_abortion(), Outcome::reached);  // the end of the other side
+            expect_counts(side, -*made, *made);
         },
-        [](Barrier& side) {
-            for (int place = 0; place < count; ++place) {
+        [&](Barrier& side) {
+            Span span(share);
+            while (span.goes_on()) {
                 expect_outcome(side.place(), Outcome::reached);
             }
+            *made = span.rounds();
+            span.report("places at full speed");
         });
     CHECK_BOTH_REACHED_THE_END(sides);
 }
 
-TEST_CASE("many thousand rendezvous in a row keep both sides in step") {
-    const auto body = [](Barrier& side) {
-        for (int round = 1; round <= tries(50000); ++round) {
+TEST_CASE("many rendezvous in a row keep both sides in step") {
+    const Shared<std::atomic<long>> last;  // round; 0: not known yet
+    auto sides = both_sides(
+        [&](Barrier& side) {
+            Span span(share);
+            while (span.goes_on()) {
+                expect_outcome(side.place_and_sync(), Outcome::reached);
+                // The other side is at most one place ahead, and never behind.
+                expect(side.status().balance == 0 || side.status().balance == -1);
+                expect(side.status().seen >= span.rounds());
+            }
+            span.report("rendezvous");
+            *last =
+                span.rounds() + 1;  // seen by the child once it has read the place of that round
             expect_outcome(side.place_and_sync(), Outcome::reached);
-            // The other side is at most one place ahead, and never behind.
-            expect(side.status().balance == 0 || side.status().balance == -1);
-            expect(side.status().seen >= round);
-        }
-    };
-    auto sides = both_sides(body, body);
+        },
+        [&](Barrier& side) {
+            for (long round = 1; *last == 0 || round <= *last; ++round) {
+                expect_outcome(side.place_and_sync(), Outcome::reached);
+                expect(side.status().balance == 0 || side.status().balance == -1);
+                expect(side.status().seen >= round);
+            }
+        });
     CHECK_BOTH_REACHED_THE_END(sides);
 }

@@ -1,8 +1,8 @@
 # Tests of the layer boost, one program for each subject.
 
-# syncspawn_add_boost_test(<subject> [LABELS <label>] [TIMEOUT <seconds>] [HELPERS <helper>...])
+# syncspawn_add_boost_test(<subject> [LABELS <label>] [HELPERS <helper>...])
 function(syncspawn_add_boost_test subject)
-    cmake_parse_arguments(PARSE_ARGV 1 test "" "LABELS;TIMEOUT" "HELPERS")
+    cmake_parse_arguments(PARSE_ARGV 1 test "" "LABELS" "HELPERS")
     if(NOT test_LABELS)
         set(test_LABELS unit)
     endif()
@@ -10,12 +10,11 @@ function(syncspawn_add_boost_test subject)
         SOURCES ${subject}_test.cpp
         LIBRARIES syncspawn::boost syncspawn_launched_support
         LABELS ${test_LABELS}
-        TIMEOUT ${test_TIMEOUT}
         HELPERS ${test_HELPERS})
 endfunction()
 syncspawn_add_boost_test(synced_launcher HELPERS launch_descriptors)
 syncspawn_add_boost_test(boost_manual HELPERS launch_meets launch_readiness)
-syncspawn_add_boost_test(async_stress LABELS stress TIMEOUT 300)
+syncspawn_add_boost_test(async_stress LABELS stress)
 syncspawn_add_boost_test(synced_launcher_hooks)
 syncspawn_add_boost_test(async_spawn HELPERS launch_readiness)
 syncspawn_add_boost_test(synced_launcher_reuse HELPERS launch_meets launch_readiness)

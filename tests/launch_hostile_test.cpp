@@ -93,11 +93,11 @@ SyncedSpawner with_damaged_record(Damage damage, SpawnOptions options = {.progra
 // What fills the record: small and large numbers, negative and positive ones.
 constexpr int fillings[]{0x01, 0x7f, 0x80, 0xff};
 
-// The last of "... for 7 s" or "... for 7 ms".
-std::chrono::milliseconds duration_at_end(const std::string& text) {
+// The last of "... for 7 s", "... for 7 ms" or "... for 7 us".
+std::chrono::microseconds duration_at_end(const std::string& text) {
     const std::string words = text.substr(text.rfind(" for ") + 5);
-    const std::chrono::milliseconds number(std::stoll(words));
-    return words.ends_with(" ms") ? number : 1000 * number;
+    const std::chrono::microseconds number(std::stoll(words));
+    return words.ends_with(" us") ? number : (words.ends_with(" ms") ? 1000 : 1'000'000) * number;
 }
 
 // The next process of this pid namespace gets this number. False where that may not be asked for.

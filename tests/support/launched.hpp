@@ -14,7 +14,7 @@
 
 namespace syncspawn::testing {
 
-inline constexpr unsigned watchdog_of_program_seconds = 110;
+inline constexpr unsigned watchdog_of_program_seconds = 2 * watchdog_seconds;
 
 // "/bin/sh -c TEXT", for further options.
 SpawnOptions shell(std::string text);

@@ -13,7 +13,7 @@ trap clean_up EXIT
 failures=0
 
 # No call may hang: a watchdog ends it, and 124 is then not what anybody expects.
-guarded() { timeout --foreground --kill-after=5 60 "$@"; }
+guarded() { timeout --foreground --kill-after=5 600 "$@"; }
 
 # expect NAME CODE OUTPUT ERROR COMMAND...: exit code, standard output, and a pattern for standard error.
 expect() {
