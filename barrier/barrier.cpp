@@ -78,6 +78,8 @@ Outcome Barrier::abort() noexcept { return core::abort(side_); }
 
 Outcome Barrier::poll_now() noexcept { return core::poll_now(side_); }
 
+Outcome Barrier::put_back_after(int64_t n) noexcept { return core::put_back_after(side_, n); }
+
 Outcome Barrier::place() noexcept { return core::place(side_, nullptr); }
 
 Outcome Barrier::place_until(Deadline deadline) noexcept {

@@ -88,6 +88,10 @@ int syncspawn_barrier_poll_now(syncspawn_barrier* barrier) {
     return fold(*barrier, core::poll_now(*barrier));
 }
 
+int syncspawn_barrier_put_back_after(syncspawn_barrier* barrier, int64_t count) {
+    return fold(*barrier, core::put_back_after(*barrier, count));
+}
+
 int syncspawn_barrier_place_until(syncspawn_barrier* barrier, const timespec* monotonic_deadline) {
     return timed(barrier, monotonic_deadline, core::place);
 }
@@ -124,9 +128,14 @@ int syncspawn_barrier_wait_for_place_until(syncspawn_barrier* barrier, int64_t c
 }
 
 int syncspawn_barrier_attach(syncspawn_barrier* barrier, syncspawn_attach_error* error) {
+    return syncspawn_barrier_attach_for(barrier, SYNCSPAWN_THIS_PROCESS, error);
+}
+
+int syncspawn_barrier_attach_for(syncspawn_barrier* barrier, syncspawn_attach_for whom,
+                                 syncspawn_attach_error* error) {
     syncspawn_attach_error ignored;
     return -core::attach(*barrier, error != nullptr ? *error : ignored,
-                         syncspawn::AttachFor::this_process)
+                         static_cast<syncspawn::AttachFor>(whom))
                 .error;
 }
 

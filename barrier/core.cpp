@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -11,6 +12,11 @@
 #include <limits>
 
 #include "fresh_descriptor.hpp"
+#include "newer_calls.hpp"
+
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 0x00000008  // not in every C library
+#endif
 
 namespace syncspawn::core {
 namespace {
@@ -90,7 +96,6 @@ Look look(Side& side, Wanted wanted, const timespec* deadline) noexcept {
                         {own_pipe_end(side), 0, 0},
                         {side.remote_fd, POLLIN, 0},
                         {side.local_fd, POLLOUT, 0}};
-    const nfds_t size = wanted == Wanted::count ? 3 : 4;
     Look seen;
     int found = 0;
     do {
@@ -99,7 +104,9 @@ Look look(Side& side, Wanted wanted, const timespec* deadline) noexcept {
             left = time_left(*deadline);
             seen.is_last = left.tv_sec == 0 && left.tv_nsec == 0;
         }
-        found = ppoll(watched, size, deadline != nullptr ? &left : nullptr, nullptr);
+        const timespec* const limit = deadline != nullptr ? &left : nullptr;
+        found = wanted == Wanted::count ? ppoll(watched, 3, limit, nullptr)
+                                        : ppoll(watched, 4, limit, nullptr);
     } while (found < 0 && errno == EINTR && side.abort_state == known);
     if (side.abort_state != known) {
         return seen;
@@ -128,13 +135,13 @@ Look look(Side& side, Wanted wanted, const timespec* deadline) noexcept {
 
 // O_NONBLOCK is shared with the peer, which may be a hostile program by now: the parent asks for
 // each read not to block (Linux 5.8 for eventfds). The child trusts its parent and stays with
-// read(2), which strict seccomp filters know.
+// read(2), which strict seccomp filters know. By number: preadv2 came to musl with 1.2.5.
 ssize_t read_count(const Side& side, std::uint64_t& count) noexcept {
     if (side.role == SYNCSPAWN_PARENT) {
         const iovec buffer{&count, sizeof count};
-        const ssize_t size = preadv2(side.remote_fd, &buffer, 1, -1, RWF_NOWAIT);
-        if (size >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS)) {
-            return size;
+        const long size = syscall(SYS_preadv2, side.remote_fd, &buffer, 1L, -1L, -1L, RWF_NOWAIT);
+        if (size >= 0 || !detail::is_not_here(detail::NewerCall::preadv2_nowait, errno)) {
+            return static_cast<ssize_t>(size);
         }
     }
     return ::read(side.remote_fd, &count, sizeof count);
@@ -345,6 +352,24 @@ Outcome place(Side& side, const timespec* deadline) noexcept {
 
 namespace {
 
+enum class Added { all, no_room, failed };
+
+// The flag belongs to the peer too: one that took it away and filled the counter must not block this
+// write.
+Added add_without_blocking(Side& side, int fd, std::uint64_t count) noexcept {
+    ssize_t size = fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
+    if (size == 0) {
+        do {
+            size = ::write(fd, &count, sizeof count);
+        } while (size < 0 && errno == EINTR);
+    }
+    if (size < 0 && errno != EAGAIN) {
+        (void)fail(side, errno);
+        return Added::failed;
+    }
+    return size < 0 ? Added::no_room : Added::all;
+}
+
 Outcome abort_now(Side& side) noexcept {
     if (side.is_open == 0 || side.role == SYNCSPAWN_NO_ROLE) {
         return misuse(side);
@@ -359,22 +384,16 @@ Outcome abort_now(Side& side) noexcept {
     }
     latch(side, here);
 
-    // The flag belongs to the peer too: one that took it away and filled the counter must not block
-    // this write.
-    ssize_t size = fcntl(side.local_fd, F_SETFL, O_RDWR | O_NONBLOCK);
-    if (size == 0) {
-        do {
-            size = ::write(side.local_fd, &abort_word, sizeof abort_word);
-        } while (size < 0 && errno == EINTR);
+    const Added added = add_without_blocking(side, side.local_fd, abort_word);
+    if (added == Added::failed) {
+        return Outcome::failed;
     }
-    if (size < 0 && errno != EAGAIN) {
-        return fail(side, errno);
-    }
-    if (size < 0) {
-        // No room: the closed pipe tells the peer. It was also the witness of the peer's death, so
-        // without a pidfd nothing more can be learnt of the peer, and no wait may hope to.
+    if (added == Added::no_room) {
+        // No room: the closed pipe tells the peer. It was also the witness of the peer's end, which
+        // a pidfd does not replace: the peer may close its side and live on. No wait may hope to
+        // learn more.
         close_and_forget(own_pipe_end(side));
-        if (side.peer_pidfd < 0 && peer == 0) {
+        if (peer == 0) {
             latch(side, gone);
         }
     }
@@ -447,6 +466,35 @@ Outcome wait_abortion(Side& side, const timespec* deadline) noexcept {
         }
     }
     return (side.abort_state & here) != 0 ? Outcome::aborted_here : Outcome::reached;
+}
+
+// Without room there is an abort in the counter, which supersedes whatever would be put there.
+Outcome put_back_after(Side& side, std::int64_t n) noexcept {
+    Outcome outcome{};
+    if (enter(side, outcome) == Entry::ended) {
+        const bool took_an_abort = outcome != Outcome::failed && (side.abort_state & there) != 0;
+        return took_an_abort &&
+                       add_without_blocking(side, side.remote_fd, abort_word) == Added::failed
+                   ? Outcome::failed
+                   : outcome;
+    }
+    const std::int64_t surplus = side.seen - (n > 0 ? n : 0);
+    if (surplus <= 0) {
+        return Outcome::reached;
+    }
+    const auto count = static_cast<std::uint64_t>(surplus);
+    switch (add_without_blocking(side, side.remote_fd, count)) {
+        case Added::failed:
+            return Outcome::failed;
+        case Added::no_room:
+            break;
+        case Added::all:
+            add_saturating(side.balance, surplus);
+            side.seen -= surplus;
+            // The peer's end queues behind its places, so it is to be met again.
+            __atomic_fetch_and(&side.abort_state, ~gone, __ATOMIC_RELAXED);
+    }
+    return Outcome::reached;
 }
 
 Outcome poll_now(Side& side) noexcept {

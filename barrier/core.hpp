@@ -25,6 +25,7 @@ Outcome sync(Side& side, const timespec* deadline) noexcept;
 Outcome place_and_sync(Side& side, const timespec* deadline) noexcept;
 Outcome wait_abortion(Side& side, const timespec* deadline) noexcept;
 Outcome poll_now(Side& side) noexcept;
+Outcome put_back_after(Side& side, std::int64_t n) noexcept;
 
 // Ends an operation `failed` without touching the state: the caller's mistake.
 Outcome misuse(Side& side) noexcept;

@@ -4,12 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <string_view>
 
@@ -23,7 +21,8 @@ constexpr const char* local_name = "SYNCSPAWN_BARRIER_LOCAL_FD";
 constexpr const char* remote_name = "SYNCSPAWN_BARRIER_REMOTE_FD";
 constexpr const char* pipe_name = "SYNCSPAWN_BARRIER_PIPE_FD";
 constexpr const char* state_name = "SYNCSPAWN_BARRIER_STATE";
-constexpr std::array names{local_name, remote_name, pipe_name, state_name};
+constexpr const char* names[]{local_name, remote_name, pipe_name, state_name};
+constexpr std::size_t name_count = std::size(names);
 
 constexpr std::int64_t version = 1;
 constexpr int lowest_exported_fd = 10;
@@ -70,17 +69,19 @@ private:
 // One canonical decimal number within a range: no blanks, plus sign or leading zeroes.
 bool parse(std::string_view text, std::int64_t lowest, std::int64_t highest,
            std::int64_t& value) noexcept {
-    const bool negative = !text.empty() && text.front() == '-';
-    const std::string_view digits = text.substr(negative ? 1 : 0);
-    if (digits.empty() || (digits.front() == '0' && (digits.size() > 1 || negative))) {
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    const bool negative = at != end && *at == '-';
+    at += negative ? 1 : 0;
+    if (at == end || (*at == '0' && (end - at > 1 || negative))) {
         return false;
     }
     value = 0;
-    for (const char digit : digits) {
-        if (digit < '0' || digit > '9' || __builtin_mul_overflow(value, 10, &value)) {
+    for (; at != end; ++at) {
+        if (*at < '0' || *at > '9' || __builtin_mul_overflow(value, 10, &value)) {
             return false;
         }
-        const std::int64_t summand = negative ? -(digit - '0') : digit - '0';
+        const std::int64_t summand = negative ? -(*at - '0') : *at - '0';
         if (__builtin_add_overflow(value, summand, &value)) {
             return false;
         }
@@ -101,7 +102,7 @@ struct Field {
     std::int64_t highest;
 };
 
-constexpr std::array<Field, 10> fields{{
+constexpr Field fields[]{
     {"the version", &State::version, 0, largest},
     {"the role", &State::role, SYNCSPAWN_PARENT, SYNCSPAWN_CHILD},
     {"the pid", &State::pid, 1, largest_int},
@@ -112,7 +113,7 @@ constexpr std::array<Field, 10> fields{{
     {"the id of the local eventfd", &State::local_id, 0, largest},
     {"the id of the remote eventfd", &State::remote_id, 0, largest},
     {"the inode of the pipe", &State::pipe_inode, 0, largest},
-}};
+};
 
 // One attempt to attach: every step fills the report and returns false when it must end.
 class Attempt {
@@ -135,28 +136,29 @@ private:
     bool end(AttachProblem problem, int error, const char* variable, const char* message) noexcept {
         result_ = {error, problem};
         report_.variable = variable;
-        std::snprintf(report_.message, sizeof report_.message, "%s: %s", variable, message);
+        Text(report_.message) << variable << ": " << message;
         return false;
     }
 
     bool malformed(const char* variable, const char* what, const char* expected,
                    std::string_view found) noexcept {
-        char message[160];
         constexpr std::size_t longest = 40;
-        std::snprintf(message, sizeof message, "%s must be %s, not '%.*s%s'", what, expected,
-                      static_cast<int>(std::min(found.size(), longest)), found.data(),
-                      found.size() > longest ? "..." : "");
+        const bool is_longer = found.size() > longest;
+        char message[160];
+        Text(message) << what << " must be " << expected << ", not '"
+                      << std::string_view(found.data(), is_longer ? longest : found.size())
+                      << (is_longer ? "...'" : "'");
         return end(AttachProblem::malformed, EINVAL, variable, message);
     }
 
     bool take_variables() noexcept {
         std::size_t found = 0;
-        for (std::size_t index = 0; index < names.size(); ++index) {
+        for (std::size_t index = 0; index < name_count; ++index) {
             const char* value = std::getenv(names[index]);
             found += value != nullptr ? 1 : 0;
             present_[index] = value != nullptr;
             if (value != nullptr) {
-                std::snprintf(values_[index], sizeof values_[index], "%s", value);
+                Text(values_[index]) << value;
                 too_long_[index] = std::strlen(value) >= sizeof values_[index];
             }
         }
@@ -164,7 +166,7 @@ private:
             return end(AttachProblem::not_handed_over, ENOENT, state_name,
                        "not set: this program was not started with a barrier");
         }
-        for (std::size_t index = 0; index < names.size(); ++index) {
+        for (std::size_t index = 0; index < name_count; ++index) {
             if (!present_[index]) {
                 return end(AttachProblem::missing, EINVAL, names[index],
                            "not set, though others of the four variables are");
@@ -177,7 +179,7 @@ private:
     }
 
     bool parse_all() noexcept {
-        for (std::size_t index = 0; index < descriptors_.size(); ++index) {
+        for (std::size_t index = 0; index < std::size(descriptors_); ++index) {
             std::int64_t number = 0;
             if (!parse(values_[index], lowest_exported_fd, largest_int, number)) {
                 return malformed(names[index], "the value", "a descriptor number of at least 10",
@@ -185,15 +187,16 @@ private:
             }
             descriptors_[index] = static_cast<int>(number);
         }
-        std::string_view rest = values_[3];
+        const char* at = values_[3];
         for (const Field& field : fields) {
-            const std::size_t size = rest.find(':');
-            const bool is_last = &field == &fields.back();
-            if ((size == std::string_view::npos) != is_last) {
+            const char* const colon = std::strchr(at, ':');
+            const bool is_last = &field == std::end(fields) - 1;
+            if ((colon == nullptr) != is_last) {
                 return malformed(state_name, "the value", "ten numbers separated by ':'",
                                  values_[3]);
             }
-            const std::string_view text = rest.substr(0, size);
+            const std::string_view text(
+                at, is_last ? std::strlen(at) : static_cast<std::size_t>(colon - at));
             if (!parse(text, field.lowest, field.highest, state_.*field.member)) {
                 return malformed(state_name, field.what, "a decimal number within its range", text);
             }
@@ -201,39 +204,39 @@ private:
                 return end(AttachProblem::other_version, EPROTO, state_name,
                            "written by another version of the protocol; this one speaks 1");
             }
-            rest.remove_prefix(is_last ? rest.size() : size + 1);
+            at += text.size() + (is_last ? 0 : 1);
         }
         return true;
     }
 
+    bool is_for_a_caller() const noexcept {
+        return state_.pid == getppid() ||
+               (proc::is_of_this_pid_namespace() && proc::is_ancestor(state_.pid));
+    }
+
     bool is_for_this_process() noexcept {
-        const bool is_accepted = state_.pid == getpid() ||
-                                 (whom_ == AttachFor::calling_script &&
-                                  (state_.pid == getppid() || (proc::is_of_this_pid_namespace() &&
-                                                               proc::is_ancestor(state_.pid))));
         const std::int64_t own_namespace = proc::pid_namespace();
         const bool is_elsewhere = own_namespace != 0 && state_.pid_namespace != 0 &&
                                   own_namespace != state_.pid_namespace;
-        if (is_accepted && !is_elsewhere) {
+        const bool is_own = state_.pid == getpid();
+        const bool is_callers = !is_own && !is_elsewhere && is_for_a_caller();
+        if ((is_own && !is_elsewhere) || (is_callers && whom_ == AttachFor::calling_script)) {
             return true;
         }
-        char message[160];
-        std::snprintf(message, sizeof message,
-                      "meant for process %lld%s; this is process %d, which merely inherited the "
-                      "environment",
-                      static_cast<long long>(state_.pid),
-                      is_elsewhere ? " of another pid namespace" : "", getpid());
+        char message[224];
+        Text(message) << "meant for process " << state_.pid
+                      << (is_elsewhere ? " of another pid namespace" : "") << "; this is process "
+                      << std::int64_t{getpid()} << ", which merely inherited the environment"
+                      << (is_callers ? " (to speak for that one, attach for the calling script)"
+                                     : "");
         return end(AttachProblem::other_process, ESRCH, state_name, message);
     }
 
     bool check_descriptors() noexcept {
-        for (std::size_t index = 0; index < descriptors_.size(); ++index) {
+        for (std::size_t index = 0; index < std::size(descriptors_); ++index) {
             for (std::size_t other = 0; other < index; ++other) {
                 if (descriptors_[index] == descriptors_[other]) {
-                    char message[160];
-                    std::snprintf(message, sizeof message, "descriptor %d is named by %s too",
-                                  descriptors_[index], names[other]);
-                    return end(AttachProblem::not_distinct, EINVAL, names[index], message);
+                    return is_the_same(index, other);
                 }
             }
         }
@@ -241,30 +244,43 @@ private:
                check_pipe();
     }
 
+    bool is_the_same(std::size_t index, std::size_t other) noexcept {
+        char message[160];
+        Text(message) << "descriptor " << std::int64_t{descriptors_[index]} << " is named by "
+                      << names[other] << " too";
+        return end(AttachProblem::not_distinct, EINVAL, names[index], message);
+    }
+
     bool complain(std::size_t index, AttachProblem problem, const char* what) noexcept {
         char message[160];
-        std::snprintf(message, sizeof message, "descriptor %d %s", descriptors_[index], what);
+        Text(message) << "descriptor " << std::int64_t{descriptors_[index]} << " " << what;
         return end(problem, problem == AttachProblem::not_open ? EBADF : EPROTOTYPE, names[index],
                    message);
     }
 
+    // Compares before it writes: what turns out to be somebody else's was not touched.
     bool check_eventfd(std::size_t index, std::int64_t id) noexcept {
         const int fd = descriptors_[index];
         struct stat about {};
         if (fstat(fd, &about) < 0) {
             return complain(index, AttachProblem::not_open, "is not open");
         }
-        // An anonymous inode has no type; of those that can be written, only an eventfd takes eight
-        // zero bytes, and adding nothing to it changes nothing. Needs no /proc.
-        const std::uint64_t nothing = 0;
-        if ((about.st_mode & S_IFMT) != 0 ||
-            (::write(fd, &nothing, sizeof nothing) != sizeof nothing && errno != EAGAIN)) {
-            return complain(index, AttachProblem::wrong_kind, "is not an eventfd");
-        }
-        const std::int64_t found = proc::eventfd_id(fd);
-        if (id != 0 && found != 0 && found != id) {
+        found_id_[index] = proc::eventfd_id(fd);
+        const std::int64_t found = found_id_[index];
+        if (found != 0 && id != 0 && found != id) {
             return complain(index, AttachProblem::wrong_object,
                             "is an eventfd, but not the one that was handed over");
+        }
+        if (found != 0 && index == 1 && found == found_id_[0]) {
+            return is_the_same(1, 0);
+        }
+        // Where /proc does not say what it is: an anonymous inode has no type; of those that can be
+        // written, only an eventfd takes eight zero bytes, and adding nothing to it changes nothing.
+        const std::uint64_t nothing = 0;
+        if (found == 0 &&
+            ((about.st_mode & S_IFMT) != 0 ||
+             (::write(fd, &nothing, sizeof nothing) != sizeof nothing && errno != EAGAIN))) {
+            return complain(index, AttachProblem::wrong_kind, "is not an eventfd");
         }
         return true;
     }
@@ -316,7 +332,8 @@ private:
     char values_[4][256]{};
     bool present_[4]{};
     bool too_long_[4]{};
-    std::array<int, 3> descriptors_{};
+    int descriptors_[3]{};
+    std::int64_t found_id_[2]{};
     State state_{};
 };
 
@@ -383,38 +400,9 @@ Outcome export_side(Side& side, syncspawn_barrier_environment& environment,
     Text text(environment.state);
     text << state_name;
     for (const Field& field : fields) {
-        text << (&field == &fields.front() ? "=" : ":") << state.*field.member;
+        text << (&field == std::begin(fields) ? "=" : ":") << state.*field.member;
     }
     return Outcome::reached;
 }
 
 }  // namespace syncspawn::core
-
-namespace syncspawn {
-
-Barrier attach(AttachFor whom) {
-    AttachError error;
-    Barrier barrier = attach(error, whom);
-    if (error) {
-        throw AttachError(error);
-    }
-    return barrier;
-}
-
-Barrier attach(AttachError& error, AttachFor whom) {
-    syncspawn_barrier side{};
-    syncspawn_attach_error report{};
-    const core::Attached attached = core::attach(side, report, whom);
-    if (attached.problem == AttachProblem::none) {
-        error = AttachError();
-        return Barrier(side);
-    }
-    error = AttachError(attached.problem, report.variable, report.message);
-    return {};
-}
-
-Outcome export_barrier(Barrier& barrier, BarrierEnvironment& environment, int lowest_fd) noexcept {
-    return core::export_side(*barrier.native(), environment, lowest_fd);
-}
-
-}  // namespace syncspawn

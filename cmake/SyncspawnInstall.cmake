@@ -1,5 +1,5 @@
 # What `cmake --install` puts where: for each layer library, headers, CMake package, pkg-config file.
-function(syncspawn_install_layer name description needs pc_libs)
+function(syncspawn_install_layer name description needs pc_libs c_alone)
     set(target syncspawn_${name})
     install(TARGETS ${target} EXPORT syncspawn-${name}-targets
         RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT ${name}
@@ -31,12 +31,15 @@ function(syncspawn_install_layer name description needs pc_libs)
     list(JOIN pc_requires ", " pc_requires)
 
     # A shared library brings the C++ run time along, a static one does not. Where only the static one
-    # is installed, plain --libs has to name it too: a C program asks without --static.
+    # is installed, plain --libs has to name it too, unless the C interface does without: a C program
+    # asks without --static. A C++ compiler names it by itself.
     get_target_property(type ${target} TYPE)
     set(pc_libs_private "")
     if(NOT type STREQUAL "INTERFACE_LIBRARY")
         string(PREPEND pc_libs "-L\${libdir} -lsyncspawn-${name} ")
-        set(pc_libs_private "-lstdc++ -lm")
+        if(NOT c_alone)
+            set(pc_libs_private "-lstdc++ -lm")
+        endif()
     endif()
     if(type STREQUAL "STATIC_LIBRARY")
         string(APPEND pc_libs " ${pc_libs_private}")

@@ -1,6 +1,7 @@
 # syncspawn_add_layer(<name>
 #     DESCRIPTION <one line, for pkg-config>
 #     [SOURCES <file>...]     none: the layer is made of headers alone
+#     [C_ALONE]               its C interface links without the C++ run time
 #     [PUBLIC <layer>...]     the layers whose headers this one's headers include
 #     [PC_LIBS <flags>])      what a user links beside them, for pkg-config
 #
@@ -8,7 +9,7 @@
 # the component <name>. A layer's public headers are include/syncspawn/<name>/ and its front doors
 # include/syncspawn/<name>.h and .hpp; whatever is there is installed.
 function(syncspawn_add_layer name)
-    cmake_parse_arguments(PARSE_ARGV 1 layer "" "DESCRIPTION;PC_LIBS" "SOURCES;PUBLIC")
+    cmake_parse_arguments(PARSE_ARGV 1 layer "C_ALONE" "DESCRIPTION;PC_LIBS" "SOURCES;PUBLIC")
     set(target syncspawn_${name})
     set(scope PUBLIC)
     if(NOT layer_SOURCES)
@@ -28,7 +29,7 @@ function(syncspawn_add_layer name)
     list(TRANSFORM layer_PUBLIC PREPEND syncspawn:: OUTPUT_VARIABLE dependencies)
     target_link_libraries(${target} ${scope} ${dependencies})
     get_target_property(type ${target} TYPE)
-    if(type STREQUAL "STATIC_LIBRARY")
+    if(type STREQUAL "STATIC_LIBRARY" AND NOT layer_C_ALONE)
         # For a project of C alone, which CMake would link without the C++ run time.
         target_link_libraries(${target} INTERFACE $<$<LINK_LANGUAGE:C>:stdc++>)
     endif()
@@ -58,6 +59,7 @@ function(syncspawn_add_layer name)
     endforeach()
     set_property(GLOBAL PROPERTY SYNCSPAWN_LAYER_NEEDS_${name} ${needs})
     if(SYNCSPAWN_INSTALL)
-        syncspawn_install_layer(${name} "${layer_DESCRIPTION}" "${layer_PUBLIC}" "${layer_PC_LIBS}")
+        syncspawn_install_layer(${name} "${layer_DESCRIPTION}" "${layer_PUBLIC}" "${layer_PC_LIBS}"
+            ${layer_C_ALONE})
     endif()
 endfunction()

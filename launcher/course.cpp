@@ -33,21 +33,6 @@ std::string in_words(std::chrono::nanoseconds duration) {
     return std::to_string(milliseconds.count()) + " ms";
 }
 
-// What the program has placed already may have been read together with the last place of the setup. It
-// goes back, for whoever waits for it.
-void put_back_places_of_the_program(Barrier& barrier) noexcept {
-    syncspawn_barrier& side = *barrier.native();
-    if (side.balance < 0 && side.abort_state == 0) {
-        const std::uint64_t count = 0 - static_cast<std::uint64_t>(side.balance);
-        // As in an abort: the program may have taken the flag away.
-        if (fcntl(side.remote_fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0 &&
-            write(side.remote_fd, &count, sizeof count) == sizeof count) {
-            side.seen += side.balance;
-            side.balance = 0;
-        }
-    }
-}
-
 // `what`: the call, if the exception does not say so itself.
 SpawnError cannot_prepare(const SpawnOptions& options, const std::system_error& failure,
                           std::string what) {
@@ -481,7 +466,10 @@ void Course::make_process() {
     state->child = std::move(child_);
     child_ = ChildHandle();
     if (plan_.hand_over) {
-        put_back_places_of_the_program(barrier_);
+        // What the program has placed already may have been read together with the last place of the
+        // setup. It goes back, for whoever waits for it.
+        const BarrierStatus status = barrier_.status();
+        (void)barrier_.put_back_after(status.seen + std::min<std::int64_t>(status.balance, 0));
         state->barrier = std::move(barrier_);
     }
     state->streams = descriptors_->take_parents_streams();

@@ -39,3 +39,15 @@ syncspawn_add_barrier_test(attach_descriptors LABELS unit)
 syncspawn_add_barrier_test(proc LABELS unit HELPERS attach_and_meet)
 syncspawn_add_barrier_test(system_calls LABELS unit HELPERS system_calls)
 syncspawn_add_barrier_test(stress LABELS stress)
+
+# A sanitizer brings its own needs, and a shared library the C++ run time.
+get_target_property(barrier_type syncspawn_barrier TYPE)
+if(barrier_type STREQUAL "STATIC_LIBRARY" AND NOT SYNCSPAWN_SANITIZE)
+    foreach(what symbols cc musl)
+        syncspawn_register_test(barrier_c_archive.${what}
+            COMMAND ${CMAKE_COMMAND} -E env CC=${CMAKE_C_COMPILER} CFLAGS=${CMAKE_C_FLAGS} NM=${CMAKE_NM}
+                bash "${CMAKE_CURRENT_LIST_DIR}/barrier_c_archive.sh" ${what}
+                $<TARGET_FILE:syncspawn_barrier> "${PROJECT_SOURCE_DIR}"
+            LABELS unit)
+    endforeach()
+endif()

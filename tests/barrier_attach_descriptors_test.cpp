@@ -78,6 +78,38 @@ TEST_CASE("the right eventfds the wrong way round are the wrong ones") {
     });
 }
 
+// A write of 0 adds nothing, but wakes whoever waits for an edge of a counter that is not empty.
+TEST_CASE("what turns out to be somebody else's eventfd was not touched") {
+    for (const char* variable : {local, remote}) {
+        Peer peer([&] {
+            const Exported exported;
+            const int other = fcntl(eventfd(1, EFD_NONBLOCK), F_DUPFD_CLOEXEC, 10);
+            const int watcher = epoll_create1(EPOLL_CLOEXEC);
+            epoll_event event{};
+            event.events = EPOLLIN | EPOLLET;
+            expect(epoll_ctl(watcher, EPOLL_CTL_ADD, other, &event) == 0);
+            expect(epoll_wait(watcher, &event, 1, 0) == 1);
+            set(variable, other);
+            expect_refused(AttachProblem::wrong_object, variable);
+            expect(epoll_wait(watcher, &event, 1, 0) == 0);
+        });
+        CAPTURE(variable);
+        CHECK(peer.ending() == reached_the_end);
+    }
+}
+
+TEST_CASE(
+    "two variables that name one eventfd by two numbers are refused, whatever ids were given") {
+    check_refused(remote, AttachProblem::not_distinct, [](Exported& exported) {
+        std::string value = value_of(state);  // ...:LOCAL_ID:REMOTE_ID:PIPE_INODE
+        for (int field = 0; field < 3; ++field) {
+            value.resize(value.rfind(':'));
+        }
+        set(state, value + ":0:0:0");
+        set(remote, fcntl(exported.barrier.native()->local_fd, F_DUPFD_CLOEXEC, 10));
+    });
+}
+
 TEST_CASE("two variables that name one descriptor are refused") {
     check_refused(remote, AttachProblem::not_distinct,
                   [](Exported& exported) { set(remote, exported.barrier.native()->local_fd); });

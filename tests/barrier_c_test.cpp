@@ -5,11 +5,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <limits>
 
 #include <syncspawn/barrier.hpp>
 
 #include "support/c_sides.h"
+#include "support/hand_over.hpp"
 #include "support/observe.hpp"
 #include "support/peer.hpp"
 
@@ -173,4 +175,53 @@ TEST_CASE("attach in C says which variable is wrong, and takes no error struct a
         expect_same(syncspawn_barrier_place(&side), -EINVAL);
     });
     CHECK(peer.ending() == reached_the_end);
+}
+
+TEST_CASE("a C program below the one that was meant attaches for the calling script") {
+    Peer peer([] {
+        const Exported exported;
+        expect_reached_the_end(Peer([] {
+            syncspawn_attach_error error{};
+            Peer refused([&] {
+                syncspawn_barrier side{};
+                expect_same(syncspawn_barrier_attach(&side, &error), -ESRCH);
+                expect(std::strstr(error.message, "attach for the calling script") != nullptr);
+            });
+            expect_same(refused.ending().c_str(), reached_the_end.c_str());
+            syncspawn_barrier side{};
+            expect_same(syncspawn_barrier_attach_for(&side, SYNCSPAWN_CALLING_SCRIPT, &error), 0);
+            expect_same(syncspawn_barrier_place(&side), 1);
+        }));
+        expect_same(static_cast<long long>(eventfd_count(exported.barrier.native()->local_fd)), 1);
+        unsetenv("SYNCSPAWN_BARRIER_PIPE_FD");
+        syncspawn_barrier side{};
+        expect_same(syncspawn_barrier_attach_for(&side, SYNCSPAWN_THIS_PROCESS, nullptr), -EINVAL);
+    });
+    CHECK(peer.ending() == reached_the_end);
+}
+
+TEST_CASE("what was read beyond the need is given back, in C too") {
+    BothHere sides;
+    for (int round = 0; round < 3; ++round) {
+        REQUIRE(syncspawn_barrier_place(&sides.child) == 1);
+    }
+    CHECK(syncspawn_barrier_place_and_sync(&sides.parent) == 1);
+    CHECK(sides.parent.seen == 3);
+    CHECK(syncspawn_barrier_put_back_after(&sides.parent, 1) == 1);
+    CHECK(sides.parent.seen == 1);
+    CHECK(sides.parent.balance == 0);
+    CHECK(syncspawn_barrier_put_back_after(&sides.parent, 1) == 1);
+    CHECK(syncspawn_barrier_place_and_sync_until(&sides.parent, &past) == 1);
+    CHECK(sides.parent.seen == 3);
+}
+
+TEST_CASE("place is 1 also when the other side is gone, and says 0 after an abort only") {
+    BothHere sides;
+    syncspawn_barrier_destroy(&sides.child);
+    CHECK(syncspawn_barrier_place(&sides.parent) == 1);
+    CHECK(syncspawn_barrier_sync(&sides.parent) == 0);
+    CHECK(sides.parent.abort_state == SYNCSPAWN_PEER_GONE);
+    CHECK(syncspawn_barrier_place(&sides.parent) == 1);
+    REQUIRE(syncspawn_barrier_abort(&sides.parent) == 0);
+    CHECK(syncspawn_barrier_place(&sides.parent) == 0);
 }

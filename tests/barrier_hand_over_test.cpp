@@ -1,6 +1,7 @@
 // The barrier beyond execve: what travels, what the exec'd program finds, and what an exit is.
 
 #include <doctest/doctest.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include <cstring>
@@ -168,6 +169,56 @@ TEST_CASE("a program that does not know the library speaks the protocol") {
             become({helper("speak_without_library")});
         });
     CHECK_BOTH_REACHED_THE_END(sides);
+}
+
+TEST_CASE("a program that does not know the library is told of an abort and of an end") {
+    auto aborted = both_sides([](Barrier& side) { expect_outcome(side.abort(), Outcome::reached); },
+                              [](Barrier& side) {
+                                  await_hang_up(side);
+                                  export_to_environment(side);
+                                  become({helper("speak_without_library")});
+                              });
+    CHECK(aborted.child.ending() == "exit status 6");
+    auto gone = both_sides([](Barrier&) {},
+                           [](Barrier& side) {
+                               await_hang_up(side);
+                               export_to_environment(side);
+                               become({helper("speak_without_library")});
+                           });
+    CHECK(gone.child.ending() == "exit status 4");
+}
+
+// Below a program that passes its environment on and closes descriptors: the numbers are files by now.
+TEST_CASE(
+    "a program that does not know the library writes nothing where nothing was handed to it") {
+    Peer peer([] {
+        const Exported exported;
+        const syncspawn_barrier& side = *exported.barrier.native();
+        Peer program([&] {
+            for (const int fd : {side.local_fd, side.remote_fd, side.pipe_write_fd}) {
+                const int file = memfd_create("a file of the program", 0);
+                expect(file >= 0 && dup2(file, fd) == fd);
+            }
+            become({helper("speak_without_library")});
+        });
+        expect_same(program.ending().c_str(), "exit status 3");
+        // Not even if the pid happens to be its own: the descriptors are of another kind.
+        const int file = memfd_create("a file", 0);
+        expect(file >= 0);
+        Peer with_its_pid([&] {
+            std::string value = value_of(state);
+            const std::string old = ":" + std::to_string(getppid()) + ":";
+            expect(value.find(old) != std::string::npos);
+            set(state,
+                value.replace(value.find(old), old.size(), ":" + std::to_string(getpid()) + ":"));
+            expect(dup2(file, side.local_fd) >= 0);
+            become({helper("speak_without_library")});
+        });
+        expect_same(with_its_pid.ending().c_str(), "exit status 3");
+        expect_same(lseek(file, 0, SEEK_END), 0);
+        expect_same(static_cast<long long>(eventfd_count(side.local_fd)), 0);
+    });
+    CHECK(peer.ending() == reached_the_end);
 }
 
 TEST_CASE("a program that never attaches and exits is gone") {

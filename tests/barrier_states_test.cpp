@@ -35,6 +35,7 @@ const std::map<std::string, std::function<Outcome(Barrier&, Role)>> operations{
     {"place_and_sync", [](Barrier& side, Role) { return side.place_and_sync_until(past); }},
     {"wait_abortion", [](Barrier& side, Role) { return side.wait_abortion_until(past); }},
     {"poll_now", [](Barrier& side, Role) { return side.poll_now(); }},
+    {"put_back_after(0)", [](Barrier& side, Role) { return side.put_back_after(0); }},
     {"export",
      [](Barrier& side, Role) {
          BarrierEnvironment environment{};
@@ -56,6 +57,7 @@ struct State {
 
 void place_once(Barrier& side) { place(side); }
 void abort(Barrier& side) { expect_outcome(side.abort(), Outcome::reached); }
+void read_a_place(Barrier& side) { expect_outcome(side.wait_next(), Outcome::reached); }
 void owe_and_learn(Barrier& side, Outcome outcome) {
     place(side);
     expect_outcome(side.sync(), outcome);
@@ -71,6 +73,7 @@ const std::map<std::string, State> states{
     {"in step", {PeerDoes::nothing, PeerThen::stays, true, [](Barrier&) {}}},
     {"owed a place", {PeerDoes::nothing, PeerThen::stays, true, place_once}},
     {"place unread", {PeerDoes::place, PeerThen::stays, true, [](Barrier&) {}}},
+    {"place read", {PeerDoes::place, PeerThen::stays, true, read_a_place}},
     {"dead, unnoticed", {PeerDoes::nothing, PeerThen::ends, true, place_once}},
     {"dead, place unread", {PeerDoes::place, PeerThen::ends, true, place_once}},
     {"gone, owed a place",
@@ -79,6 +82,12 @@ const std::map<std::string, State> states{
     {"gone, in step",
      {PeerDoes::nothing, PeerThen::ends, true,
       [](Barrier& side) { expect_outcome(side.wait_next(), Outcome::peer_gone); }}},
+    {"gone, place read",
+     {PeerDoes::place, PeerThen::ends, true,
+      [](Barrier& side) {
+          read_a_place(side);
+          expect_outcome(side.wait_next(), Outcome::peer_gone);
+      }}},
     {"here", {PeerDoes::nothing, PeerThen::stays, true, abort}},
     {"here, place unread", {PeerDoes::place, PeerThen::stays, true, abort}},
     {"here, peer dead", {PeerDoes::nothing, PeerThen::ends, true, abort}},
@@ -106,6 +115,7 @@ const std::map<std::string, State> states{
 struct Snapshot {
     BarrierStatus status;
     std::uint64_t local_count;
+    std::uint64_t remote_count;
 };
 
 struct Observation {
@@ -116,8 +126,8 @@ struct Observation {
 };
 
 Snapshot snapshot(Barrier& side) {
-    const int local = side.is_open() ? side.native()->local_fd : -1;
-    return {side.status(), local >= 0 ? eventfd_count(local) : 0};
+    const auto count = [&](int fd) { return side.is_open() && fd >= 0 ? eventfd_count(fd) : 0; };
+    return {side.status(), count(side.native()->local_fd), count(side.native()->remote_fd)};
 }
 
 enum class Trap { armed, off };
@@ -217,7 +227,15 @@ void check_consequences(const Cell& cell, const std::string& state, const std::s
     const bool peer_aborts = states.at(state).peer_does == PeerDoes::abort;
     const bool peer_ends = states.at(state).peer_then == PeerThen::ends;
     CHECK(after.aborted_there == (before.aborted_there || (learns && peer_aborts)));
-    CHECK(after.peer_gone == (before.peer_gone || (learns && peer_ends)));
+    // With a place that was put back the end behind it is to be met again.
+    const bool puts_back = operation == "put_back_after(0)" && cell.seen_change < 0;
+    CHECK(after.peer_gone == ((before.peer_gone && !puts_back) || (learns && peer_ends)));
+    if (puts_back) {
+        CHECK(seen.after.remote_count - seen.before.remote_count == 1);
+    } else if (operation == "put_back_after(0)" && before.aborted_there) {
+        CHECK(seen.after.remote_count - seen.before.remote_count ==
+              std::numeric_limits<std::int64_t>::max());
+    }
     CHECK(after.aborted_here == (before.aborted_here || (operation == "abort" && !is_error)));
 
     std::uint64_t added = 0;

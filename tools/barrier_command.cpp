@@ -1,11 +1,11 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -19,12 +19,25 @@
 namespace syncspawn::tools {
 namespace {
 
-using Operation = Outcome (*)(Barrier&, const std::optional<Deadline>&);
-
+// `needs`: the number of the last place of the other side that the operation is for, given what was known
+// before. What it reads beyond is for the next operation or call.
 struct NamedOperation {
     std::string_view name;
-    Operation perform;
+    Outcome (*perform)(Barrier&, const std::optional<Deadline>&);
+    std::int64_t (*needs)(const BarrierStatus& before);
 };
+
+std::int64_t nothing(const BarrierStatus& before) { return before.seen; }
+std::int64_t one(const BarrierStatus& before) { return before.seen + 1; }
+std::int64_t one_owed(const BarrierStatus& before) {
+    return before.seen + (before.balance > 0 ? 1 : 0);
+}
+std::int64_t all_owed(const BarrierStatus& before) {
+    return before.seen + std::max<std::int64_t>(before.balance, 0);
+}
+std::int64_t all_owed_and_one(const BarrierStatus& before) {
+    return before.seen + std::max<std::int64_t>(before.balance + 1, 0);
+}
 
 template <auto Plain, auto Until>
 Outcome timed(Barrier& barrier, const std::optional<Deadline>& deadline) {
@@ -35,45 +48,12 @@ Outcome abort(Barrier& barrier, const std::optional<Deadline>& /*deadline*/) {
     return barrier.abort();
 }
 
-// What was read dies with this process. What no operation has answered is for the next call to read.
-void put_back(const Barrier& barrier, std::int64_t count) {
-    const auto word = static_cast<std::uint64_t>(count);
-    (void)!write(barrier.native()->remote_fd, &word, sizeof word);  // no room: an abort is in it
-}
-
-void put_back_places(Barrier& barrier, const syncspawn_barrier& before) {
-    syncspawn_barrier& side = *barrier.native();
-    if (side.seen != before.seen) {
-        put_back(barrier, side.seen - before.seen);
-        side.balance = before.balance;
-        side.seen = before.seen;
-        // An end of the other side queues behind them.
-        side.abort_state &= ~SYNCSPAWN_PEER_GONE | before.abort_state;
-    }
-}
-
-void put_back_abort(const Barrier& barrier) {
-    if (barrier.status().aborted_there) {
-        put_back(barrier, std::numeric_limits<std::int64_t>::max());
-    }
-}
-
-Outcome wait_abortion(Barrier& barrier, const std::optional<Deadline>& deadline) {
-    const syncspawn_barrier before = *barrier.native();
-    const Outcome outcome =
-        deadline ? barrier.wait_abortion_until(*deadline) : barrier.wait_abortion();
-    put_back_places(barrier, before);
-    return outcome;
-}
-
 Outcome print_status(Barrier& barrier, const std::optional<Deadline>& /*deadline*/) {
-    const syncspawn_barrier before = *barrier.native();
     const Outcome now = barrier.poll_now();
     if (now == Outcome::failed) {
         return now;
     }
     const BarrierStatus status = barrier.status();
-    put_back_places(barrier, before);
     const char* state = now == Outcome::timed_out ? "places_owed"
                         : now == Outcome::reached ? "in_step"
                                                   : to_string(now);
@@ -84,15 +64,27 @@ Outcome print_status(Barrier& barrier, const std::optional<Deadline>& /*deadline
 }
 
 constexpr NamedOperation operations[] = {
-    {"place", timed<&Barrier::place, &Barrier::place_until>},
-    {"sync", timed<&Barrier::sync, &Barrier::sync_until>},
-    {"wait-next", timed<&Barrier::wait_next, &Barrier::wait_next_until>},
-    {"sync-next", timed<&Barrier::sync_next, &Barrier::sync_next_until>},
-    {"wait-abortion", wait_abortion},
-    {"abort", abort},
-    {"place-and-sync", timed<&Barrier::place_and_sync, &Barrier::place_and_sync_until>},
-    {"status", print_status},
+    {"place", timed<&Barrier::place, &Barrier::place_until>, nothing},
+    {"sync", timed<&Barrier::sync, &Barrier::sync_until>, all_owed},
+    {"wait-next", timed<&Barrier::wait_next, &Barrier::wait_next_until>, one},
+    {"sync-next", timed<&Barrier::sync_next, &Barrier::sync_next_until>, one_owed},
+    {"wait-abortion", timed<&Barrier::wait_abortion, &Barrier::wait_abortion_until>, nothing},
+    {"abort", abort, nothing},
+    {"place-and-sync", timed<&Barrier::place_and_sync, &Barrier::place_and_sync_until>,
+     all_owed_and_one},
+    {"status", print_status, nothing},
 };
+
+// What is read and not put back dies with this process.
+Outcome perform(const NamedOperation& operation, Barrier& barrier,
+                const std::optional<Deadline>& deadline) {
+    const BarrierStatus before = barrier.status();
+    const Outcome outcome = operation.perform(barrier, deadline);
+    if (outcome != Outcome::failed) {
+        (void)barrier.put_back_after(operation.needs(before));
+    }
+    return outcome;
+}
 
 const NamedOperation& operation_named(const std::string& name) {
     for (const NamedOperation& operation : operations) {
@@ -136,7 +128,11 @@ int report(std::string_view operation, Outcome outcome, const Barrier& barrier) 
             what = "the other side is gone";
             break;
         case Outcome::timed_out:
-            complain("barrier " + std::string(operation) + ": not within the timeout");
+            complain("barrier " + std::string(operation) + ": not within the timeout" +
+                     (barrier.status().balance > 0
+                          ? ": the other side has not placed as often as this one (a launcher that "
+                            "waits for readiness places once, for the first that says it)"
+                          : ""));
             return exit_timed_out;
         case Outcome::failed:
             complain(
@@ -146,6 +142,31 @@ int report(std::string_view operation, Outcome outcome, const Barrier& barrier) 
     }
     complain("barrier " + std::string(operation) + ": " + what);
     return exit_aborted;
+}
+
+// As execvp(3), but what is neither a program nor a script is not given to sh. Returns errno.
+int execute_from_path(char* const* arguments) {
+    const std::string name = arguments[0];
+    if (name.find('/') != std::string::npos) {
+        execv(name.c_str(), arguments);
+        return errno;
+    }
+    const char* variable = std::getenv("PATH");
+    const std::string path = variable != nullptr ? variable : "/bin:/usr/bin";
+    int error = ENOENT;
+    for (std::size_t begin = 0; begin <= path.size();) {
+        const std::size_t end = std::min(path.find(':', begin), path.size());
+        const std::string directory = path.substr(begin, end - begin);
+        execv(((directory.empty() ? "." : directory) + "/" + name).c_str(), arguments);
+        if (errno == EACCES) {
+            error = EACCES;
+        } else if (errno != ENOENT && errno != ENOTDIR && errno != ESTALE && errno != ENODEV &&
+                   errno != ETIMEDOUT && errno != ENAMETOOLONG) {
+            return errno;
+        }
+        begin = end + 1;
+    }
+    return error;
 }
 
 int execute(Barrier& barrier, const std::vector<std::string>& program) {
@@ -163,10 +184,10 @@ int execute(Barrier& barrier, const std::vector<std::string>& program) {
         arguments.push_back(const_cast<char*>(word.c_str()));
     }
     arguments.push_back(nullptr);
-    execvp(arguments[0], arguments.data());
-    const int error = errno;
+    const int error = execute_from_path(arguments.data());
     (void)barrier.abort();
-    complain("execve '" + program[0] + "': " + std::generic_category().message(error));
+    complain("execve '" + program[0] + "': " + std::generic_category().message(error) +
+             (error == ENOEXEC ? " (a script needs a first line, as #!/bin/sh)" : ""));
     return error == ENOENT ? exit_not_found : exit_not_executable;
 }
 
@@ -196,13 +217,12 @@ int run(const std::vector<const NamedOperation*>& chosen, const std::vector<std:
     }
     int code = 0;
     for (auto operation = chosen.begin(); code == 0 && operation != chosen.end(); ++operation) {
-        const Outcome outcome = (*operation)->perform(barrier, deadline);
+        const Outcome outcome = perform(**operation, barrier, deadline);
         code = report((*operation)->name, outcome, barrier);
     }
     if (code == 0 && !program.empty()) {
         code = execute(barrier, program);
     }
-    put_back_abort(barrier);
     return code;
 }
 

@@ -17,7 +17,10 @@
  *
  * Results. The waits, place and abort return 1 when they reached what they were for, 0 when this
  * side or the other has aborted or the other is gone, and a negative errno otherwise (-ETIMEDOUT
- * for a deadline). create, set_role, attach and export return 0 or a negative errno.
+ * for a deadline): compare with 1. An interface that answers bool, as systemd's barriers do, says
+ * false for an error; here an error is true. place reaches what it is for also after the other
+ * side's end, known or not: it then counts what nobody reads, and the next wait says so. create,
+ * set_role, attach and export return 0 or a negative errno.
  *
  * Safety. Nothing allocates, locks or throws. Every function but create and attach is
  * async-signal-safe and may run between fork and execve. A handler that aborts ends the wait that it
@@ -25,7 +28,8 @@
  * RLIMIT_NOFILE of 3 (poll(2)). A barrier belongs to one thread of one process on each side; share it
  * between threads only under a lock of your own.
  *
- * The same implementation serves <syncspawn/barrier.hpp>.
+ * The same implementation serves <syncspawn/barrier.hpp>. These functions need nothing of the C++ run
+ * time: the static library links into a C program with the C compiler alone.
  */
 #ifndef SYNCSPAWN_BARRIER_H
 #define SYNCSPAWN_BARRIER_H
@@ -88,7 +92,8 @@ SYNCSPAWN_API int syncspawn_barrier_watch_peer(struct syncspawn_barrier *barrier
 /* Closes everything; for the peer that is the same as an exit. Safe to call twice. */
 SYNCSPAWN_API void syncspawn_barrier_destroy(struct syncspawn_barrier *barrier);
 
-/* One more sync point of this side. Blocks only if the peer let 2^64 - 2 of them pile up. */
+/* One more sync point of this side. Blocks only if the peer let 2^64 - 2 of them pile up. 1 also if
+ * the peer is gone; 0 after an abort. */
 SYNCSPAWN_API int syncspawn_barrier_place(struct syncspawn_barrier *barrier);
 
 /* Tells the peer that this side gives up. Never blocks. A second call does nothing. */
@@ -109,13 +114,19 @@ SYNCSPAWN_API int syncspawn_barrier_sync(struct syncspawn_barrier *barrier);
 /* place, then sync: the rendezvous. */
 SYNCSPAWN_API int syncspawn_barrier_place_and_sync(struct syncspawn_barrier *barrier);
 
-/* Waits until the peer's count-th place since the start was read; at once when it was already. */
+/* Waits until the peer's count-th place since create was read; at once when it was already. Beyond
+ * execve the count goes on: a launch's rendezvous are in it, so the next place is number seen + 1. */
 SYNCSPAWN_API int syncspawn_barrier_wait_for_place(struct syncspawn_barrier *barrier,
                                                    int64_t count);
 
 /* Never blocks: reads what is there and looks for the peer's death. 1: alive and in step; 0: aborted
  * or gone; -ETIMEDOUT: alive, but sync would have to wait. */
 SYNCSPAWN_API int syncspawn_barrier_poll_now(struct syncspawn_barrier *barrier);
+
+/* A wait reads all that is there. This gives back what was read after the peer's count-th place, for
+ * a later wait or another holder of this side, and a known abort of the peer. Never blocks. */
+SYNCSPAWN_API int syncspawn_barrier_put_back_after(struct syncspawn_barrier *barrier,
+                                                   int64_t count);
 
 /* The same with a deadline: an absolute time of CLOCK_MONOTONIC, NULL for none. At the deadline the
  * barrier looks once more, so a deadline in the past is a poll. After -ETIMEDOUT the barrier stays
@@ -139,7 +150,7 @@ SYNCSPAWN_API int syncspawn_barrier_wait_for_place_until(struct syncspawn_barrie
 /* What went wrong in attach: the variable (never NULL after a failure) and what is wrong with it. */
 struct syncspawn_attach_error {
     const char *variable;
-    char message[192];
+    char message[256];
 };
 
 /* Takes over the barrier that this program was executed with: reads the four SYNCSPAWN_BARRIER_*
@@ -151,6 +162,18 @@ struct syncspawn_attach_error {
  * the wrong kind, object or access mode. */
 SYNCSPAWN_API int syncspawn_barrier_attach(struct syncspawn_barrier *barrier,
                                            struct syncspawn_attach_error *error);
+
+/* Which process the variables may have been written for. */
+enum syncspawn_attach_for {
+    SYNCSPAWN_THIS_PROCESS = 0,  /* as syncspawn_barrier_attach: a program attaches for itself */
+    SYNCSPAWN_CALLING_SCRIPT = 1 /* or its parent or an ancestor: a command of a script, a program
+                                    below timeout(1), sh -c, su -c */
+};
+
+/* The same for another process. Only one may speak for a side at a time. */
+SYNCSPAWN_API int syncspawn_barrier_attach_for(struct syncspawn_barrier *barrier,
+                                               enum syncspawn_attach_for whom,
+                                               struct syncspawn_attach_error *error);
 
 /* The four variables, each as "NAME=value": ready for an envp array or for putenv(3). */
 struct syncspawn_barrier_environment {

@@ -47,6 +47,13 @@
 #define wait_abortion_met_places 16
 #define deadline_found_a_place 17
 #define outsider_filled_the_counter 18
+#define put_back_before_an_end 19
+#define a_second_call_met 20
+
+/* Where there is no room for a place that was read, there is an abort in the counter: nothing to be modelled. */
+#if defined(FULL_COUNTER) && (defined(PUT_BACK) || defined(CALLS))
+#error "FULL_COUNTER does not go with PUT_BACK or CALLS"
+#endif
 
 /* One claim per line: the check names the one that failed by this line. */
 #define claim(name, holds) assert(holds)
@@ -54,7 +61,7 @@
 #define who (me == PARENT -> parent : child)
 
 mtype = { parent, child };
-mtype = { idle, place, abort, wait_next, sync_next, sync, wait_abortion, wait_for_place, poll_now };
+mtype = { idle, place, abort, wait_next, sync_next, sync, wait_abortion, wait_for_place, poll_now, put_back };
 mtype = { reached, aborted_here, aborted_there, peer_gone, timed_out };
 mtype = { nothing, explicitly, gone };
 mtype = { running, in_a_wait, in_a_place };
@@ -104,6 +111,12 @@ bool abort_written[2]; /* ... and the word is, or was, in the eventfd */
 bool abort_read[2];    /* this side read while the word was there */
 bool filled[2];        /* an outsider filled this side's eventfd */
 bool attached;         /* the child went through an execve and attached */
+#ifdef CALLS
+byte met;              /* calls of the child that had to have a place of the parent, and had it */
+#define was_in_step(me) (me == CHILD -> read_places[me] > met : read_places[me] >= placed[me])
+#else
+#define was_in_step(me) (read_places[me] >= placed[me])
+#endif
 
 /* The peer holds its end no more, which a copy of that end may hide for as long as no pidfd shows a death. */
 #define peer_has_ended(me) (!holds_own_end[1 - (me)] || ended[1 - (me)])
@@ -153,6 +166,12 @@ bool attached;         /* the child went through an execve and attached */
 #define place_has_a_witness true
 #endif
 
+#ifdef WRONG_SURPLUS_DIES_WITH_A_CALL
+#define a_call_puts_back false
+#else
+#define a_call_puts_back true
+#endif
+
 /* ---- The read, the conclusion, and what an end may be. ---- */
 
 /* Whole count, one read: an abort replaces the places that were not read yet. */
@@ -199,6 +218,32 @@ inline latch_peer_gone()
     }
 }
 
+/* Each place after the one with this number is in the counter again, and the peer's end queues behind it. */
+inline put_back_after(number)
+{
+    d_step {
+        printf("%e puts back all after %d of %d\n", who, number, seen[me]);
+        if
+        :: seen[me] > number ->
+            unread_places[me] = unread_places[me] + seen[me] - number;
+            read_places[me] = read_places[me] - (seen[me] - number);
+#ifndef WRONG_PUT_BACK_KEEPS_THE_COUNTS
+            balance[me] = balance[me] + seen[me] - number;
+            seen[me] = number;
+#endif
+            if
+            :: there[me] == gone ->
+                reach(put_back_before_an_end);
+#ifndef WRONG_PUT_BACK_KEEPS_THE_END
+                there[me] = nothing
+#endif
+            :: else
+            fi
+        :: else
+        fi
+    }
+}
+
 /* How an operation has to end, given what was known when it began and what is known now. */
 inline check_the_end()
 {
@@ -215,7 +260,8 @@ inline check_the_end()
         claim(own_abort_stays, !here_before || result == aborted_here || (operation == abort && there_before == nothing) || (operation == wait_abortion && result == timed_out));
         claim(both_is_final, !(here_before && there_before != nothing) || (result == aborted_here && there[me] == there_before));
         claim(their_abort_stays, here_before || there_before != explicitly || (operation == wait_abortion && result == reached) || (operation != wait_abortion && result == aborted_there));
-        claim(a_latched_end_never_changes, there_before == nothing || there[me] == there_before);
+        claim(a_latched_end_never_changes, there_before == nothing || there[me] == there_before || operation == put_back);
+        claim(an_end_queues_behind_what_was_put_back, result != peer_gone || unread_places[me] == 0 || filled[me]);
 
         /* An end queues behind places: it fails no wait that the counts satisfy. */
         claim(gone_spares_a_satisfied_wait, operation == place || here_before || there_before != gone || seen[me] < wanted || result == reached);
@@ -296,6 +342,44 @@ inline reset()
     }
 }
 
+#ifdef CALLS
+/*
+ * The child is a script: each of its operations is a call that ends with it and so forgets. What it had no use for,
+ * it has put back: a wait for an abort or a look has use for nothing. A script whose call failed goes no further.
+ */
+inline end_the_call()
+{
+    d_step {
+        if
+        :: there[me] == explicitly ->
+#ifndef WRONG_ABORT_DIES_WITH_A_CALL
+            unread_abort[me] = true;
+#endif
+            abort_read[me] = false
+        :: else
+        fi;
+        if
+        :: there[me] != explicitly && a_call_puts_back ->
+            put_back_after((operation == place || wanted == NEVER -> 0 : wanted))
+        :: else
+        fi;
+        if
+        :: result == reached && (operation == sync || operation == wait_next) -> met++
+        :: result != reached && operation != wait_abortion && operation != poll_now -> operations_left = 0
+        :: else
+        fi;
+        claim(a_call_takes_what_it_needs, result != reached || there[me] == explicitly || read_places[me] == met);
+        if
+        :: operation == sync && result == reached && placed[me] == 2 -> reach(a_second_call_met)
+        :: else
+        fi;
+        balance[me] = 0;
+        seen[me] = 0;
+        there[me] = nothing
+    }
+}
+#endif
+
 /* What a side that does nothing more knows is of no consequence: states that differ in it alone are one. */
 inline forget()
 {
@@ -343,6 +427,12 @@ proctype Side(bit me)
 finish:
         atomic {
             check_the_end();
+#ifdef CALLS
+            if
+            :: me == CHILD && !(syncs_next && result == reached) -> end_the_call()
+            :: else
+            fi;
+#endif
             reset();
             if
             :: syncs_next && operation == place && result == reached ->
@@ -361,16 +451,25 @@ choose:
             :: operations_left > 0 ->
                 operations_left--;
                 if
-                :: operation = place
                 :: operation = place; syncs_next = true
-                :: operation = abort
                 :: operation = wait_next
+                :: operation = wait_abortion
+                :: operation = poll_now
+#ifdef CALLS
+                :: me == PARENT -> operation = place
+                :: me == PARENT -> operation = abort
+#else
+                :: operation = place
+                :: operation = abort
                 :: operation = sync_next
                 :: operation = sync
-                :: operation = wait_abortion
                 :: operation = wait_for_place; wanted = 1
                 :: operation = wait_for_place; wanted = 2
-                :: operation = poll_now
+#endif
+#ifdef PUT_BACK
+                :: operation = put_back; wanted = 0
+                :: operation = put_back; wanted = seen[me] + (balance[me] < 0 -> balance[me] : 0)
+#endif
                 fi
             :: goto parked
             :: goto destroy
@@ -378,6 +477,12 @@ choose:
 begin:
             result = idle;
             work_out_what_is_wanted();
+#ifdef PUT_BACK
+            if
+            :: operation == put_back -> goto give_back
+            :: else
+            fi;
+#endif
             if
             :: here[me] && operation == abort -> result = (there[me] == nothing -> reached : aborted_here)
             :: here[me] && operation == wait_abortion && there[me] == nothing -> goto look
@@ -426,7 +531,7 @@ look_at_the_count:
                 if
                 :: expired -> result = time_is_up(me); goto finish
                 :: else ->
-                    claim(nobody_waits_for_what_was_read, (operation != wait_for_place || read_places[me] < wanted) && (operation != sync || read_places[me] < placed[me]));
+                    claim(nobody_waits_for_what_was_read, (operation != wait_for_place || read_places[me] < wanted) && (operation != sync || !was_in_step(me)));
                     blocked[me] = in_a_wait;
                     goto sleep
                 fi
@@ -569,6 +674,18 @@ latch_abort:
             goto finish
         };
 
+#ifdef PUT_BACK
+give_back:
+        atomic {
+            if
+            :: there[me] == explicitly -> unread_abort[me] = true; result = (here[me] -> aborted_here : aborted_there)
+            :: there[me] != explicitly && here[me] -> result = aborted_here
+            :: there[me] != explicitly && !here[me] -> put_back_after(wanted); result = reached
+            fi;
+            goto finish
+        };
+#endif
+
 #ifdef HAND_OVER
         /*
          * The memory is gone; descriptors and environment stay. A program that never attaches is parked, or killed.
@@ -669,7 +786,9 @@ proctype Referee()
     d_step {
         judge(PARENT);
         judge(CHILD);
+#ifndef CALLS /* a script has forgotten its balance, and its calls may wait for places that were met by others */
         claim(the_two_are_not_both_behind, blocked[PARENT] != in_a_wait || blocked[CHILD] != in_a_wait || balance[PARENT] + balance[CHILD] == 0);
+#endif
         claim(the_two_do_not_wait_for_room_in_a_ring, blocked[PARENT] != in_a_place || blocked[CHILD] != in_a_place)
     }
 }

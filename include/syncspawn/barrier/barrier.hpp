@@ -86,7 +86,8 @@ public:
     /// Closes everything now.
     void destroy() noexcept;
 
-    /// One more sync point of this side. Waits only while the peer's counter is full.
+    /// One more sync point of this side. Waits only while the peer's counter is full. It does not ask
+    /// whether the peer is still there: only a wait finds out.
     Outcome place() noexcept;
     Outcome place_until(Deadline deadline) noexcept;
     /// Gives up, and lets the peer know. Never waits. A second call does nothing.
@@ -95,7 +96,8 @@ public:
     /// At least one place of the peer that was not read before; takes all that are there.
     Outcome wait_next() noexcept;
     Outcome wait_next_until(Deadline deadline) noexcept;
-    /// The peer's n-th place since the start; at once when it was read before.
+    /// The peer's n-th place since create(); at once when it was read before. Beyond execve the count
+    /// goes on: a launch's rendezvous are in it, so the next place is number status().seen + 1.
     Outcome wait_for_place(int64_t n) noexcept;
     Outcome wait_for_place_until(int64_t n, Deadline deadline) noexcept;
     /// The peer made up for one more of this side's places.
@@ -113,6 +115,10 @@ public:
     /// Never blocks: reads what is there and looks for the peer's death. `reached`: alive and in
     /// step; `timed_out`: alive, but sync() would have to wait.
     Outcome poll_now() noexcept;
+    /// A wait reads all that is there. This gives back what was read after the peer's n-th place, for
+    /// a later wait or another holder of this side; a known abort of the peer, too. Never waits. An
+    /// end of the peer queues behind what is given back.
+    Outcome put_back_after(int64_t n) noexcept;
 
     [[nodiscard]] BarrierStatus status() const noexcept;
     /// Why the last operation that ended `failed` did so.

@@ -54,8 +54,9 @@ private:
 
 /// Which process the variables may have been written for.
 enum class AttachFor {
-    this_process,    ///< the default: a program attaches for itself
-    calling_script,  ///< or its parent or an ancestor: a command that a script calls
+    this_process = SYNCSPAWN_THIS_PROCESS,  ///< the default: a program attaches for itself
+    /// Or its parent or an ancestor: a command of a script, a program below timeout(1), sh -c, su -c.
+    calling_script = SYNCSPAWN_CALLING_SCRIPT,
 };
 
 /// Takes over the barrier that this program was executed with. Checks everything strictly, makes
