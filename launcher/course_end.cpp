@@ -17,7 +17,10 @@ constexpr auto end_after_hang_up = std::chrono::seconds(1);
 }  // namespace
 
 Course::~Course() {
-    if (child_.pid() > 0 && !child_.status()) {  // dropped on the way, or an exception passed by
+    if (!is_of_this_process()) {
+        loan_.forget();
+    } else if (child_.pid() > 0 &&
+               !child_.status()) {  // dropped on the way, or an exception passed by
         tell_to_end();
         child_.wait_for_end(&*phase_deadline_);
         kill();

@@ -6,6 +6,7 @@ target_include_directories(syncspawn_launched_support PRIVATE
     "${PROJECT_SOURCE_DIR}/tests" "${PROJECT_SOURCE_DIR}")
 target_link_libraries(syncspawn_launched_support PUBLIC syncspawn::launcher syncspawn_test_support)
 
+syncspawn_add_helper(await_signal)
 syncspawn_add_helper(launch_descriptors)
 syncspawn_add_helper(launch_readiness LIBRARIES syncspawn::barrier)
 syncspawn_add_helper(launch_meets LIBRARIES syncspawn::barrier)
@@ -34,6 +35,8 @@ syncspawn_add_launcher_test(spawn_error)
 syncspawn_add_launcher_test(spawn_error_execve)
 syncspawn_add_launcher_test(spawn_error_readiness launch_readiness)
 syncspawn_add_launcher_test(process)
+syncspawn_add_launcher_test(process_copy)
+syncspawn_add_launcher_test(process_ending await_signal)
 syncspawn_add_launcher_test(hand_over_launch
     launch_meets launch_meets_in_c launch_readiness)
 syncspawn_add_launcher_test(launch_allocation)
