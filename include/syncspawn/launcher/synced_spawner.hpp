@@ -22,6 +22,10 @@
 /// exec", always exists: the program runs only if every part on both sides succeeded. Silence, a
 /// death or a closed pipe never mean "go". launcher/README.md shows the sequences.
 ///
+/// Copies. A copy takes further steps of its own, but shares the parts of those that it was copied with,
+/// as all launches of one spawner do: what such a part captured by value and changes (a `mutable` lambda)
+/// is there once for all of them.
+///
 /// The caller's signal mask, dispositions, directory, umask, environment and descriptors are
 /// afterwards what they were. During spawn() all signals of the calling thread are blocked for a
 /// moment around the start.
@@ -64,7 +68,8 @@ public:
     struct Definition;
 
 private:
-    std::shared_ptr<const Definition> definition_;
+    class Draft;
+    std::unique_ptr<Draft> draft_;
 };
 
 }  // namespace syncspawn
