@@ -343,7 +343,7 @@ TEST_CASE("several threads may be the first to launch at once") {
     CHECK(succeeded == 4);
 }
 
-// Were each step to cost as much as all before it, this would take an hour, and the watchdog would bite.
+// Were each step to cost as much as all before it, this would take hours, and the watchdog would bite.
 TEST_CASE("a step costs the same however many there are already") {
     SyncedSpawner spawner = spawner_of_true();
     for (int count = 0; count < 50'000; ++count) {
