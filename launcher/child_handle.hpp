@@ -45,6 +45,8 @@ public:
     int send_to_scope(int signal) const noexcept;
     // SIGKILL to the kill scope, and reaps. The errno if that is refused: then it runs on.
     int end_now();
+    // Of one that may not be killed: nobody signals or waits for it any more.
+    void give_up() noexcept { status_ = ExitStatus::unknown(); }
     // SIGTERM to the kill scope; what is left after the grace is killed as above.
     int end_within(std::chrono::nanoseconds grace);
 

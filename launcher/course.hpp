@@ -112,6 +112,7 @@ private:
     void tell_to_end();
     void kill();
     void bury();
+    void reap();
     void undo();
     [[nodiscard]] SpawnError conclude() const;
     [[nodiscard]] SpawnError::Facts facts_of(const Failure& failure) const;

@@ -123,6 +123,28 @@ TEST_CASE("the destructor leaves a program alone that may not be signalled") {
     }
 }
 
+// The program says neither that it is ready nor that it ends, so the deadline may be short.
+TEST_CASE("a launch fails, and says so, whose program is not ready and may not be killed") {
+    Peer peer([] {
+        refuse_system_calls({SYS_kill, SYS_pidfd_send_signal}, EPERM);
+        int ends[2];
+        expect(pipe(ends) == 0);
+        UniqueFd input(ends[0]);
+        UniqueFd held_open(ends[1]);
+        SpawnOptions options{.program = "cat", .abort_grace = 0ns};
+        options.standard_input = Stdio::descriptor(input.get());
+        options.ready_within = 1ms;
+        const SpawnError error = failure_of(options);
+        expect(error.cause() == Cause::timed_out && error.program_may_have_run());
+        expect(std::string(error.what()).find("; it may not be killed, and still runs") !=
+               std::string::npos);
+        held_open.reset();
+        int status = 0;
+        expect(wait(&status) > 0 && WIFEXITED(status));
+    });
+    CHECK(peer.ending() == reached_the_end);
+}
+
 TEST_CASE("a signal that does not exist is an error") {
     Process program = SyncedSpawner(sleeper()).spawn();
     CHECK_THROWS_AS(program.signal(1000), std::system_error);

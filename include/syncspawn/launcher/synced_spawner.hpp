@@ -49,8 +49,9 @@ public:
     SyncedSpawner& rendezvous(std::string name);
 
     /// Launches. May be called any number of times, also by several threads at once if the parts
-    /// allow it. Throws SpawnError; when it does, the child is gone and reaped. No cancellation point:
-    /// pthread_cancel(3) waits until it returns.
+    /// allow it. Throws SpawnError; when it does, the child is gone and reaped, unless the program ran
+    /// already, has become another user and may not be killed (the error says so then). No cancellation
+    /// point: pthread_cancel(3) waits until it returns.
     [[nodiscard]] Process spawn() const;
     /// The same without throwing SpawnError: sets `error` and returns no process, or clears it.
     [[nodiscard]] Process spawn(SpawnError& error) const;
