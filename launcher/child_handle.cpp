@@ -11,6 +11,8 @@
 #include <csignal>
 #include <ctime>
 
+#include "program_state.hpp"
+
 #ifndef P_PIDFD
 #define P_PIDFD static_cast<idtype_t>(3)
 #endif
@@ -112,23 +114,52 @@ ExitStatus ChildHandle::reap() {
     return *status_;
 }
 
-void ChildHandle::send(int signal) const noexcept {
+int ChildHandle::send(int signal) const noexcept {
     if (status_) {
-        return;
+        return 0;
     }
-    if (!pidfd_ || (syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0) < 0 &&
-                    (errno == ENOSYS || errno == EPERM))) {
-        ::kill(pid_, signal);
+    if (pidfd_ && syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0) == 0) {
+        return 0;
     }
+    // Where a filter refuses it, or the program is another user's now: kill(2) tells them apart.
+    const bool is_by_pid = !pidfd_ || errno == ENOSYS || errno == EPERM;
+    if (is_by_pid && ::kill(pid_, signal) == 0) {
+        return 0;
+    }
+    return errno == ESRCH ? 0 : errno;
 }
 
-void ChildHandle::send_to_scope(int signal) const noexcept {
+int ChildHandle::send_to_scope(int signal) const noexcept {
     // The group exists as long as its leader is not reaped; before the child has made it, only the
     // child itself is there.
     if (scope_ == KillScope::process_group && !status_ && getpgid(pid_) == pid_) {
         ::kill(-pid_, signal);
     }
-    send(signal);
+    return send(signal);
+}
+
+int ChildHandle::end_now() {
+    const int error = send_to_scope(SIGKILL);
+    if (const Deadline now{}; error != 0 && !wait_for_end(&now)) {
+        return error;
+    }
+    reap();
+    return 0;
+}
+
+int ChildHandle::end_within(std::chrono::nanoseconds grace) {
+    // The kernel drops what the first process of a pid namespace neither handles nor blocks. Its own
+    // group may heed the signal, though.
+    const bool is_alone = scope_ == KillScope::process;
+    const bool was_deaf = is_alone && is_deaf_to(pid_, SIGTERM);
+    const int error = send_to_scope(SIGTERM);
+    // One that is stopped acts on it only when it goes on.
+    (void)send_to_scope(SIGCONT);
+    // Asked again: it may have come to listen just before the signal.
+    const bool is_hopeless = error != 0 || (was_deaf && is_deaf_to(pid_, SIGTERM));
+    const Deadline deadline = is_hopeless ? Deadline() : after(grace);
+    wait_for_end(&deadline);
+    return end_now();  // also what a group has left once its leader has ended
 }
 
 }  // namespace syncspawn::detail

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <initializer_list>
@@ -19,7 +20,8 @@ namespace syncspawn::detail {
 inline constexpr auto look_every = std::chrono::milliseconds(2);
 
 // A child that was not reaped yet, so its pid names nothing else, and its pidfd where the kernel has
-// one. Does not kill or reap by itself.
+// one. Does not kill or reap by itself. Belongs to the process that made it: after a fork the copy has
+// a handle, too, but no such child.
 class ChildHandle {
 public:
     ChildHandle() noexcept = default;
@@ -31,15 +33,26 @@ public:
     [[nodiscard]] UniqueFd take_pidfd() noexcept { return std::move(pidfd_); }
     [[nodiscard]] const std::optional<ExitStatus>& status() const noexcept { return status_; }
 
+    // Whether it is a child of the process that asks.
+    [[nodiscard]] bool is_ours() const noexcept { return owner_ == getpid(); }
+
     // Whether it has ended by the deadline (none: whenever). Does not reap.
     bool wait_for_end(const Deadline* deadline) const;
     // Waits and reaps. Again: the same status.
     ExitStatus reap();
-    void send(int signal) const noexcept;
-    void send_to_scope(int signal) const noexcept;
+    // Both: 0 or the errno. A signal to what has ended is none, and no error.
+    int send(int signal) const noexcept;
+    int send_to_scope(int signal) const noexcept;
+    // SIGKILL to the kill scope, and reaps. The errno if that is refused: then it runs on.
+    int end_now();
+    // Of one that may not be killed: nobody signals or waits for it any more.
+    void give_up() noexcept { status_ = ExitStatus::unknown(); }
+    // SIGTERM to the kill scope; what is left after the grace is killed as above.
+    int end_within(std::chrono::nanoseconds grace);
 
 private:
     pid_t pid_ = -1;
+    pid_t owner_ = getpid();
     UniqueFd pidfd_;
     KillScope scope_ = KillScope::process;
     std::optional<ExitStatus> status_;

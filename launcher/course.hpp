@@ -31,7 +31,7 @@ public:
         outside  // advance() never blocks
     };
     Course(std::shared_ptr<const SyncedSpawner::Definition> definition, Waits waits);
-    // Ends a child that is still under way, and waits for its end.
+    // Ends a child that is still under way, and waits for its end; but not in a copy of this process.
     ~Course();
     Course(const Course&) = delete;
     Course& operator=(const Course&) = delete;
@@ -41,6 +41,10 @@ public:
     bool advance();
     [[nodiscard]] bool is_over() const noexcept { return phase_ == Phase::over; }
     [[nodiscard]] int descriptor() const noexcept { return watch_ ? watch_->descriptor() : -1; }
+    // Whether there is no child yet, or any more, or it is one of the process that asks.
+    [[nodiscard]] bool is_of_this_process() const noexcept {
+        return child_.pid() < 0 || child_.status() || child_.is_ours();
+    }
     // Gives up: advance() goes on until the child is gone. Nothing happens if it is over.
     void cancel();
     // Once, after it is over.
@@ -108,6 +112,7 @@ private:
     void tell_to_end();
     void kill();
     void bury();
+    void reap();
     void undo();
     [[nodiscard]] SpawnError conclude() const;
     [[nodiscard]] SpawnError::Facts facts_of(const Failure& failure) const;

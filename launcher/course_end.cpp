@@ -17,12 +17,16 @@ constexpr auto end_after_hang_up = std::chrono::seconds(1);
 }  // namespace
 
 Course::~Course() {
-    if (child_.pid() > 0 && !child_.status()) {  // dropped on the way, or an exception passed by
+    if (!is_of_this_process()) {
+        loan_.forget();
+    } else if (child_.pid() > 0 &&
+               !child_.status()) {  // dropped on the way, or an exception passed by
+        has_run_ = has_run_ || phase_ == Phase::readiness;
         tell_to_end();
         child_.wait_for_end(&*phase_deadline_);
         kill();
-        child_.wait_for_end(nullptr);
-        child_.reap();
+        child_.wait_for_end(phase_deadline_ ? &*phase_deadline_ : nullptr);
+        reap();
         loan_.discard();
         undo();
     }
@@ -126,17 +130,31 @@ void Course::tell_to_end() {
     phase_deadline_ = after(options_.abort_grace);
 }
 
+// A program that has changed its user may not let itself be killed. A child that is no program yet is
+// waited for in any case: it may live on this process's memory.
 void Course::kill() {
-    child_.send_to_scope(SIGKILL);
+    const bool is_refused = child_.send_to_scope(SIGKILL) != 0;
     phase_ = Phase::death;
     phase_deadline_.reset();
+    if (is_refused && has_run_) {
+        phase_deadline_ = Deadline();
+    }
+}
+
+void Course::reap() {
+    if (const Deadline now{}; phase_deadline_ && !child_.wait_for_end(&now)) {
+        child_.give_up();
+        undo_failures_ += "; it may not be killed, and still runs";
+        return;
+    }
+    child_.reap();
 }
 
 void Course::bury() {
     // Looked at only now: until its end the child may still have got to execve.
     never_executed_ =
         record().commit.load() != Commit::hot || execution_of(child_.pid()) == Execution::never;
-    child_.reap();
+    reap();
     loan_.discard();
     undo();
     fail(conclude());

@@ -1,7 +1,8 @@
 #include <syncspawn/launcher/exit_status.hpp>
 
 #include <csignal>
-#include <cstring>
+
+#include "signal_names.hpp"
 
 namespace syncspawn {
 
@@ -35,7 +36,7 @@ std::string ExitStatus::to_string() const {
 }
 
 std::string signal_name(int signal) {
-    if (const char* name = sigabbrev_np(signal); name != nullptr) {
+    if (const char* name = detail::abbreviation_of(signal); name != nullptr) {
         return std::string("SIG") + name;
     }
     if (signal >= SIGRTMIN && signal <= SIGRTMAX) {

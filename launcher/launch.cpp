@@ -28,6 +28,10 @@ detail::Course& Launch::course() const {
     if (course_ == nullptr) {
         throw std::logic_error("syncspawn::Launch: there is no launch");
     }
+    if (!course_->is_of_this_process()) {
+        throw std::logic_error(
+            "syncspawn::Launch: it is under way in another process, of which this one is a copy");
+    }
     return *course_;
 }
 

@@ -69,6 +69,8 @@ public:
     void give_back() noexcept;
     // After a death, which may have come in the middle of anything: nobody gets this thread again.
     void discard() noexcept;
+    // In a copy of the process, where there is no such thread.
+    void forget() noexcept { thread_ = nullptr; }
 
 private:
     explicit Loan(ParkedThread* thread) noexcept : thread_(thread) {}

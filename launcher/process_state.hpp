@@ -2,6 +2,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 
 #include <syncspawn/launcher/process.hpp>
 
@@ -13,7 +14,7 @@ namespace syncspawn {
 // What a Process owns. On the heap, so that the barrier's borrowed pidfd stays where it is.
 struct Process::State {
     detail::ChildHandle child{};
-    Barrier barrier{};  // not open unless handed over
+    std::optional<Barrier> barrier{};  // if handed over
     std::array<UniqueFd, 3> streams{};
     OnDestruction on_destruction = OnDestruction::kill;
     std::chrono::nanoseconds terminate_grace{};

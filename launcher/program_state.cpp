@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,13 +11,43 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
 #include "own_proc.hpp"
+#include "proc_status.hpp"
 
 namespace syncspawn::detail {
+namespace {
+
+bool is_first_of_a_pid_namespace(const std::string& process) {
+    // One number for each namespace, from that of /proc inwards.
+    const std::string numbers = proc_status(process, "NSpid:");
+    const std::size_t last = numbers.find_last_of(" \t");
+    return last != std::string::npos && numbers.substr(last + 1) == "1";
+}
+
+bool has_signal(const std::string& process, const char* key, int signal) {
+    const std::string mask = proc_status(process, key);
+    return mask.empty() || ((std::stoull(mask, nullptr, 16) >> (signal - 1)) & 1U) != 0;
+}
+
+// In sigwait(3) the signals that it awaits are not shown as blocked.
+bool may_await_signals(const std::string& process) {
+    constexpr long of_32_bit_programs[] = {177, 421};
+    std::ifstream file("/proc/" + process + "/syscall");
+    std::string number;
+    if (!(file >> number)) {
+        return true;  // not for us to see
+    }
+    const long call = number == "running" ? -1 : std::stol(number);
+    return call == SYS_rt_sigtimedwait || call == of_32_bit_programs[0] ||
+           call == of_32_bit_programs[1];
+}
+
+}  // namespace
 
 Execution execution_of(pid_t child) {
     constexpr unsigned long forked_but_never_executed = 0x40;
@@ -60,6 +91,17 @@ Execution execution_after_sharing(pid_t child) {
         return Execution::done;
     }
     return execution_of(child);
+}
+
+bool is_deaf_to(pid_t child, int signal) noexcept {
+    try {
+        const std::string process = std::to_string(child);
+        return proc_is_of_this_pid_namespace() && is_first_of_a_pid_namespace(process) &&
+               !has_signal(process, "SigCgt:", signal) && !has_signal(process, "SigBlk:", signal) &&
+               !may_await_signals(process);
+    } catch (const std::exception&) {  // no memory, or not a number
+        return false;
+    }
 }
 
 Attachment attachment_of(pid_t child, const syncspawn_barrier& parents_side) {

@@ -18,6 +18,10 @@ Execution execution_of(pid_t child);
 // and without a failure that it claimed. Mostly cheap.
 Execution execution_after_sharing(pid_t child);
 
+// Whether the kernel drops this signal, at its default action there, because the child is the first
+// process of a pid namespace, and neither handles nor awaits it. False where /proc does not tell.
+bool is_deaf_to(pid_t child, int signal) noexcept;
+
 enum class Attachment { never, attached, unknown };
 
 // Whether the program has taken its barrier over: attach makes the descriptors close-on-exec again.

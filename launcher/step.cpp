@@ -10,6 +10,17 @@
 
 namespace syncspawn {
 
+namespace detail {
+SharedCallable::SharedCallable() noexcept = default;
+SharedCallable::SharedCallable(std::shared_ptr<void> callable) noexcept
+    : callable_(std::move(callable)) {}
+SharedCallable::SharedCallable(const SharedCallable&) noexcept = default;
+SharedCallable::SharedCallable(SharedCallable&&) noexcept = default;
+SharedCallable& SharedCallable::operator=(const SharedCallable&) noexcept = default;
+SharedCallable& SharedCallable::operator=(SharedCallable&&) noexcept = default;
+SharedCallable::~SharedCallable() = default;
+}  // namespace detail
+
 std::error_code Side::fail(int error, const char* what) noexcept {
     slot_->set_text(what);
     // Some calls fail without setting errno (streams do); a failure it is all the same.

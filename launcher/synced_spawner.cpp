@@ -1,7 +1,9 @@
 #include <syncspawn/launcher/synced_spawner.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <stdexcept>
+#include <utility>
 
 #include "cancellation.hpp"
 #include "course.hpp"
@@ -69,8 +71,9 @@ void check(const SpawnOptions& options, const Step& step) {
 
 }  // namespace
 
-SyncedSpawner::Definition::Definition(SpawnOptions wanted, std::vector<detail::Entry> added)
-    : options(std::move(wanted)),
+SyncedSpawner::Definition::Definition(std::shared_ptr<const SpawnOptions> wanted,
+                                      std::vector<detail::Entry> added)
+    : shared_options(std::move(wanted)),
       entries(std::move(added)),
       schedule(detail::make_schedule(entries, options.program, options.working_directory)),
       plan(options, schedule) {}
@@ -83,31 +86,72 @@ StartMethod SyncedSpawner::Definition::start_method() const noexcept {
     return may_share ? options.start : StartMethod::copied_memory;
 }
 
+// What was asked for so far. The definition is made from it when it is first needed, so that adding a
+// step costs the same however many there are. Without a lock: a fork in the midst of that would leave
+// the copy waiting for ever.
+class SyncedSpawner::Draft {
+public:
+    explicit Draft(SpawnOptions options)
+        : options_(std::make_shared<const SpawnOptions>(std::move(options))) {}
+    Draft(const Draft& other) : options_(other.options_), entries_(other.entries_) {
+        if (const Made* const made = other.made_.load(std::memory_order_acquire)) {
+            made_.store(new Made(*made), std::memory_order_relaxed);
+        }
+    }
+    Draft& operator=(const Draft&) = delete;
+    ~Draft() { delete made_.load(std::memory_order_relaxed); }
+
+    const SpawnOptions& options() const noexcept { return *options_; }
+
+    void add(detail::Entry entry) {
+        entries_.push_back(std::move(entry));
+        delete made_.exchange(nullptr, std::memory_order_relaxed);
+    }
+
+    // By any number of threads at once: the first to be done makes that of all.
+    std::shared_ptr<const Definition> definition() const {
+        if (const Made* const made = made_.load(std::memory_order_acquire)) {
+            return *made;
+        }
+        auto own =
+            std::make_unique<const Made>(std::make_shared<const Definition>(options_, entries_));
+        const Made* made = nullptr;
+        if (made_.compare_exchange_strong(made, own.get(), std::memory_order_acq_rel)) {
+            made = own.release();
+        }
+        return *made;
+    }
+
+private:
+    using Made = std::shared_ptr<const Definition>;
+    std::shared_ptr<const SpawnOptions> options_;
+    std::vector<detail::Entry> entries_;
+    mutable std::atomic<const Made*> made_{nullptr};
+};
+
 SyncedSpawner::SyncedSpawner(SpawnOptions options) {
     check(options);
-    definition_ =
-        std::make_shared<const Definition>(std::move(options), std::vector<detail::Entry>());
+    draft_ = std::make_unique<Draft>(std::move(options));
 }
 
 SyncedSpawner::SyncedSpawner(SyncedSpawner&&) noexcept = default;
 SyncedSpawner& SyncedSpawner::operator=(SyncedSpawner&&) noexcept = default;
-SyncedSpawner::SyncedSpawner(const SyncedSpawner&) = default;
-SyncedSpawner& SyncedSpawner::operator=(const SyncedSpawner&) = default;
+SyncedSpawner::SyncedSpawner(const SyncedSpawner& other)
+    : draft_(other.draft_ != nullptr ? std::make_unique<Draft>(*other.draft_) : nullptr) {}
+SyncedSpawner& SyncedSpawner::operator=(const SyncedSpawner& other) {
+    return *this = SyncedSpawner(other);
+}
 SyncedSpawner::~SyncedSpawner() = default;
 
 SyncedSpawner& SyncedSpawner::step(Step step) {
-    check(definition_->options, step);
-    auto entries = definition_->entries;
-    entries.push_back({.step = std::move(step)});
-    definition_ = std::make_shared<const Definition>(definition_->options, std::move(entries));
+    check(draft_->options(), step);
+    draft_->add({.step = std::move(step)});
     return *this;
 }
 
 SyncedSpawner& SyncedSpawner::rendezvous(std::string name) {
     require(!name.empty(), "a rendezvous must have a name");
-    auto entries = definition_->entries;
-    entries.push_back({.rendezvous = std::move(name)});
-    definition_ = std::make_shared<const Definition>(definition_->options, std::move(entries));
+    draft_->add({.rendezvous = std::move(name)});
     return *this;
 }
 
@@ -124,13 +168,14 @@ Process SyncedSpawner::spawn() const {
 
 Process SyncedSpawner::spawn(SpawnError& error) const {
     const detail::CancellationHeldBack held_back;
-    detail::Course course(definition_, detail::Course::Waits::inside);
+    detail::Course course(draft_->definition(), detail::Course::Waits::inside);
     course.advance();
     return course.take_result(error);
 }
 
 Launch SyncedSpawner::begin() const {
-    return Launch(std::make_unique<detail::Course>(definition_, detail::Course::Waits::outside));
+    return Launch(
+        std::make_unique<detail::Course>(draft_->definition(), detail::Course::Waits::outside));
 }
 
 }  // namespace syncspawn

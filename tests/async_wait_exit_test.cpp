@@ -318,6 +318,20 @@ TEST_CASE_TEMPLATE("every completion token is taken", Kind, EVERY_KIND) {
     CHECK(Kind::is_code(*result.status, 5));
 }
 
+TEST_CASE("a coroutine may have a status as its result") {
+    const NothingIsLeft nothing;
+    asio::io_context context;
+    Process process = SyncedSpawner(shell("exit 5")).spawn();
+    auto status = asio::co_spawn(
+        context,
+        [&]() -> asio::awaitable<ExitStatus> {
+            co_return co_await async_wait_exit(context, process, asio::use_awaitable);
+        },
+        asio::use_future);
+    context.run();
+    CHECK(status.get() == ExitStatus::exited(5));
+}
+
 TEST_CASE_TEMPLATE("the handler runs on its own executor", Kind, EVERY_KIND) {
     const NothingIsLeft nothing;
     asio::io_context context;

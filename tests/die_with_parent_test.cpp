@@ -7,7 +7,6 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <string>
 #include <thread>
 #include <vector>
@@ -75,8 +74,7 @@ public:
         if (!is_reaped_) {
             return "not a child";
         }
-        return WIFSIGNALED(status) ? std::string("killed by SIG") + sigabbrev_np(WTERMSIG(status))
-                                   : "exited";
+        return WIFSIGNALED(status) ? "killed by " + signal_name(WTERMSIG(status)) : "exited";
     }
 
 private:

@@ -59,9 +59,20 @@ TEST_CASE("an empty process refuses everything but to be destroyed, moved and as
     CHECK(process.wait().success());
 }
 
-TEST_CASE("the barrier of a process that was not handed one is misuse") {
-    Process process = SyncedSpawner({.program = "true"}).spawn();
-    CHECK_THROWS_AS((void)process.barrier(), std::logic_error);
+TEST_CASE("the barrier of a process that has none is misuse, and the error says why") {
+    SUBCASE("because none was handed over") {
+        Process process = SyncedSpawner({.program = "true"}).spawn();
+        CHECK_THROWS_WITH_AS((void)process.barrier(),
+                             "syncspawn::Process: the barrier was not handed over",
+                             std::logic_error);
+    }
+    SUBCASE("because it was moved away") {
+        Process process =
+            SyncedSpawner({.program = "true", .hand_over = HandOver::barrier}).spawn();
+        const Barrier moved = std::move(process.barrier());
+        CHECK_THROWS_WITH_AS((void)process.barrier(),
+                             "syncspawn::Process: the barrier was moved away", std::logic_error);
+    }
 }
 
 TEST_CASE("wait gives the status, and again the same") {

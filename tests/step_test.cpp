@@ -3,11 +3,16 @@
 #include <doctest/doctest.h>
 
 #include <unistd.h>
-#include <array>
 
+#include <array>
 #include <atomic>
+#include <cerrno>
+#include <functional>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "support/launched.hpp"
 #include "support/observe.hpp"
@@ -47,6 +52,8 @@ void add_noting(SyncedSpawner& spawner, const Shared<Log>& log, char event, Step
                   .parent = [=](ParentSide&) { shared->note(upper); },
                   .order = order});
 }
+
+std::error_code refuses(ParentSide& side) { return side.fail(EACCES, "no"); }
 
 std::string refusal_of(Step step, Namespaces namespaces = Namespaces::none) {
     try {
@@ -246,4 +253,103 @@ TEST_CASE("an environment that a part replaces cannot carry a barrier") {
     CHECK(error.code() == std::errc::invalid_argument);
     CHECK(error.stage() == Stage::descriptors);
     CHECK(error.detail() == "a part has replaced the environment");
+}
+
+TEST_CASE("every part of a step may own what it works with, such as a descriptor") {
+    int ends[2];
+    REQUIRE(pipe(ends) == 0);
+    const UniqueFd read_end(ends[0]);
+    UniqueFd write_end(ends[1]);
+    UniqueFd parents(dup(ends[1]));
+    UniqueFd undos(dup(ends[1]));
+    const int childs = ends[1];
+    const auto writing = [](UniqueFd fd, const char* text) {
+        return [fd = std::move(fd), text](auto& side) {
+            return write(fd.get(), text, 1) == 1 ? side.done() : side.fail("write");
+        };
+    };
+    {
+        SyncedSpawner spawner({.program = "/nowhere"});
+        spawner.step({.name = "write",
+                      .child = in_child(writing(std::move(write_end), "c")),
+                      .parent = writing(std::move(parents), "p"),
+                      .order = StepOrder::child_first,
+                      .undo = writing(std::move(undos), "u"),
+                      .descriptors = {childs}});
+        const SyncedSpawner copy = spawner;
+        CHECK(failure_of(spawner).stage() == Stage::execve);
+        CHECK(failure_of(copy).stage() == Stage::execve);
+    }
+    // The end of file comes only when each has let go of its own.
+    CHECK(read_all(read_end.get()) == "cpucpu");
+}
+
+TEST_CASE("what is no callable at all is no part") {
+    std::error_code (*const pointer)(ParentSide&) = nullptr;
+    CHECK_FALSE(ParentPart(pointer));
+    CHECK_FALSE(ParentPart(std::function<void(ParentSide&)>()));
+    CHECK_FALSE(ParentPart());
+    CHECK(ParentPart(std::function<void(ParentSide&)>([](ParentSide&) {})));
+    CHECK(ParentPart(refuses));
+    SyncedSpawner spawner = spawner_of_true();
+    spawner.step({.name = "x", .parent = refuses});
+    CHECK(failure_of(spawner).code() == std::errc::permission_denied);
+}
+
+TEST_CASE("a copy of a spawner shares its parts, and takes further steps of its own") {
+    int calls = 0;
+    SyncedSpawner spawner = spawner_of_true();
+    spawner.step(
+        {.name = "count", .parent = [&calls, count = 0](ParentSide&) mutable { calls = ++count; }});
+    CHECK(spawner.spawn().wait().success());
+    SyncedSpawner copy = spawner;
+    copy.step({.name = "refuse", .parent = refuses});
+    CHECK(failure_of(copy).step() == "refuse");
+    CHECK(calls == 2);
+    CHECK(spawner.spawn().wait().success());
+    CHECK(calls == 3);
+    copy = spawner;
+    CHECK(copy.spawn().wait().success());
+    CHECK(calls == 4);
+}
+
+TEST_CASE("a step that is added after a launch is part of the next one") {
+    SyncedSpawner spawner = spawner_of_true();
+    CHECK(spawner.spawn().wait().success());
+    Launch begun_before = spawner.begin();
+    spawner.step({.name = "refuse", .parent = refuses});
+    CHECK(failure_of(spawner).step() == "refuse");
+    while (!begun_before.advance()) {
+    }
+    CHECK(begun_before.take_process().wait().success());
+}
+
+TEST_CASE("several threads may be the first to launch at once") {
+    const SyncedSpawner spawner = spawner_of_true();
+    std::atomic<int> waiting{4};
+    std::atomic<int> succeeded{0};
+    std::vector<std::thread> threads;
+    for (int count = waiting; count > 0; --count) {
+        threads.emplace_back([&] {
+            for (--waiting; waiting > 0;) {
+                std::this_thread::yield();
+            }
+            succeeded += spawner.spawn().wait().success() ? 1 : 0;
+        });
+    }
+    for (std::thread& thread : threads) {
+        thread.join();
+    }
+    CHECK(succeeded == 4);
+}
+
+// Were each step to cost as much as all before it, this would take hours, and the watchdog would bite.
+TEST_CASE("a step costs the same however many there are already") {
+    SyncedSpawner spawner = spawner_of_true();
+    for (int count = 0; count < 50'000; ++count) {
+        spawner.step({.name = "x", .parent = [](ParentSide&) {}});
+        spawner.rendezvous("y");
+    }
+    spawner.step({.name = "last", .parent = refuses});
+    CHECK_THROWS_AS(spawner.step({.name = ""}), std::invalid_argument);
 }

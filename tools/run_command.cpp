@@ -116,7 +116,8 @@ bool attend(Process& process, const BlockedSignals& signals, const Descendants& 
                               std::find(ending_signals.begin(), ending_signals.end(), number) !=
                                   ending_signals.end();
             if (!has_ended && !has_it_already(signal, process.pid())) {
-                process.signal(number);
+                std::error_code refused;  // it may have become another user
+                process.signal(number, refused);
             }
         }
     }

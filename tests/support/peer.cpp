@@ -9,6 +9,8 @@
 #include <cstring>
 #include <utility>
 
+#include "launcher/signal_names.hpp"
+
 namespace syncspawn::testing {
 
 Peer::Report* Peer::report_of_this_process = nullptr;
@@ -107,8 +109,10 @@ std::string Peer::ending() {
     const int status = wait_status();
     if (WIFSIGNALED(status)) {
         const int signal = WTERMSIG(status);
+        const char* const name = detail::abbreviation_of(signal);
         return signal == SIGALRM ? "ran into the watchdog"
-                                 : std::string("killed by SIG") + sigabbrev_np(signal);
+               : name == nullptr ? "killed by signal " + std::to_string(signal)
+                                 : std::string("killed by SIG") + name;
     }
     switch (WEXITSTATUS(status)) {
         case status_reached:

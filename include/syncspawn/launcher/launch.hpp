@@ -36,7 +36,8 @@ public:
     Launch(const Launch&) = delete;
     Launch& operator=(const Launch&) = delete;
     /// One that is not over is given up: the child is told to end, killed after abort_grace, and reaped.
-    /// That waits; cancel() and advance() do not.
+    /// That waits; cancel() and advance() do not. In a copy of this process (fork(2)) nothing of this
+    /// happens: the destructor just closes descriptors, and all else throws std::logic_error.
     ~Launch();
     explicit operator bool() const noexcept { return course_ != nullptr; }
 

@@ -120,7 +120,8 @@ enum class IgnoredSignals {
     reset,  ///< every signal is at its default
 };
 
-/// What the destructor of a Process does with one that still runs.
+/// What the destructor of a Process does with one that still runs. Where the program may not be signalled
+/// any more, because it has changed its user, `kill` and `terminate` leave it alone, as `release` does.
 enum class OnDestruction {
     kill,       ///< SIGKILL to the kill scope, and reap
     terminate,  ///< SIGTERM, after terminate_grace SIGKILL, and reap

@@ -2,17 +2,14 @@
 
 #include <sys/types.h>
 
-#include <concepts>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <system_error>
-#include <type_traits>
-#include <utility>
 #include <vector>
 
 #include <syncspawn/barrier/barrier.hpp>
+#include <syncspawn/launcher/part.hpp>
 
 /// Steps: what the two sides do between the start of the child and its execve.
 ///
@@ -141,29 +138,6 @@ private:
     pid_t child_pid_;
     int child_pidfd_;
     std::optional<Deadline> deadline_;
-};
-
-/// A callable that takes its side by reference and returns std::error_code, or nothing.
-template <class SideType>
-class Part {
-public:
-    Part() noexcept = default;
-    template <std::invocable<SideType&> Callable>
-    Part(Callable callable) {  // NOLINT(google-explicit-constructor): a lambda is a part
-        if constexpr (std::is_void_v<std::invoke_result_t<Callable&, SideType&>>) {
-            run_ = [callable = std::move(callable)](SideType& side) mutable {
-                callable(side);
-                return std::error_code();
-            };
-        } else {
-            run_ = std::move(callable);
-        }
-    }
-    explicit operator bool() const noexcept { return static_cast<bool>(run_); }
-    std::error_code operator()(SideType& side) const { return run_(side); }
-
-private:
-    std::function<std::error_code(SideType&)> run_;
 };
 
 using ParentPart = Part<ParentSide>;

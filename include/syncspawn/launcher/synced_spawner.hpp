@@ -22,6 +22,10 @@
 /// exec", always exists: the program runs only if every part on both sides succeeded. Silence, a
 /// death or a closed pipe never mean "go". launcher/README.md shows the sequences.
 ///
+/// Copies. A copy takes further steps of its own, but shares the parts of those that it was copied with,
+/// as all launches of one spawner do: what such a part captured by value and changes (a `mutable` lambda)
+/// is there once for all of them.
+///
 /// The caller's signal mask, dispositions, directory, umask, environment and descriptors are
 /// afterwards what they were. During spawn() all signals of the calling thread are blocked for a
 /// moment around the start.
@@ -45,8 +49,9 @@ public:
     SyncedSpawner& rendezvous(std::string name);
 
     /// Launches. May be called any number of times, also by several threads at once if the parts
-    /// allow it. Throws SpawnError; when it does, the child is gone and reaped. No cancellation point:
-    /// pthread_cancel(3) waits until it returns.
+    /// allow it. Throws SpawnError; when it does, the child is gone and reaped, unless the program ran
+    /// already, has become another user and may not be killed (the error says so then). No cancellation
+    /// point: pthread_cancel(3) waits until it returns.
     [[nodiscard]] Process spawn() const;
     /// The same without throwing SpawnError: sets `error` and returns no process, or clears it.
     [[nodiscard]] Process spawn(SpawnError& error) const;
@@ -64,7 +69,8 @@ public:
     struct Definition;
 
 private:
-    std::shared_ptr<const Definition> definition_;
+    class Draft;
+    std::unique_ptr<Draft> draft_;
 };
 
 }  // namespace syncspawn
