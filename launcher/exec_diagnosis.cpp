@@ -3,11 +3,12 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+
+#include "raw_calls.hpp"
 
 namespace syncspawn::detail {
 namespace {
@@ -115,16 +116,15 @@ void ExecDiagnosis::explain_missing(const char* path) noexcept {
 
 void ExecDiagnosis::explain_refusal(const char* path) noexcept {
     struct stat about {};
-    struct statvfs mount {};
     if (stat(path, &about) < 0) {
         add("a directory of the path may not be searched");
     } else if (S_ISDIR(about.st_mode)) {
         add("it is a directory");
     } else if (!S_ISREG(about.st_mode)) {
         add("it is not a regular file");
-    } else if (statvfs(path, &mount) == 0 && (mount.f_flag & ST_NOEXEC) != 0) {
+    } else if (raw::is_mounted_noexec(path)) {
         add("it is on a file system mounted noexec");
-    } else if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0) {
+    } else if (!raw::may_execute(path)) {
         add("it has no execute permission for this user");
     } else {
         add("its interpreter may not be executed, or a security module refuses");

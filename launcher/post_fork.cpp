@@ -2,8 +2,9 @@
 // its execve, and nothing else.
 //  1. Nothing here allocates, frees, takes a lock or throws: another thread of the parent may have
 //     held the lock at the start, and does not exist here to let it go.
-//  2. It calls async-signal-safe functions, the barrier (which is), and the parts of the steps,
-//     which obey the rules they were declared with. Only those parts may throw; run_part() catches.
+//  2. It calls bare system calls (see raw_calls.hpp), the barrier (which does the same), and the parts
+//     of the steps, which obey the rules they were declared with. Only those parts may throw;
+//     run_part() catches.
 //  3. It sees the plan and the launch record, both made before the start. Its memory may be the
 //     parent's, which runs at the same time: so it writes to its own stack, the record, and the places
 //     that the plan names for it.
@@ -27,6 +28,7 @@
 
 #include "exec_diagnosis.hpp"
 #include "open_descriptors.hpp"
+#include "raw_calls.hpp"
 #include "sanitizers.hpp"
 
 namespace syncspawn::detail {
@@ -114,20 +116,33 @@ private:
 
     // As execve will: handlers are gone, what is ignored stays so unless asked otherwise. Before
     // the mask is restored, so that no handler of the parent ever runs here.
-    void reset_signal_handlers() const noexcept {
+    void reset_signal_handlers() noexcept {
         if (plan_.handlers_are_default && !plan_.reset_ignored_signals) {
             return;
         }
-        for (int signal = 1; signal < NSIG; ++signal) {
-            struct sigaction action {};
-            if (sigaction(signal, nullptr, &action) < 0 || action.sa_handler == SIG_DFL ||
-                (action.sa_handler == SIG_IGN && !plan_.reset_ignored_signals)) {
-                continue;
+        for (int signal = 1; signal < _NSIG; ++signal) {
+            if (is_of_the_c_library(signal)) {
+                continue;  // parts may still need it, as for set*id with threads
             }
-            action.sa_handler = SIG_DFL;
-            action.sa_flags = 0;
-            sigaction(signal, &action, nullptr);
+            raw::SignalAction action;
+            if (!raw::get_action(signal, action)) {
+                fail(plan_.begin_item, errno, "rt_sigaction");
+            }
+            const bool stays = action.handler == raw::default_action ||
+                               (action.handler == raw::ignored && !plan_.reset_ignored_signals);
+            if (!stays && !raw::set_action(signal, {})) {
+                fail(plan_.begin_item, errno, "rt_sigaction");
+            }
         }
+    }
+
+    // As its sigaction(3) has it, which takes no such number.
+    static bool is_of_the_c_library(int signal) noexcept {
+#ifdef __GLIBC__
+        return signal == 32 || signal == 33;
+#else
+        return signal >= 32 && signal <= 34;
+#endif
     }
 
     // The signal is that of the death of the thread that started the child: only where that lives as
@@ -138,7 +153,12 @@ private:
     // process closes that before it signals its children, and only then are they somebody else's.
     void die_with_parent(std::uint32_t item, const ChildOperation* next) noexcept {
         if (plan_.starter_stays) {
-            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            const bool is_set = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
+            has_death_signal_ = has_death_signal_ || is_set;
+            // The setup alone can do without: its waits end with the parent, too.
+            if (!is_set && plan_.die_with_parent) {
+                fail(item, errno, "prctl(PR_SET_PDEATHSIG)");
+            }
         }
         const pid_t parent = getppid();
         if (parent != 0 && parent != plan_.parent_pid) {
@@ -249,12 +269,13 @@ private:
         if (!record_.commit.compare_exchange_strong(expected, Commit::hot)) {
             _exit(exit_code_of_failure);
         }
-        if (!plan_.die_with_parent) {
-            prctl(PR_SET_PDEATHSIG, 0);
+        if (has_death_signal_ && !plan_.die_with_parent && prctl(PR_SET_PDEATHSIG, 0) < 0) {
+            fail(plan_.execve_item, errno, "prctl(PR_SET_PDEATHSIG)");
         }
-        sigprocmask(SIG_SETMASK,
-                    plan_.program_mask != nullptr ? plan_.program_mask : &plan_.callers_mask,
-                    nullptr);
+        if (!raw::set_mask(plan_.program_mask != nullptr ? *plan_.program_mask
+                                                         : plan_.callers_mask)) {
+            fail(plan_.execve_item, errno, "rt_sigprocmask");
+        }
         forget_stack();
         fail_execve();
     }
@@ -316,6 +337,7 @@ private:
     Barrier* barrier_ = nullptr;
     BarrierEnvironment environment_{};
     Replacement replacement_;
+    bool has_death_signal_ = false;
 };
 
 }  // namespace
