@@ -14,7 +14,6 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,6 +26,7 @@
 #include <syncspawn/barrier/hand_over.hpp>
 
 #include "exec_diagnosis.hpp"
+#include "exec_search.hpp"
 #include "open_descriptors.hpp"
 #include "raw_calls.hpp"
 #include "sanitizers.hpp"
@@ -89,6 +89,12 @@ private:
                         &plan_.barrier.remote_fd, &plan_.barrier.pipe_read_fd,
                         &plan_.barrier.pipe_write_fd}) {
             move_out_of_the_way(*fd);
+        }
+        for (const int stream : standard_streams) {
+            // An inherited stream is open in the program, and any other is put in place later.
+            if (fcntl(stream, F_SETFD, 0) < 0 && errno != EBADF) {
+                fail(plan_.begin_item, errno, "fcntl(F_SETFD)");
+            }
         }
         reset_signal_handlers();
         if (plan_.new_process_group && setpgid(0, 0) < 0) {
@@ -228,17 +234,23 @@ private:
             !close_on_exec_all_but(standard_streams.data(), standard_streams.size())) {
             fail(plan_.descriptors_item, errno, "close_range");
         }
-        // First all sources to numbers that no redirection fills: two may want to change places.
+        // First the sources that are overwritten, to numbers that no redirection fills: two may want to
+        // change places.
         for (std::size_t index = 0; index < plan_.redirection_count; ++index) {
-            const int from = plan_.redirections[index].from;
-            const int safe = fcntl(from, F_DUPFD_CLOEXEC, plan_.lowest_internal_fd);
-            if (safe < 0) {
+            const Redirection& redirection = plan_.redirections[index];
+            plan_.safe_sources[index] =
+                redirection.is_source_overwritten
+                    ? fcntl(redirection.from, F_DUPFD_CLOEXEC, plan_.lowest_internal_fd)
+                    : redirection.from;
+            if (plan_.safe_sources[index] < 0) {
                 fail(plan_.descriptors_item, errno, "fcntl(F_DUPFD_CLOEXEC)");
             }
-            plan_.safe_sources[index] = safe;
         }
         for (std::size_t index = 0; index < plan_.redirection_count; ++index) {
-            if (dup2(plan_.safe_sources[index], plan_.redirections[index].to) < 0) {
+            const int from = plan_.safe_sources[index];
+            const int to = plan_.redirections[index].to;
+            // dup2(2) of a number onto itself leaves the close-on-exec flag.
+            if ((from == to ? fcntl(to, F_SETFD, 0) : dup2(from, to)) < 0) {
                 fail(plan_.descriptors_item, errno, "dup2");
             }
         }
@@ -280,32 +292,15 @@ private:
         fail_execve();
     }
 
-    // As execvp(3): what is not there is passed over, a refusal is remembered, anything else ends
-    // the search. A file that is there but gives ENOENT lacks its interpreter: that ends it too.
     [[noreturn]] void fail_execve() noexcept {
-        char* const* const arguments = replaced(plan_.arguments, replacement_.arguments);
-        char* const* const environment = replaced(plan_.environment, replacement_.environment);
-        const char* culprit = plan_.candidates[0];
-        int error = ENOENT;
-        for (const char* const* path = plan_.candidates; *path != nullptr; ++path) {
-            execve(*path, arguments, environment);
-            const int found = errno;
-            const bool is_missing = (found == ENOENT || found == ENOTDIR) && !exists(*path);
-            if (is_missing && error == ENOENT) {
-                error = found == ENOTDIR && plan_.candidates[1] == nullptr ? ENOTDIR : ENOENT;
-            } else if (!is_missing) {
-                error = found;
-                culprit = *path;
-            }
-            if (!is_missing && found != EACCES) {
-                break;
-            }
-        }
+        const auto [path, error] = execute_first_of(
+            plan_.candidates, replaced(plan_.arguments, replacement_.arguments),
+            replaced(plan_.environment, replacement_.environment), plan_.tries_if_busy);
         for (std::size_t index = 0; index < plan_.operation_count; ++index) {
             errno = error;
             tell_of_failed_execve(plan_.operations[index]);
         }
-        const ExecDiagnosis diagnosis(culprit, error);
+        const ExecDiagnosis diagnosis(path, error);
         fail(plan_.execve_item, error, diagnosis.text());
     }
 
@@ -325,11 +320,6 @@ private:
     // execve(2) takes pointers to char for the sake of C, and does not write there.
     static char* const* replaced(char* const* planned, const char* const* instead) noexcept {
         return instead != nullptr ? const_cast<char* const*>(instead) : planned;
-    }
-
-    static bool exists(const char* path) noexcept {
-        struct stat about {};
-        return stat(path, &about) == 0;
     }
 
     Plan plan_;
