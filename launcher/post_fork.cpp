@@ -78,6 +78,7 @@ private:
     }
 
     void arrive() noexcept {
+        record_.note_childs_clocks();
         record_.begin(WhichSide::child, plan_.begin_item);
         if (plan_.joins_cgroup && !join_cgroup(plan_.cgroup)) {
             fail(plan_.begin_item, errno, "cgroup.procs");

@@ -38,6 +38,7 @@ syncspawn_add_launcher_test(hand_over_launch
     launch_meets launch_meets_in_c launch_readiness)
 syncspawn_add_launcher_test(launch_allocation)
 syncspawn_add_launcher_test(child_c_library)
+syncspawn_add_launcher_test(timeline_clock)
 syncspawn_add_launcher_test(exec_search)
 syncspawn_add_launcher_test(child_refusals)
 syncspawn_add_launcher_test(launch_death launch_meets)
