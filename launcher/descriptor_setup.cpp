@@ -157,7 +157,7 @@ void DescriptorSetup::mark_overwritten_sources() {
         }
     }
     for (Redirection& redirection : redirections_) {
-        redirection.is_source_overwritten = overwritten.count(redirection.from) != 0;
+        redirection.is_source_overwritten = overwritten.contains(redirection.from);
     }
 }
 
