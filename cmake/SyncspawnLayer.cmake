@@ -19,6 +19,9 @@ function(syncspawn_add_layer name)
     if(layer_SOURCES)
         add_library(${target} ${layer_SOURCES})
         syncspawn_target(${target})
+        # What a child calls is bound before it exists: the dynamic linker, binding a function at its
+        # first call, may allocate and take a lock.
+        target_compile_options(${target} PRIVATE -fno-plt)
         # Private headers are included by the path that names their layer: "barrier/core.hpp".
         target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}")
     else()

@@ -14,6 +14,8 @@ function(syncspawn_target target)
         $<$<COMPILE_LANGUAGE:CXX>:${syncspawn_cxx_warnings}>
         $<$<CXX_COMPILER_ID:GNU>:${syncspawn_gnu_warnings}>
         $<$<BOOL:${SYNCSPAWN_WARNINGS_AS_ERRORS}>:-Werror>)
+    # No extensions is also what makes GCC's coverage work here: with -std=gnu++20 it replaces fork by
+    # __gcov_fork and execve by __gcov_execve, which lock and write files in the child (GCC bug 118553).
     set_target_properties(${target} PROPERTIES
         C_STANDARD 11 C_STANDARD_REQUIRED ON C_EXTENSIONS OFF
         CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF)

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <set>
 #include <system_error>
 
 #include "barrier/fresh_descriptor.hpp"
@@ -14,6 +16,11 @@ namespace syncspawn::detail {
 namespace {
 
 constexpr int lowest_internal_fd = 10;
+
+// Half a second in all. A file that the caller has written and closed may still be open for writing in a
+// child that another launch has started meanwhile, until that executes its program.
+constexpr int tries_beside_other_launches = 14;
+std::atomic<int> launches_in_flight{0};
 
 [[noreturn]] void fail(const std::string& what) {
     throw std::system_error(errno, std::generic_category(), what);
@@ -49,6 +56,9 @@ Pipe open_pipe(const char* what) {
 }
 
 }  // namespace
+
+DescriptorSetup::InFlight::InFlight() noexcept { ++launches_in_flight; }
+DescriptorSetup::InFlight::~InFlight() { --launches_in_flight; }
 
 DescriptorSetup::DescriptorSetup(const SpawnOptions& options, const std::vector<Entry>& entries,
                                  bool hand_over) {
@@ -88,7 +98,7 @@ DescriptorSetup::DescriptorSetup(const SpawnOptions& options, const std::vector<
     open_stream(options.standard_output, STDOUT_FILENO);
     open_stream(options.standard_error, STDERR_FILENO);
     for (const PassedDescriptor& passed : options.descriptors) {
-        redirections_.push_back({passed.from, passed.to});
+        redirections_.push_back({.from = passed.from, .to = passed.to});
     }
 }
 
@@ -113,7 +123,7 @@ void DescriptorSetup::open_stream(const Stdio& stream, int number) {
         case Stdio::Kind::inherit:
             return;
         case Stdio::Kind::descriptor:
-            redirections_.push_back({stream.fd(), number});
+            redirections_.push_back({.from = stream.fd(), .to = number});
             return;
         case Stdio::Kind::null:
             childs = own(open("/dev/null", O_RDWR | O_CLOEXEC), "/dev/null");
@@ -134,9 +144,21 @@ void DescriptorSetup::open_stream(const Stdio& stream, int number) {
             fail("fcntl(F_DUPFD_CLOEXEC)");
         }
     }
-    redirections_.push_back({childs.get(), number});
+    redirections_.push_back({.from = childs.get(), .to = number});
     kept_.push_back(childs.get());
     childs_streams_.push_back(std::move(childs));
+}
+
+void DescriptorSetup::mark_overwritten_sources() {
+    std::set<int> overwritten;
+    for (const Redirection& redirection : redirections_) {
+        if (redirection.from != redirection.to) {
+            overwritten.insert(redirection.to);
+        }
+    }
+    for (Redirection& redirection : redirections_) {
+        redirection.is_source_overwritten = overwritten.contains(redirection.from);
+    }
 }
 
 void DescriptorSetup::describe_in(Plan& plan, const syncspawn_barrier& barrier) {
@@ -155,6 +177,8 @@ void DescriptorSetup::describe_in(Plan& plan, const syncspawn_barrier& barrier) 
     plan.kept = kept_.data();
     plan.kept_count = kept_.size();
 
+    mark_overwritten_sources();
+    plan.tries_if_busy = launches_in_flight > 1 ? tries_beside_other_launches : 1;
     safe_sources_.resize(redirections_.size());
     plan.safe_sources = safe_sources_.data();
     plan.redirections = redirections_.data();

@@ -15,6 +15,14 @@ namespace syncspawn::detail {
 // The descriptors of one launch beside its barrier: those opened for it, and the numbers that the
 // child keeps and rearranges. All are close-on-exec and none is below 3.
 class DescriptorSetup {
+    // While it is there, children of other launches may get copies of what the caller has open.
+    struct InFlight {
+        InFlight() noexcept;
+        ~InFlight();
+        InFlight(const InFlight&) = delete;
+        InFlight& operator=(const InFlight&) = delete;
+    };
+
 public:
     // Throws std::system_error.
     DescriptorSetup(const SpawnOptions& options, const std::vector<Entry>& entries, bool hand_over);
@@ -34,6 +42,9 @@ private:
     void open_parent_pidfd();
     void open_stream(const Stdio& stream, int number);
 
+    void mark_overwritten_sources();
+
+    InFlight in_flight_;
     UniqueFd exec_pipe_read_;
     UniqueFd exec_pipe_write_;
     UniqueFd parent_pidfd_;

@@ -14,6 +14,10 @@ private:
     void add(const char* text) noexcept;
     void explain_missing(const char* path) noexcept;
     void explain_refusal(const char* path) noexcept;
+    void explain_format(const char* path) noexcept;
+    void explain_script(const char* line, const char* end) noexcept;
+    void explain_elf(const unsigned char* header) noexcept;
+    void explain_lack_of_permission(const char* path) noexcept;
 
     char text_[120] = {};
     unsigned size_ = 0;

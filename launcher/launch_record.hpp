@@ -59,12 +59,18 @@ struct LaunchRecord {
     std::atomic<Commit> commit;
     std::atomic<std::uint32_t> first_failure;  // nobody, or the side whose slot is the first cause
     std::atomic<std::uint32_t> child_item;     // where the child is
+    std::atomic<std::int64_t> childs_clocks;   // CLOCK_REALTIME less CLOCK_MONOTONIC, at its begin
     FailureSlot child_failure;
 
     // They follow the struct, both sides' for each item. Who calls checks the index.
     Times& times(WhichSide side, std::uint32_t item) noexcept;
     void begin(WhichSide side, std::uint32_t item) noexcept;
     void end(WhichSide side, std::uint32_t item) noexcept;
+    // In the child, first of all, and in the parent: by how much the child's CLOCK_MONOTONIC is ahead of
+    // this process's. It is in a time namespace only, which leaves CLOCK_REALTIME alone.
+    void note_childs_clocks() noexcept;
+    [[nodiscard]] std::int64_t childs_clock_is_ahead(std::int64_t launch_began,
+                                                     std::uint32_t begin_item) noexcept;
     // Declares the filled slot of `side` the first cause, unless there is one already.
     void claim(WhichSide side) noexcept;
 };

@@ -22,6 +22,7 @@ namespace syncspawn::detail {
 struct Redirection {
     int from;
     int to;
+    bool is_source_overwritten = false;  // by another redirection
 };
 
 // One item of the child's own order.
@@ -34,6 +35,7 @@ struct ChildOperation {
 
 struct Plan {
     const char* const* candidates;  // paths to execute, null-terminated
+    int tries_if_busy;              // of an execve that fails with ETXTBSY
     char* const* arguments;
     char** environment;  // null-terminated; with hand_over its last four are for the child to fill
     std::size_t environment_size;

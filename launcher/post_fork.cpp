@@ -2,8 +2,9 @@
 // its execve, and nothing else.
 //  1. Nothing here allocates, frees, takes a lock or throws: another thread of the parent may have
 //     held the lock at the start, and does not exist here to let it go.
-//  2. It calls async-signal-safe functions, the barrier (which is), and the parts of the steps,
-//     which obey the rules they were declared with. Only those parts may throw; run_part() catches.
+//  2. It calls bare system calls (see raw_calls.hpp), the barrier (which does the same), and the parts
+//     of the steps, which obey the rules they were declared with. Only those parts may throw;
+//     run_part() catches.
 //  3. It sees the plan and the launch record, both made before the start. Its memory may be the
 //     parent's, which runs at the same time: so it writes to its own stack, the record, and the places
 //     that the plan names for it.
@@ -13,7 +14,6 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,7 +26,9 @@
 #include <syncspawn/barrier/hand_over.hpp>
 
 #include "exec_diagnosis.hpp"
+#include "exec_search.hpp"
 #include "open_descriptors.hpp"
+#include "raw_calls.hpp"
 #include "sanitizers.hpp"
 
 namespace syncspawn::detail {
@@ -76,6 +78,7 @@ private:
     }
 
     void arrive() noexcept {
+        record_.note_childs_clocks();
         record_.begin(WhichSide::child, plan_.begin_item);
         if (plan_.joins_cgroup && !join_cgroup(plan_.cgroup)) {
             fail(plan_.begin_item, errno, "cgroup.procs");
@@ -87,6 +90,12 @@ private:
                         &plan_.barrier.remote_fd, &plan_.barrier.pipe_read_fd,
                         &plan_.barrier.pipe_write_fd}) {
             move_out_of_the_way(*fd);
+        }
+        for (const int stream : standard_streams) {
+            // An inherited stream is open in the program, and any other is put in place later.
+            if (fcntl(stream, F_SETFD, 0) < 0 && errno != EBADF) {
+                fail(plan_.begin_item, errno, "fcntl(F_SETFD)");
+            }
         }
         reset_signal_handlers();
         if (plan_.new_process_group && setpgid(0, 0) < 0) {
@@ -114,20 +123,33 @@ private:
 
     // As execve will: handlers are gone, what is ignored stays so unless asked otherwise. Before
     // the mask is restored, so that no handler of the parent ever runs here.
-    void reset_signal_handlers() const noexcept {
+    void reset_signal_handlers() noexcept {
         if (plan_.handlers_are_default && !plan_.reset_ignored_signals) {
             return;
         }
-        for (int signal = 1; signal < NSIG; ++signal) {
-            struct sigaction action {};
-            if (sigaction(signal, nullptr, &action) < 0 || action.sa_handler == SIG_DFL ||
-                (action.sa_handler == SIG_IGN && !plan_.reset_ignored_signals)) {
-                continue;
+        for (int signal = 1; signal < _NSIG; ++signal) {
+            if (is_of_the_c_library(signal)) {
+                continue;  // parts may still need it, as for set*id with threads
             }
-            action.sa_handler = SIG_DFL;
-            action.sa_flags = 0;
-            sigaction(signal, &action, nullptr);
+            raw::SignalAction action;
+            if (!raw::get_action(signal, action)) {
+                fail(plan_.begin_item, errno, "rt_sigaction");
+            }
+            const bool stays = action.handler == raw::default_action ||
+                               (action.handler == raw::ignored && !plan_.reset_ignored_signals);
+            if (!stays && !raw::set_action(signal, {})) {
+                fail(plan_.begin_item, errno, "rt_sigaction");
+            }
         }
+    }
+
+    // As its sigaction(3) has it, which takes no such number.
+    static bool is_of_the_c_library(int signal) noexcept {
+#ifdef __GLIBC__
+        return signal == 32 || signal == 33;
+#else
+        return signal >= 32 && signal <= 34;
+#endif
     }
 
     // The signal is that of the death of the thread that started the child: only where that lives as
@@ -138,7 +160,12 @@ private:
     // process closes that before it signals its children, and only then are they somebody else's.
     void die_with_parent(std::uint32_t item, const ChildOperation* next) noexcept {
         if (plan_.starter_stays) {
-            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            const bool is_set = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
+            has_death_signal_ = has_death_signal_ || is_set;
+            // The setup alone can do without: its waits end with the parent, too.
+            if (!is_set && plan_.die_with_parent) {
+                fail(item, errno, "prctl(PR_SET_PDEATHSIG)");
+            }
         }
         const pid_t parent = getppid();
         if (parent != 0 && parent != plan_.parent_pid) {
@@ -208,17 +235,23 @@ private:
             !close_on_exec_all_but(standard_streams.data(), standard_streams.size())) {
             fail(plan_.descriptors_item, errno, "close_range");
         }
-        // First all sources to numbers that no redirection fills: two may want to change places.
+        // First the sources that are overwritten, to numbers that no redirection fills: two may want to
+        // change places.
         for (std::size_t index = 0; index < plan_.redirection_count; ++index) {
-            const int from = plan_.redirections[index].from;
-            const int safe = fcntl(from, F_DUPFD_CLOEXEC, plan_.lowest_internal_fd);
-            if (safe < 0) {
+            const Redirection& redirection = plan_.redirections[index];
+            plan_.safe_sources[index] =
+                redirection.is_source_overwritten
+                    ? fcntl(redirection.from, F_DUPFD_CLOEXEC, plan_.lowest_internal_fd)
+                    : redirection.from;
+            if (plan_.safe_sources[index] < 0) {
                 fail(plan_.descriptors_item, errno, "fcntl(F_DUPFD_CLOEXEC)");
             }
-            plan_.safe_sources[index] = safe;
         }
         for (std::size_t index = 0; index < plan_.redirection_count; ++index) {
-            if (dup2(plan_.safe_sources[index], plan_.redirections[index].to) < 0) {
+            const int from = plan_.safe_sources[index];
+            const int to = plan_.redirections[index].to;
+            // dup2(2) of a number onto itself leaves the close-on-exec flag.
+            if ((from == to ? fcntl(to, F_SETFD, 0) : dup2(from, to)) < 0) {
                 fail(plan_.descriptors_item, errno, "dup2");
             }
         }
@@ -249,42 +282,26 @@ private:
         if (!record_.commit.compare_exchange_strong(expected, Commit::hot)) {
             _exit(exit_code_of_failure);
         }
-        if (!plan_.die_with_parent) {
-            prctl(PR_SET_PDEATHSIG, 0);
+        if (has_death_signal_ && !plan_.die_with_parent && prctl(PR_SET_PDEATHSIG, 0) < 0) {
+            fail(plan_.execve_item, errno, "prctl(PR_SET_PDEATHSIG)");
         }
-        sigprocmask(SIG_SETMASK,
-                    plan_.program_mask != nullptr ? plan_.program_mask : &plan_.callers_mask,
-                    nullptr);
+        if (!raw::set_mask(plan_.program_mask != nullptr ? *plan_.program_mask
+                                                         : plan_.callers_mask)) {
+            fail(plan_.execve_item, errno, "rt_sigprocmask");
+        }
         forget_stack();
         fail_execve();
     }
 
-    // As execvp(3): what is not there is passed over, a refusal is remembered, anything else ends
-    // the search. A file that is there but gives ENOENT lacks its interpreter: that ends it too.
     [[noreturn]] void fail_execve() noexcept {
-        char* const* const arguments = replaced(plan_.arguments, replacement_.arguments);
-        char* const* const environment = replaced(plan_.environment, replacement_.environment);
-        const char* culprit = plan_.candidates[0];
-        int error = ENOENT;
-        for (const char* const* path = plan_.candidates; *path != nullptr; ++path) {
-            execve(*path, arguments, environment);
-            const int found = errno;
-            const bool is_missing = (found == ENOENT || found == ENOTDIR) && !exists(*path);
-            if (is_missing && error == ENOENT) {
-                error = found == ENOTDIR && plan_.candidates[1] == nullptr ? ENOTDIR : ENOENT;
-            } else if (!is_missing) {
-                error = found;
-                culprit = *path;
-            }
-            if (!is_missing && found != EACCES) {
-                break;
-            }
-        }
+        const auto [path, error] = execute_first_of(
+            plan_.candidates, replaced(plan_.arguments, replacement_.arguments),
+            replaced(plan_.environment, replacement_.environment), plan_.tries_if_busy);
         for (std::size_t index = 0; index < plan_.operation_count; ++index) {
             errno = error;
             tell_of_failed_execve(plan_.operations[index]);
         }
-        const ExecDiagnosis diagnosis(culprit, error);
+        const ExecDiagnosis diagnosis(path, error);
         fail(plan_.execve_item, error, diagnosis.text());
     }
 
@@ -306,16 +323,12 @@ private:
         return instead != nullptr ? const_cast<char* const*>(instead) : planned;
     }
 
-    static bool exists(const char* path) noexcept {
-        struct stat about {};
-        return stat(path, &about) == 0;
-    }
-
     Plan plan_;
     LaunchRecord& record_;
     Barrier* barrier_ = nullptr;
     BarrierEnvironment environment_{};
     Replacement replacement_;
+    bool has_death_signal_ = false;
 };
 
 }  // namespace

@@ -36,17 +36,26 @@ Wording wording(const Item& item, WhichSide side) {
     return {};
 }
 
+// 0 is no time. The child's may be anything.
+std::int64_t by_own_clock(std::int64_t at, std::int64_t ahead) {
+    std::int64_t own = 0;
+    return at == 0 || __builtin_sub_overflow(at, ahead, &own) ? at : own;
+}
+
 }  // namespace
 
 Trace::Trace(std::shared_ptr<const Schedule> its_schedule, std::int64_t its_beginning,
              LaunchRecord& record)
     : schedule(std::move(its_schedule)), launch_began(its_beginning) {
+    const std::int64_t ahead = record.childs_clock_is_ahead(launch_began, schedule->begin);
     for (auto [side, moments] :
          {std::pair(WhichSide::parent, &parent), {WhichSide::child, &child}}) {
         moments->reserve(schedule->items.size());
         for (std::uint32_t index = 0; index < schedule->items.size(); ++index) {
             const Times& times = record.times(side, index);
-            moments->push_back({times.began, times.ended});
+            const std::int64_t clock = side == WhichSide::child ? ahead : 0;
+            moments->push_back(
+                {by_own_clock(times.began, clock), by_own_clock(times.ended, clock)});
         }
     }
 }

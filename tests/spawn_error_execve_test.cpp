@@ -1,16 +1,26 @@
 #include <doctest/doctest.h>
 #include <elf.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include <syncspawn/launcher/spawn_error.hpp>
 
+#include "launcher/exec_diagnosis.hpp"
 #include "support/launched.hpp"
+#include "support/observe.hpp"
+#include "support/skip.hpp"
 
 // The text of the error for each way in which execve refuses a program.
 
@@ -150,6 +160,107 @@ TEST_CASE("a file of no known format is not given to a shell") {
     const TemporaryDirectory directory;
     CHECK(refusal_of_path(directory.file("program", "echo\n", 0755)) ==
           "exec format error (neither a known binary format nor a script that begins with '#!')");
+}
+
+TEST_CASE("a script whose first line is of no use says why") {
+    const TemporaryDirectory directory;
+    const auto refusal_of_script = [&](const std::string& text) {
+        return refusal_of_path(directory.file("script", text, 0755));
+    };
+    const std::string names_none =
+        "exec format error (its first line names no interpreter after '#!')";
+    CHECK(refusal_of_script("#!\n/bin/sh\n") == names_none);
+    CHECK(refusal_of_script("#!\n") == names_none);
+    CHECK(refusal_of_script("#! \t \n") == names_none);
+    CHECK(refusal_of_script("#!" + std::string(300, ' ') + "/bin/sh\n") == names_none);
+    const std::string too_long =
+        "exec format error (its first line is too long: the kernel reads 256 bytes for the "
+        "interpreter)";
+    CHECK(refusal_of_script("#!/" + std::string(300, 'x') + "\n") == too_long);
+    CHECK(refusal_of_script("#!/" + std::string(300, 'x')) == too_long);
+    CHECK(refusal_of_script("") == "exec format error (the file is empty)");
+    const std::string interpreter = directory.file("interpreter", "text\n", 0755);
+    CHECK(refusal_of_script("#!" + interpreter + "\n") ==
+          "exec format error (the interpreter named in its first line is in no known binary "
+          "format)");
+}
+
+TEST_CASE("a program for another processor says so") {
+    const TemporaryDirectory directory;
+    // Not executed: the machine may have an emulation for some of them.
+    const auto said_of = [&](unsigned char machine, unsigned char high_byte, bool big_endian) {
+        std::string file = elf_with_interpreter("/nowhere/ld.so");
+        file[EI_DATA] = static_cast<char>(big_endian ? ELFDATA2MSB : ELFDATA2LSB);
+        file[EI_NIDENT + 2] = static_cast<char>(big_endian ? high_byte : machine);
+        file[EI_NIDENT + 3] = static_cast<char>(big_endian ? machine : high_byte);
+        const std::string path = directory.file("program", file, 0755);
+        return std::string(detail::ExecDiagnosis(path.c_str(), ENOEXEC).text());
+    };
+#ifndef __aarch64__
+    CHECK(said_of(EM_AARCH64, 0, false) == "a program for another processor: AArch64");
+#endif
+    CHECK(said_of(EM_S390, 0, true) == "a program for another processor: s390");
+    CHECK(said_of(2, 1, false) == "a program for another processor: LoongArch");
+    CHECK(said_of(0xcd, 0xab, false) == "a program for another processor");
+    // This one is, and no kernel runs it.
+    std::string file = elf_with_interpreter("/nowhere/ld.so");
+    file[EI_NIDENT + 3] = '\x7f';
+    CHECK(refusal_of_path(directory.file("program", file, 0755)) ==
+          "exec format error (a program for another processor)");
+    file = elf_with_interpreter("/nowhere/ld.so");
+    file[EI_NIDENT] = ET_CORE;
+    CHECK(refusal_of_path(directory.file("program", file, 0755)) ==
+          "exec format error (an ELF file that is damaged, no program, or of a kind that this "
+          "kernel does not run)");
+}
+
+TEST_CASE("too many processes of the user are told") {
+    if (geteuid() != 0 || read_file("/proc/self/uid_map").find("4294967295") == std::string::npos) {
+        SKIP_TEST("only root can become another user, and only where there is one");
+    }
+    constexpr int nobody = 65534;
+    const Gate is_nobody;
+    Peer other([&] {
+        expect(syscall(SYS_setresuid, nobody, nobody, nobody) == 0);
+        is_nobody.open();
+        for (;;) {
+            pause();
+        }
+    });
+    REQUIRE(is_nobody.wait());
+    SyncedSpawner spawner({.program = "/bin/true"});
+    spawner.step({.name = "limit", .child = signal_safe([](ChildSide& side) {
+                                       const rlimit none{0, 0};
+                                       return setrlimit(RLIMIT_NPROC, &none) < 0 ||
+                                                      syscall(SYS_setresuid, nobody, nobody,
+                                                              nobody) < 0
+                                                  ? side.fail("setrlimit, setresuid")
+                                                  : side.done();
+                                   })});
+    CHECK(std::string(failure_of(spawner).what()) ==
+          "execve '/bin/true' in the child: resource temporarily unavailable (this user has more "
+          "processes than RLIMIT_NPROC allows)");
+}
+
+TEST_CASE("file capabilities that cannot be gained are told") {
+    const TemporaryDirectory directory;
+    const std::string path = directory / "program";
+    std::filesystem::copy_file("/bin/true", path);
+    // Effective, and all the first 32 permitted.
+    const vfs_cap_data capabilities{VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE,
+                                    {{~0U, 0}, {0, 0}}};
+    if (setxattr(path.c_str(), "security.capability", &capabilities, sizeof capabilities, 0) < 0) {
+        SKIP_TEST("no file capabilities for this user or on this file system");
+    }
+    Peer peer([&] {
+        expect(prctl(PR_CAPBSET_DROP, CAP_NET_RAW) == 0);
+        expect_same(failure_of({.program = path}).what(),
+                    ("execve '" + path +
+                     "' in the child: operation not permitted (it has file capabilities that this "
+                     "process may not gain: its bounding set lacks them)")
+                        .c_str());
+    });
+    CHECK(peer.ending() == reached_the_end);
 }
 
 TEST_CASE("a file on the way where a directory should be is told") {

@@ -244,6 +244,46 @@ TEST_CASE("passed descriptors may exchange their numbers and go through one anot
     CHECK(peer.ending() == reached_the_end);
 }
 
+TEST_CASE("hundreds of passed descriptors need no second number where none is in the way") {
+    const auto launch_with = [](int count, int distance) {
+        Peer peer([count, distance] {
+            const rlimit limit{1024, 1024};
+            expect(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+            SpawnOptions options{.program = "true"};
+            for (int number = 10; number < 10 + count; ++number) {
+                expect(dup3(0, number, O_CLOEXEC) == number);
+                options.descriptors.push_back({number, number + distance});
+            }
+            expect_same(output_of(options).c_str(), "");
+        });
+        CHECK(peer.ending() == reached_the_end);
+    };
+    SUBCASE("under their own numbers") { launch_with(900, 0); }
+    SUBCASE("under others") { launch_with(450, 450); }
+    SUBCASE("one after another") { launch_with(450, 1); }
+}
+
+TEST_CASE("an inherited stream is open in the program, whatever its flag says") {
+    for (const OtherDescriptors others : {OtherDescriptors::close, OtherDescriptors::leave}) {
+        CAPTURE(static_cast<int>(others));
+        Peer peer([others] {
+            for (int stream = 0; stream <= 2; ++stream) {
+                expect(fcntl(stream, F_SETFD, FD_CLOEXEC) == 0);
+            }
+            SpawnOptions options = shell("test -e /proc/self/fd/0 && test -e /proc/self/fd/2");
+            options.other_descriptors = others;
+            expect_same(output_of(options).c_str(), "");
+            expect((fcntl(0, F_GETFD) & FD_CLOEXEC) != 0);
+            // One that is closed here is closed there.
+            close(0);
+            options = shell("! test -e /proc/self/fd/0");
+            options.other_descriptors = others;
+            expect_same(output_of(options).c_str(), "");
+        });
+        CHECK(peer.ending() == reached_the_end);
+    }
+}
+
 TEST_CASE("one descriptor may be passed under its own number and under others") {
     Peer peer([] {
         close_range(3, ~0U, 0);

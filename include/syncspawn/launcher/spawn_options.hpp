@@ -26,7 +26,7 @@ class Stdio {
 public:
     enum class Kind { inherit, null, descriptor, pipe };
 
-    /// The parent's own stream. The default.
+    /// The parent's own stream, whatever its close-on-exec flag says. The default.
     static Stdio inherit() noexcept { return {Kind::inherit, -1}; }
     /// /dev/null.
     static Stdio null() noexcept { return {Kind::null, -1}; }
@@ -133,7 +133,8 @@ struct SpawnOptions {
     /// With a '/': a path, relative to the child's final root and directory. Without: looked up in
     /// the PATH of `environment` (the C library's default path if that has none), as execvp(3) does,
     /// but a file without a known format is an error, not a shell script, and so is one whose
-    /// interpreter is missing: the search ends there.
+    /// interpreter is missing: the search ends there. An entry of PATH that cannot be followed
+    /// (ENAMETOOLONG, ELOOP, ESTALE ...) is passed over.
     std::string program;
     ProgramSearch program_search = ProgramSearch::path;
     /// Without the zeroth.

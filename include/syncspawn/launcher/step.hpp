@@ -48,7 +48,16 @@ enum class ChildRules {
     /// A crash or a kill ends the child alone and is reported as such (Linux 5.16).
     shared_memory,
     /// Calls async-signal-safe functions only (signal-safety(7)), so it also allocates nothing and
-    /// takes no lock. Needed where the child is not started by fork(3): with namespaces at birth.
+    /// takes no lock. Needed where the child is not started by fork(3): with namespaces at birth. Some
+    /// functions of that list take locks in the C library all the same, and may hang in a child that was
+    /// cloned from a parent with threads. Make the system call instead:
+    ///  - setuid, setgid, seteuid, setegid, setreuid, setregid, setresuid, setresgid, setgroups: glibc
+    ///    tells all threads, and waits for those that do not exist here.
+    ///        if (syscall(SYS_setgroups, 0, nullptr) < 0) return side.fail("setgroups");
+    ///        if (syscall(SYS_setresgid, gid, gid, gid) < 0) return side.fail("setresgid");
+    ///        if (syscall(SYS_setresuid, uid, uid, uid) < 0) return side.fail("setresuid");
+    ///    (On 32-bit x86 and ARM these are SYS_setgroups32 and so on.)
+    ///  - sigaction, signal, abort, posix_spawn, fork: glibc 2.41 takes a lock for each.
     async_signal_safe,
     /// May do what is allowed in the child of a multi-threaded process after glibc's fork(3), which
     /// resets the locks of malloc and stdio but of nothing else: other libraries' locks may be held
