@@ -1,10 +1,7 @@
 #pragma once
 
-#include <poll.h>
 #include <sys/types.h>
 
-#include <chrono>
-#include <initializer_list>
 #include <optional>
 #include <utility>
 
@@ -13,10 +10,9 @@
 #include <syncspawn/launcher/exit_status.hpp>
 #include <syncspawn/launcher/spawn_options.hpp>
 
-namespace syncspawn::detail {
+#include "waiting.hpp"
 
-// Between two looks at what nothing tells of.
-inline constexpr auto look_every = std::chrono::milliseconds(2);
+namespace syncspawn::detail {
 
 // A child that was not reaped yet, so its pid names nothing else, and its pidfd where the kernel has
 // one. Does not kill or reap by itself.
@@ -44,15 +40,5 @@ private:
     KillScope scope_ = KillScope::process;
     std::optional<ExitStatus> status_;
 };
-
-// So long from now; what is too long for a Deadline is its last one.
-Deadline after(std::chrono::nanoseconds duration);
-
-// What to wait for. Negative descriptors are passed over.
-inline pollfd readable(int fd) noexcept { return {fd, POLLIN, 0}; }
-inline pollfd hung_up(int fd) noexcept { return {fd, 0, 0}; }
-
-// Waits until one of these is so; returns its index, or -1 at the deadline. EINTR does not end it.
-int wait_for_any(std::initializer_list<pollfd> events, const Deadline* deadline);
 
 }  // namespace syncspawn::detail

@@ -2,9 +2,11 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <memory>
 
 #include "course.hpp"
 #include "hints.hpp"
+#include "proc_status.hpp"
 #include "spawn_error_facts.hpp"
 
 namespace syncspawn::detail {
@@ -14,6 +16,20 @@ namespace {
 // between the two was measured at up to 2 ms on an idle machine.
 constexpr auto end_after_hang_up = std::chrono::seconds(1);
 
+// Some processes do not end by SIGKILL, or not now. All others have by then.
+constexpr auto end_after_kill = std::chrono::seconds(5);
+
+// Without a word of /proc: what else there is to know.
+std::string why_it_survives(pid_t pid) {
+    if (::kill(pid, 0) < 0 && errno == EPERM) {
+        return "it is another user's now";
+    }
+    const std::string state = proc_status(std::to_string(pid), "State:");
+    return state.starts_with('D') ? "it is frozen, or in an uninterruptible call (state D)"
+           : state.empty()        ? "it has not ended in five seconds"
+                                  : "it has not ended in five seconds, and is in state " + state;
+}
+
 }  // namespace
 
 Course::~Course() {
@@ -21,10 +37,11 @@ Course::~Course() {
         tell_to_end();
         child_.wait_for_end(&*phase_deadline_);
         kill();
-        child_.wait_for_end(nullptr);
-        child_.reap();
-        loan_.discard();
+        child_.wait_for_end(&*phase_deadline_) ? reap() : leave_behind();
         undo();
+    }
+    if (is_record_lost_) {
+        static_cast<void>(record_memory_.release());
     }
 }
 
@@ -69,14 +86,16 @@ void Course::fail(SpawnError error) {
 Course::Progress Course::fail(Failure own) {
     own_ = std::move(own);
     has_run_ = phase_ == Phase::readiness;
-    // A part of the parent may have failed because the child had died before. A program that aborted
-    // has said why it ends.
+    // A part of the parent may have failed because the child had died before; what this library itself
+    // called has not. A program that aborted has said why it ends.
     const Deadline now{};
     child_died_first_ = own_.cause != Cause::none && own_.cause != Cause::aborted &&
-                        !ended_as_a_program() && child_.wait_for_end(&now);
+                        !is_of_the_library(own_.call) && !ended_as_a_program() &&
+                        child_.wait_for_end(&now);
     if (own_.cause == Cause::none || child_died_first_) {
+        const std::optional<Deadline>& limit = has_run_ ? phase_deadline_ : deadline_;
         phase_ = Phase::hang_up;
-        phase_deadline_ = after(end_after_hang_up);
+        phase_deadline_ = std::min(after(end_after_hang_up), limit.value_or(Deadline::max()));
     } else {
         record().claim(WhichSide::parent);
         tell_to_end();
@@ -109,7 +128,13 @@ Course::Progress Course::await_end(const std::optional<Deadline>& deadline) {
         }
     }
     if (phase_ == Phase::death) {
-        bury();
+        // Looked at only now: until its end the child may still have got to execve.
+        never_executed_ =
+            record().commit.load() != Commit::hot || execution_of(child_.pid()) == Execution::never;
+        has_ended ? reap() : leave_behind();
+        undo();
+        fail(conclude());
+        child_ = ChildHandle();
         return Progress::goes_on;
     }
     ended_by_itself_ = ended_by_itself_ || has_ended;
@@ -129,17 +154,22 @@ void Course::tell_to_end() {
 void Course::kill() {
     child_.send_to_scope(SIGKILL);
     phase_ = Phase::death;
-    phase_deadline_.reset();
+    phase_deadline_ = after(end_after_kill);
 }
 
-void Course::bury() {
-    // Looked at only now: until its end the child may still have got to execve.
-    never_executed_ =
-        record().commit.load() != Commit::hot || execution_of(child_.pid()) == Execution::never;
+void Course::reap() {
     child_.reap();
     loan_.discard();
-    undo();
-    fail(conclude());
+}
+
+void Course::leave_behind() {
+    why_it_survived_ = why_it_survives(child_.pid());
+    if (!loan_.is_over()) {
+        // It may still look at these, should SIGKILL have been refused. Better lost than pulled away.
+        static_cast<void>(new std::shared_ptr<const SyncedSpawner::Definition>(definition_));
+        is_record_lost_ = true;
+    }
+    loan_.discard();
 }
 
 void Course::undo() {
@@ -181,8 +211,12 @@ SpawnError Course::conclude() const {
         options_.program_search == ProgramSearch::path &&
         options_.program.find('/') == std::string::npos) {
         facts.hint = "it is in no directory of PATH";
-    } else if (facts.cause == Cause::error) {
-        facts.hint = hint_for(options_, facts);
+    } else {
+        facts.hint = hint_for(options_, start_method_, facts);
+    }
+    if (!why_it_survived_.empty()) {
+        facts.survivor = child_.pid();
+        facts.why_it_survived = why_it_survived_;
     }
     facts.undo_failures = undo_failures_;
     facts.timeline = timeline_of(trace());
@@ -196,7 +230,8 @@ SpawnError::Facts Course::facts_of(const Failure& failure) const {
             .cause = failure.cause,
             .step = item.name,
             .error = failure.error,
-            .detail = failure.detail};
+            .detail = failure.detail,
+            .call = failure.call};
 }
 
 // Copied once and checked: the child could write anything there.
@@ -206,7 +241,7 @@ SpawnError::Facts Course::childs_report() const {
     const bool threw = slot.cause == static_cast<std::uint32_t>(Cause::exception);
     const std::uint32_t item = slot.item < schedule_.items.size() ? slot.item : schedule_.begin;
     return facts_of({WhichSide::child, item, threw ? Cause::exception : Cause::error,
-                     slot.error != 0 ? slot.error : ECANCELED, text});
+                     slot.error != 0 ? slot.error : ECANCELED, text, slot.call});
 }
 
 SpawnError::Facts Course::end_of_child() const {

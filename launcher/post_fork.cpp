@@ -59,13 +59,14 @@ public:
 
 private:
     [[noreturn]] void fail(std::uint32_t item, int error, const char* text,
-                           Cause cause = Cause::error) noexcept {
+                           KnownCall call = KnownCall::other, Cause cause = Cause::error) noexcept {
         FailureSlot& slot = record_.child_failure;
         slot.item = item;
         slot.error = error;
         slot.cause = static_cast<std::uint32_t>(cause);
-        if (text != nullptr) {
+        if (text != nullptr) {  // of ours; a part has set its own
             slot.set_text(text);
+            slot.call = call;
         }
         // The report first, the abort second: who sees the abort finds the report.
         record_.claim(WhichSide::child);
@@ -78,7 +79,7 @@ private:
     void arrive() noexcept {
         record_.begin(WhichSide::child, plan_.begin_item);
         if (plan_.joins_cgroup && !join_cgroup(plan_.cgroup)) {
-            fail(plan_.begin_item, errno, "cgroup.procs");
+            fail(plan_.begin_item, errno, "cgroup.procs", KnownCall::joining_a_cgroup);
         }
         if (!plan_.leaves_descriptors && !close_all_but(plan_.kept, plan_.kept_count)) {
             fail(plan_.begin_item, errno, "close_range");
@@ -89,8 +90,11 @@ private:
             move_out_of_the_way(*fd);
         }
         reset_signal_handlers();
-        if (plan_.new_process_group && setpgid(0, 0) < 0) {
+        if (plan_.kill_scope == KillScope::process_group && setpgid(0, 0) < 0) {
             fail(plan_.begin_item, errno, "setpgid");
+        }
+        if (plan_.kill_scope == KillScope::session && setsid() < 0) {
+            fail(plan_.begin_item, errno, "setsid");
         }
     }
 
@@ -106,7 +110,7 @@ private:
         }
         const int moved = fcntl(fd, F_DUPFD_CLOEXEC, plan_.lowest_internal_fd);
         if (moved < 0) {
-            fail(plan_.begin_item, errno, "fcntl(F_DUPFD_CLOEXEC)");
+            fail(plan_.begin_item, errno, "fcntl(F_DUPFD_CLOEXEC)", KnownCall::duplication);
         }
         close(fd);
         fd = moved;
@@ -175,6 +179,7 @@ private:
         try {
             const std::error_code error = (*operation.part)(side);
             if (!error) {
+                slot = {};  // what it said of a failure that it then made good
                 return;
             }
             if (!is_errno(error) && slot.text[0] == '\0') {
@@ -187,7 +192,7 @@ private:
             slot.set_text("not a std::exception");
         }
         // Only now, without the exception: where memory is shared it would stay there for ever.
-        fail(operation.item, ECANCELED, nullptr, Cause::exception);
+        fail(operation.item, ECANCELED, nullptr, KnownCall::none, Cause::exception);
     }
 
     void leave_if_aborted(Outcome outcome, std::uint32_t item) noexcept {
@@ -213,7 +218,8 @@ private:
             const int from = plan_.redirections[index].from;
             const int safe = fcntl(from, F_DUPFD_CLOEXEC, plan_.lowest_internal_fd);
             if (safe < 0) {
-                fail(plan_.descriptors_item, errno, "fcntl(F_DUPFD_CLOEXEC)");
+                fail(plan_.descriptors_item, errno, "fcntl(F_DUPFD_CLOEXEC)",
+                     KnownCall::duplication);
             }
             plan_.safe_sources[index] = safe;
         }
