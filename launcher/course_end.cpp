@@ -6,7 +6,7 @@
 
 #include "course.hpp"
 #include "hints.hpp"
-#include "proc_status.hpp"
+#include "own_proc.hpp"
 #include "spawn_error_facts.hpp"
 
 namespace syncspawn::detail {
@@ -19,12 +19,12 @@ constexpr auto end_after_hang_up = std::chrono::seconds(1);
 // Some processes do not end by SIGKILL, or not now. All others have by then.
 constexpr auto end_after_kill = std::chrono::seconds(5);
 
-// Without a word of /proc: what else there is to know.
 std::string why_it_survives(pid_t pid) {
     if (::kill(pid, 0) < 0 && errno == EPERM) {
-        return "it is another user's now";
+        return "this process may not signal it";
     }
-    const std::string state = proc_status(std::to_string(pid), "State:");
+    const std::string state =
+        proc_is_of_this_pid_namespace() ? proc_status(std::to_string(pid), "State:") : "";
     return state.starts_with('D') ? "it is frozen, or in an uninterruptible call (state D)"
            : state.empty()        ? "it has not ended in five seconds"
                                   : "it has not ended in five seconds, and is in state " + state;

@@ -1,11 +1,14 @@
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
 #include <string>
+#include <utility>
 
 #include <syncspawn/launcher/launch.hpp>
 
@@ -100,6 +103,41 @@ TEST_CASE("a child that cannot be killed is left behind, and the error says so")
             expect(was_undone);
             expect(open_descriptors() == open_before);
             expect(SyncedSpawner({.program = "true", .start = method}).spawn().wait().success());
+        });
+        CHECK_REACHED_THE_END_OR_SKIP(peer);
+    }
+}
+
+// It lives on in memory that it may have in common with this process, and goes away when it finds that
+// the launch is over.
+TEST_CASE("a child that may not be signalled is left behind, and finds its memory as it was") {
+    for (const StartMethod method : start_methods()) {
+        Peer peer([method] {
+            int gate[2];
+            expect(pipe2(gate, O_CLOEXEC) == 0);
+            SyncedSpawner spawner({.program = "true", .start = method, .abort_grace = 0ns});
+            spawner.step({.name = "held",
+                          .child = sharing([fd = gate[0]](ChildSide&) {
+                              char byte = 0;
+                              (void)!read(fd, &byte, 1);
+                          }),
+                          .descriptors = {gate[0]}});
+            spawner.step({.name = "x", .parent = [](ParentSide& side) {
+                              const bool is_held = sleeps_in(side.child_pid(), SYS_read);
+                              refuse_system_calls({SYS_kill, SYS_pidfd_send_signal}, EPERM);
+                              return side.fail(is_held ? EIO : ECANCELED, "call");
+                          }});
+            const SpawnError error =
+                failure_of(std::exchange(spawner, SyncedSpawner({.program = "true"})));
+            expect(error.survivor().has_value());
+            expect_same(error.what(), ("x in the parent: call: input/output error; pid " +
+                                       std::to_string(*error.survivor()) +
+                                       " could not be killed: this process may not signal it")
+                                          .c_str());
+            expect(write(gate[1], "x", 1) == 1);
+            int status = 0;
+            expect(waitpid(*error.survivor(), &status, 0) == *error.survivor());
+            expect(WIFEXITED(status) && WEXITSTATUS(status) == 125);
         });
         CHECK_REACHED_THE_END_OR_SKIP(peer);
     }

@@ -84,7 +84,7 @@ public:
     /// False: the program certainly never ran. True from the moment before execve on.
     [[nodiscard]] bool program_may_have_run() const noexcept;
     /// The child, if it outlived SIGKILL by five seconds (in the freezer of cgroup v1, in an
-    /// uninterruptible call, as another user's program), else none. It is still a child of this process:
+    /// uninterruptible call, a program of another user), else none. It is still a child of this process:
     /// to be reaped by waitpid(2), or a zombie from its end until that of this process.
     [[nodiscard]] std::optional<pid_t> survivor() const noexcept;
     /// All of it in one line.
