@@ -232,9 +232,7 @@ std::string hint_for(const SpawnOptions& options, StartMethod method,
     }
     if (failure.cause == Cause::exited && is_in_childs_part &&
         method == StartMethod::shared_memory) {
-        return "did the part call exit(3)? It shares memory, so the parent's exit handlers have "
-               "run; "
-               "fail() is the way out";
+        return "did the part call exit(3)? It must not: the exit handlers are the parent's";
     }
     if (failure.cause == Cause::timed_out && is_in_childs_part &&
         method == StartMethod::copied_memory && options.namespaces != Namespaces::none &&

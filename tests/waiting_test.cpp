@@ -140,6 +140,7 @@ TEST_CASE("a launch that waits for execve when its waits are refused names the c
         do {
             expect(!launch.advance());
         } while (system_call_of(pid) != SYS_rt_sigsuspend);
+        expect(!launch.advance());  // past the last rendezvous, as the child is
         refuse_ppoll();
         const SpawnError error = error_of(std::move(launch));
         expect_same(error.what(), "ready to exec in the parent: ppoll: operation not permitted");
