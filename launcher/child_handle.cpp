@@ -1,12 +1,9 @@
 #include "child_handle.hpp"
 
-#include <poll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <ctime>
@@ -19,18 +16,6 @@
 
 namespace syncspawn::detail {
 namespace {
-
-constexpr long nanoseconds_per_second = 1'000'000'000;
-
-timespec time_until(Deadline deadline) {
-    const Deadline now = std::chrono::steady_clock::now();
-    if (deadline <= now) {
-        return {0, 0};
-    }
-    const std::chrono::nanoseconds left = deadline - now;
-    return {static_cast<time_t>(left.count() / nanoseconds_per_second),
-            static_cast<long>(left.count() % nanoseconds_per_second)};
-}
 
 ExitStatus to_status(const siginfo_t& info) noexcept {
     if (info.si_code == CLD_EXITED) {
@@ -58,39 +43,18 @@ int wait_id(const ChildHandle& child, siginfo_t& info, int options) noexcept {
 
 }  // namespace
 
-Deadline after(std::chrono::nanoseconds duration) {
-    const Deadline now = std::chrono::steady_clock::now();
-    return duration > Deadline::max() - now ? Deadline::max() : now + duration;
-}
-
-int wait_for_any(std::initializer_list<pollfd> events, const Deadline* deadline) {
-    std::array<pollfd, 5> watched{};
-    const std::size_t count = std::min(events.size(), watched.size());
-    std::copy_n(events.begin(), count, watched.begin());
-    for (;;) {
-        timespec left{};
-        if (deadline != nullptr) {
-            left = time_until(*deadline);
-        }
-        const int ready =
-            ppoll(watched.data(), count, deadline != nullptr ? &left : nullptr, nullptr);
-        if (ready < 0 && errno == EINTR) {
-            continue;
-        }
-        const auto* const first = std::find_if(watched.begin(), watched.end(),
-                                               [](const pollfd& one) { return one.revents != 0; });
-        return ready > 0 ? static_cast<int>(first - watched.begin()) : -1;
-    }
-}
-
 bool ChildHandle::wait_for_end(const Deadline* deadline) const {
     if (status_) {
         return true;
     }
     if (pidfd_) {
-        return wait_for_any({readable(pidfd_.get())}, deadline) == 0;
+        const int ready = wait_for_any(readable(pidfd_.get()), deadline);
+        if (ready != wait_failed) {
+            return ready == 0;
+        }
     }
-    // Without pidfds (before Linux 5.3) there is nothing to wait on with a deadline.
+    // Without pidfds (before Linux 5.3), or where ppoll is refused, there is nothing to wait on with a
+    // deadline.
     constexpr timespec pause{0, std::chrono::nanoseconds(look_every).count()};
     for (;;) {
         siginfo_t info{};
@@ -132,7 +96,7 @@ int ChildHandle::send(int signal) const noexcept {
 int ChildHandle::send_to_scope(int signal) const noexcept {
     // The group exists as long as its leader is not reaped; before the child has made it, only the
     // child itself is there.
-    if (scope_ == KillScope::process_group && !status_ && getpgid(pid_) == pid_) {
+    if (scope_ != KillScope::process && !status_ && getpgid(pid_) == pid_) {
         ::kill(-pid_, signal);
     }
     return send(signal);

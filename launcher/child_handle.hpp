@@ -1,11 +1,8 @@
 #pragma once
 
-#include <poll.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-#include <chrono>
-#include <initializer_list>
 #include <optional>
 #include <utility>
 
@@ -14,10 +11,9 @@
 #include <syncspawn/launcher/exit_status.hpp>
 #include <syncspawn/launcher/spawn_options.hpp>
 
-namespace syncspawn::detail {
+#include "waiting.hpp"
 
-// Between two looks at what nothing tells of.
-inline constexpr auto look_every = std::chrono::milliseconds(2);
+namespace syncspawn::detail {
 
 // A child that was not reaped yet, so its pid names nothing else, and its pidfd where the kernel has
 // one. Does not kill or reap by itself. Belongs to the process that made it: after a fork the copy has
@@ -45,8 +41,6 @@ public:
     int send_to_scope(int signal) const noexcept;
     // SIGKILL to the kill scope, and reaps. The errno if that is refused: then it runs on.
     int end_now();
-    // Of one that may not be killed: nobody signals or waits for it any more.
-    void give_up() noexcept { status_ = ExitStatus::unknown(); }
     // SIGTERM to the kill scope; what is left after the grace is killed as above.
     int end_within(std::chrono::nanoseconds grace);
 
@@ -57,15 +51,5 @@ private:
     KillScope scope_ = KillScope::process;
     std::optional<ExitStatus> status_;
 };
-
-// So long from now; what is too long for a Deadline is its last one.
-Deadline after(std::chrono::nanoseconds duration);
-
-// What to wait for. Negative descriptors are passed over.
-inline pollfd readable(int fd) noexcept { return {fd, POLLIN, 0}; }
-inline pollfd hung_up(int fd) noexcept { return {fd, 0, 0}; }
-
-// Waits until one of these is so; returns its index, or -1 at the deadline. EINTR does not end it.
-int wait_for_any(std::initializer_list<pollfd> events, const Deadline* deadline);
 
 }  // namespace syncspawn::detail

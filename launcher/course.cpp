@@ -44,8 +44,9 @@ SpawnError cannot_prepare(const SpawnOptions& options, const std::system_error& 
                             .cause = Cause::error,
                             .step = "prepare the launch",
                             .error = failure.code().value(),
-                            .detail = std::move(what)};
-    facts.hint = hint_for(options, facts);
+                            .detail = std::move(what),
+                            .call = KnownCall::preparation};
+    facts.hint = hint_for(options, StartMethod::automatic, facts);
     return SpawnError(std::move(facts));
 }
 
@@ -97,15 +98,15 @@ Process Course::take_result(SpawnError& error) {
 }
 
 // Index of what is ready, or why there is none.
-int Course::await(std::initializer_list<pollfd> events, const std::optional<Deadline>& deadline) {
+int Course::await(const Events& events, const std::optional<Deadline>& deadline) {
     const Deadline* const until = deadline ? &*deadline : nullptr;
     if (waits_ == Waits::inside) {
         return wait_for_any(events, until);
     }
     const Deadline now{};
     const int ready = wait_for_any(events, &now);
-    if (ready >= 0 || (until != nullptr && steady_clock::now() >= *until)) {
-        return ready >= 0 ? ready : at_the_deadline;
+    if (ready != at_the_deadline || (until != nullptr && steady_clock::now() >= *until)) {
+        return ready;
     }
     watch_->set(events, until);
     return not_yet;
@@ -157,12 +158,15 @@ void Course::start() {
         started = start_by(StartMethod::copied_memory);
     }
     if (started.pid < 0) {
+        const bool is_into_cgroup =
+            started.kind == KnownCall::birth && plan_.cgroup >= 0 && !plan_.joins_cgroup;
         SpawnError::Facts facts{.stage = Stage::start,
                                 .cause = Cause::error,
                                 .step = "start the child",
                                 .error = started.error,
-                                .detail = started.call};
-        facts.hint = hint_for(options_, facts);
+                                .detail = started.call,
+                                .call = is_into_cgroup ? KnownCall::birth_in_cgroup : started.kind};
+        facts.hint = hint_for(options_, start_method_, facts);
         fail(SpawnError(std::move(facts)));
         return;
     }
@@ -176,7 +180,7 @@ void Course::start() {
 
 StartedChild Course::start_by(StartMethod method) {
     start_method_ = method;
-    record_memory_.emplace(schedule_.items.size(), method);
+    record_memory_ = std::make_unique<LaunchRecordMemory>(schedule_.items.size(), method);
     plan_.record = &record();
     record().begin(WhichSide::parent, schedule_.begin);
     sigset_t all;
@@ -232,7 +236,8 @@ std::optional<Course::Failure> Course::run_part(std::uint32_t item) {
             if (!is_errno(error) && detail.empty()) {
                 detail = error.message();
             }
-            return Failure{WhichSide::parent, item, Cause::error, errno_of(error), detail};
+            return Failure{WhichSide::parent, item,   Cause::error,
+                           errno_of(error),   detail, slot.call};
         }
     } catch (const std::exception& exception) {
         return Failure{WhichSide::parent, item, Cause::exception, ECANCELED, exception.what()};
@@ -243,8 +248,7 @@ std::optional<Course::Failure> Course::run_part(std::uint32_t item) {
     done_.push_back(&step);
     if (is_late()) {
         return Failure{WhichSide::parent, item, Cause::timed_out, ETIMEDOUT,
-                       "the setup was not done within " + in_words(*options_.setup_timeout) +
-                           ": the parent was in '" + step.name + "' until now"};
+                       not_done_in_time() + ": the parent was in '" + step.name + "' until now"};
     }
     return judge(barrier_.poll_now(), item, Outcome::timed_out);
 }
@@ -293,9 +297,10 @@ std::optional<Outcome> Course::place_and_sync(const std::optional<Deadline>& dea
             return std::nullopt;
         }
         cancelled_ = ready == 0;
-        if (cancelled_ || ready == at_the_deadline) {
+        wait_error_ = ready == wait_failed ? errno : 0;
+        if (cancelled_ || ready == at_the_deadline || ready == wait_failed) {
             has_placed_ = false;
-            return Outcome::timed_out;
+            return ready == wait_failed ? Outcome::failed : Outcome::timed_out;
         }
     }
 }
@@ -323,7 +328,7 @@ std::optional<Course::Failure> Course::judge(Outcome outcome, std::uint32_t item
         return late_child();
     }
     if (outcome == Outcome::failed) {
-        return Failure{WhichSide::parent, item, Cause::error, barrier_.error().value(), "barrier"};
+        return failed_wait(item);
     }
     return Failure{};  // aborted or gone: the child's report or its end says why
 }
@@ -343,9 +348,23 @@ Course::Failure Course::late_child() const {
     }
     const std::chrono::nanoseconds here(now - began);
     return {WhichSide::child, item, Cause::timed_out, ETIMEDOUT,
-            "the setup was not done within " + in_words(*options_.setup_timeout) +
-                ": the child has been in '" + schedule_.items[item].name + "' for " +
-                in_words(here)};
+            not_done_in_time() + ": the child has been in '" + schedule_.items[item].name +
+                "' for " + in_words(here)};
+}
+
+std::string Course::not_done_in_time() const {
+    return "the setup was not done " +
+           (options_.setup_timeout ? "within " + in_words(*options_.setup_timeout) : "in time");
+}
+
+Course::Failure Course::failed_wait(std::uint32_t item) const {
+    const bool is_barriers = wait_error_ == 0;
+    return {WhichSide::parent,
+            item,
+            Cause::error,
+            is_barriers ? barrier_.error().value() : wait_error_,
+            is_barriers ? "barrier" : "ppoll",
+            KnownCall::other};
 }
 
 // A foreign holder of the pipe (another thread's fork, before its own execve) hides its end of file. A
@@ -367,6 +386,10 @@ Course::Progress Course::await_execve() {
             next);
         if (ready == not_yet) {
             return Progress::waits;
+        }
+        if (ready == wait_failed) {
+            wait_error_ = errno;
+            return fail(failed_wait(schedule_.ready_to_exec));  // not execve itself
         }
         if (ready == at_the_deadline && record().commit.load() == Commit::hot &&
             execution() == Execution::done) {
@@ -442,8 +465,7 @@ std::optional<Course::Failure> Course::after_readiness(Outcome outcome) const {
         case Outcome::aborted_there:
             return Failure{WhichSide::child, item, Cause::aborted, ECANCELED, {}};
         case Outcome::failed:
-            return Failure{WhichSide::parent, item, Cause::error, barrier_.error().value(),
-                           "barrier"};
+            return failed_wait(item);
         default:
             return Failure{WhichSide::child, item, Cause::none, 0, {}};
     }

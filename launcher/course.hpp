@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +12,7 @@
 #include "child_handle.hpp"
 #include "definition.hpp"
 #include "descriptor_setup.hpp"
+#include "known_call.hpp"
 #include "launch_record.hpp"
 #include "program_state.hpp"
 #include "start_child.hpp"
@@ -61,9 +61,8 @@ private:
         death,      // killed
         over,
     };
-    // What a wait has come to, beside the index of what is ready.
-    static constexpr int at_the_deadline = -1;
-    static constexpr int not_yet = -2;
+    // What await() may come to, beside those of wait_for_any().
+    static constexpr int not_yet = wait_failed - 1;
     enum class Progress { waits, goes_on };
 
     // What the parent knows of a failure; where the child failed, its report is read later.
@@ -73,10 +72,11 @@ private:
         Cause cause = Cause::none;
         int error = 0;
         std::string detail{};
+        KnownCall call = KnownCall::none;
     };
 
     Progress pass();
-    int await(std::initializer_list<pollfd> events, const std::optional<Deadline>& deadline);
+    int await(const Events& events, const std::optional<Deadline>& deadline);
     [[nodiscard]] LaunchRecord& record() const noexcept { return **record_memory_; }
     [[nodiscard]] Trace trace() const;
 
@@ -103,6 +103,8 @@ private:
     [[nodiscard]] static Failure cancellation(WhichSide side, std::uint32_t item);
     [[nodiscard]] std::uint32_t childs_item() const;
     [[nodiscard]] Failure late_child() const;
+    [[nodiscard]] std::string not_done_in_time() const;
+    [[nodiscard]] Failure failed_wait(std::uint32_t item) const;
 
     // The way back.
     void fail(SpawnError error);
@@ -111,8 +113,8 @@ private:
     Progress await_end(const std::optional<Deadline>& deadline);
     void tell_to_end();
     void kill();
-    void bury();
     void reap();
+    void leave_behind();
     void undo();
     [[nodiscard]] SpawnError conclude() const;
     [[nodiscard]] SpawnError::Facts facts_of(const Failure& failure) const;
@@ -127,7 +129,8 @@ private:
     std::optional<Watch> watch_;  // with Waits::outside
     Phase phase_ = Phase::preparation;
 
-    std::optional<LaunchRecordMemory> record_memory_;
+    std::unique_ptr<LaunchRecordMemory> record_memory_;
+    bool is_record_lost_ = false;  // the child may still use it
     std::optional<DescriptorSetup> descriptors_;
     Barrier barrier_;
     ChildHandle child_;
@@ -137,6 +140,7 @@ private:
     bool is_inside_ = false;                  // the item or phase has begun
     bool has_placed_ = false;                 // of place and sync, the first half is done
     bool cancelled_ = false;
+    int wait_error_ = 0;  // of a wait of its own, if that failed
     bool is_inside_a_pass_ = false;
     bool is_to_be_cancelled_ = false;
     std::chrono::nanoseconds pause_{};  // between two looks at a program that may run already
@@ -148,6 +152,7 @@ private:
     bool never_executed_ = false;
     std::vector<const Step*> done_;  // whose parent part succeeded
     std::string undo_failures_;
+    std::string why_it_survived_;  // SIGKILL; empty: it did not
 
     Process process_;
     SpawnError error_;

@@ -2,9 +2,11 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <memory>
 
 #include "course.hpp"
 #include "hints.hpp"
+#include "own_proc.hpp"
 #include "spawn_error_facts.hpp"
 
 namespace syncspawn::detail {
@@ -13,6 +15,20 @@ namespace {
 // Before the process itself can be seen to have ended, its descriptors are closed already: the time
 // between the two was measured at up to 2 ms on an idle machine.
 constexpr auto end_after_hang_up = std::chrono::seconds(1);
+
+// Some processes do not end by SIGKILL, or not now. All others have by then.
+constexpr auto end_after_kill = std::chrono::seconds(5);
+
+std::string why_it_survives(pid_t pid) {
+    if (::kill(pid, 0) < 0 && errno == EPERM) {
+        return "this process may not signal it";
+    }
+    const std::string state =
+        proc_is_of_this_pid_namespace() ? proc_status(std::to_string(pid), "State:") : "";
+    return state.starts_with('D') ? "it is frozen, or in an uninterruptible call (state D)"
+           : state.empty()        ? "it has not ended in five seconds"
+                                  : "it has not ended in five seconds, and is in state " + state;
+}
 
 }  // namespace
 
@@ -25,10 +41,11 @@ Course::~Course() {
         tell_to_end();
         child_.wait_for_end(&*phase_deadline_);
         kill();
-        child_.wait_for_end(phase_deadline_ ? &*phase_deadline_ : nullptr);
-        reap();
-        loan_.discard();
+        child_.wait_for_end(&*phase_deadline_) ? reap() : leave_behind();
         undo();
+    }
+    if (is_record_lost_) {
+        static_cast<void>(record_memory_.release());
     }
 }
 
@@ -73,14 +90,16 @@ void Course::fail(SpawnError error) {
 Course::Progress Course::fail(Failure own) {
     own_ = std::move(own);
     has_run_ = phase_ == Phase::readiness;
-    // A part of the parent may have failed because the child had died before. A program that aborted
-    // has said why it ends.
+    // A part of the parent may have failed because the child had died before; what this library itself
+    // called has not. A program that aborted has said why it ends.
     const Deadline now{};
     child_died_first_ = own_.cause != Cause::none && own_.cause != Cause::aborted &&
-                        !ended_as_a_program() && child_.wait_for_end(&now);
+                        !is_of_the_library(own_.call) && !ended_as_a_program() &&
+                        child_.wait_for_end(&now);
     if (own_.cause == Cause::none || child_died_first_) {
+        const std::optional<Deadline>& limit = has_run_ ? phase_deadline_ : deadline_;
         phase_ = Phase::hang_up;
-        phase_deadline_ = after(end_after_hang_up);
+        phase_deadline_ = std::min(after(end_after_hang_up), limit.value_or(Deadline::max()));
     } else {
         record().claim(WhichSide::parent);
         tell_to_end();
@@ -113,7 +132,13 @@ Course::Progress Course::await_end(const std::optional<Deadline>& deadline) {
         }
     }
     if (phase_ == Phase::death) {
-        bury();
+        // Looked at only now: until its end the child may still have got to execve.
+        never_executed_ =
+            record().commit.load() != Commit::hot || execution_of(child_.pid()) == Execution::never;
+        has_ended ? reap() : leave_behind();
+        undo();
+        fail(conclude());
+        child_ = ChildHandle();
         return Progress::goes_on;
     }
     ended_by_itself_ = ended_by_itself_ || has_ended;
@@ -130,34 +155,26 @@ void Course::tell_to_end() {
     phase_deadline_ = after(options_.abort_grace);
 }
 
-// A program that has changed its user may not let itself be killed. A child that is no program yet is
-// waited for in any case: it may live on this process's memory.
 void Course::kill() {
     const bool is_refused = child_.send_to_scope(SIGKILL) != 0;
     phase_ = Phase::death;
-    phase_deadline_.reset();
-    if (is_refused && has_run_) {
-        phase_deadline_ = Deadline();
-    }
+    // A program that has changed its user may not let itself be killed: there is nothing to wait for.
+    phase_deadline_ = is_refused && has_run_ ? Deadline() : after(end_after_kill);
 }
 
 void Course::reap() {
-    if (const Deadline now{}; phase_deadline_ && !child_.wait_for_end(&now)) {
-        child_.give_up();
-        undo_failures_ += "; it may not be killed, and still runs";
-        return;
-    }
     child_.reap();
+    loan_.discard();
 }
 
-void Course::bury() {
-    // Looked at only now: until its end the child may still have got to execve.
-    never_executed_ =
-        record().commit.load() != Commit::hot || execution_of(child_.pid()) == Execution::never;
-    reap();
+void Course::leave_behind() {
+    why_it_survived_ = why_it_survives(child_.pid());
+    if (!loan_.is_over()) {
+        // It may still look at these, should SIGKILL have been refused. Better lost than pulled away.
+        static_cast<void>(new std::shared_ptr<const SyncedSpawner::Definition>(definition_));
+        is_record_lost_ = true;
+    }
     loan_.discard();
-    undo();
-    fail(conclude());
 }
 
 void Course::undo() {
@@ -199,8 +216,12 @@ SpawnError Course::conclude() const {
         options_.program_search == ProgramSearch::path &&
         options_.program.find('/') == std::string::npos) {
         facts.hint = "it is in no directory of PATH";
-    } else if (facts.cause == Cause::error) {
-        facts.hint = hint_for(options_, facts);
+    } else {
+        facts.hint = hint_for(options_, start_method_, facts);
+    }
+    if (!why_it_survived_.empty()) {
+        facts.survivor = child_.pid();
+        facts.why_it_survived = why_it_survived_;
     }
     facts.undo_failures = undo_failures_;
     facts.timeline = timeline_of(trace());
@@ -214,7 +235,8 @@ SpawnError::Facts Course::facts_of(const Failure& failure) const {
             .cause = failure.cause,
             .step = item.name,
             .error = failure.error,
-            .detail = failure.detail};
+            .detail = failure.detail,
+            .call = failure.call};
 }
 
 // Copied once and checked: the child could write anything there.
@@ -224,7 +246,7 @@ SpawnError::Facts Course::childs_report() const {
     const bool threw = slot.cause == static_cast<std::uint32_t>(Cause::exception);
     const std::uint32_t item = slot.item < schedule_.items.size() ? slot.item : schedule_.begin;
     return facts_of({WhichSide::child, item, threw ? Cause::exception : Cause::error,
-                     slot.error != 0 ? slot.error : ECANCELED, text});
+                     slot.error != 0 ? slot.error : ECANCELED, text, slot.call});
 }
 
 SpawnError::Facts Course::end_of_child() const {

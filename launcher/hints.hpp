@@ -9,7 +9,9 @@
 
 namespace syncspawn::detail {
 
-// What to do about an errno that misleads; empty where it says all.
-std::string hint_for(const SpawnOptions& options, const SpawnError::Facts& failure);
+// What to do about an errno that misleads, or what to ask of a child that went wrong without one. Empty
+// where all is said, and where it would be a guess.
+std::string hint_for(const SpawnOptions& options, StartMethod method,
+                     const SpawnError::Facts& failure);
 
 }  // namespace syncspawn::detail

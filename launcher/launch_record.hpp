@@ -10,6 +10,8 @@
 #include <syncspawn/launcher/spawn_error.hpp>
 #include <syncspawn/launcher/spawn_options.hpp>
 
+#include "known_call.hpp"
+
 // The launch record: memory that both sides share, there before the child is. The one place for what
 // happened; it survives a SIGKILL of the child. A hostile child can write anything into it, so the
 // parent copies what it needs once and checks every index.
@@ -21,6 +23,7 @@ struct FailureSlot {
     std::uint32_t item = 0;
     std::int32_t error = 0;
     std::uint32_t cause = 0;
+    KnownCall call = KnownCall::none;
     char text[120] = {};
 
     void set_text(const char* what) noexcept;

@@ -82,7 +82,7 @@ PlanStorage::PlanStorage(const SpawnOptions& options, const Schedule& schedule)
     plan_.execve_item = schedule.execve;
     plan_.namespaces = static_cast<std::uint32_t>(options.namespaces);
     plan_.cgroup = options.cgroup;
-    plan_.new_process_group = options.kill_scope == KillScope::process_group;
+    plan_.kill_scope = options.kill_scope;
     plan_.die_with_parent = options.die_with_parent;
     plan_.reset_ignored_signals = options.ignored_signals == IgnoredSignals::reset;
     plan_.leaves_descriptors = options.other_descriptors == OtherDescriptors::leave;

@@ -62,7 +62,7 @@ struct Plan {
     std::uint32_t namespaces;
     int cgroup;         // -1: the parent's
     bool joins_cgroup;  // the child itself: it was not born there
-    bool new_process_group;
+    KillScope kill_scope;
     bool reset_ignored_signals;
     bool die_with_parent;
     bool starter_stays;         // the thread that starts the child, until execve

@@ -61,13 +61,14 @@ public:
 
 private:
     [[noreturn]] void fail(std::uint32_t item, int error, const char* text,
-                           Cause cause = Cause::error) noexcept {
+                           KnownCall call = KnownCall::other, Cause cause = Cause::error) noexcept {
         FailureSlot& slot = record_.child_failure;
         slot.item = item;
         slot.error = error;
         slot.cause = static_cast<std::uint32_t>(cause);
-        if (text != nullptr) {
+        if (text != nullptr) {  // of ours; a part has set its own
             slot.set_text(text);
+            slot.call = call;
         }
         // The report first, the abort second: who sees the abort finds the report.
         record_.claim(WhichSide::child);
@@ -81,7 +82,7 @@ private:
         record_.note_childs_clocks();
         record_.begin(WhichSide::child, plan_.begin_item);
         if (plan_.joins_cgroup && !join_cgroup(plan_.cgroup)) {
-            fail(plan_.begin_item, errno, "cgroup.procs");
+            fail(plan_.begin_item, errno, "cgroup.procs", KnownCall::joining_a_cgroup);
         }
         if (!plan_.leaves_descriptors && !close_all_but(plan_.kept, plan_.kept_count)) {
             fail(plan_.begin_item, errno, "close_range");
@@ -98,8 +99,11 @@ private:
             }
         }
         reset_signal_handlers();
-        if (plan_.new_process_group && setpgid(0, 0) < 0) {
+        if (plan_.kill_scope == KillScope::process_group && setpgid(0, 0) < 0) {
             fail(plan_.begin_item, errno, "setpgid");
+        }
+        if (plan_.kill_scope == KillScope::session && setsid() < 0) {
+            fail(plan_.begin_item, errno, "setsid");
         }
     }
 
@@ -115,7 +119,7 @@ private:
         }
         const int moved = fcntl(fd, F_DUPFD_CLOEXEC, plan_.lowest_internal_fd);
         if (moved < 0) {
-            fail(plan_.begin_item, errno, "fcntl(F_DUPFD_CLOEXEC)");
+            fail(plan_.begin_item, errno, "fcntl(F_DUPFD_CLOEXEC)", KnownCall::duplication);
         }
         close(fd);
         fd = moved;
@@ -202,6 +206,7 @@ private:
         try {
             const std::error_code error = (*operation.part)(side);
             if (!error) {
+                slot = {};  // what it said of a failure that it then made good
                 return;
             }
             if (!is_errno(error) && slot.text[0] == '\0') {
@@ -214,7 +219,7 @@ private:
             slot.set_text("not a std::exception");
         }
         // Only now, without the exception: where memory is shared it would stay there for ever.
-        fail(operation.item, ECANCELED, nullptr, Cause::exception);
+        fail(operation.item, ECANCELED, nullptr, KnownCall::none, Cause::exception);
     }
 
     void leave_if_aborted(Outcome outcome, std::uint32_t item) noexcept {
@@ -244,7 +249,8 @@ private:
                     ? fcntl(redirection.from, F_DUPFD_CLOEXEC, plan_.lowest_internal_fd)
                     : redirection.from;
             if (plan_.safe_sources[index] < 0) {
-                fail(plan_.descriptors_item, errno, "fcntl(F_DUPFD_CLOEXEC)");
+                fail(plan_.descriptors_item, errno, "fcntl(F_DUPFD_CLOEXEC)",
+                     KnownCall::duplication);
             }
         }
         for (std::size_t index = 0; index < plan_.redirection_count; ++index) {

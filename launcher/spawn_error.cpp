@@ -49,10 +49,15 @@ std::string describe_end(const SpawnError::Facts& facts) {
     }
 }
 
-// "WHERE in the SIDE: WHAT (HINT)"
+std::string in_parentheses(const std::string& hint) {
+    return hint.empty() ? "" : " (" + hint + ")";
+}
+
+// "WHERE in the SIDE: WHAT (HINT)". What the parent prepares and starts says so itself.
 std::string describe_error(const SpawnError::Facts& facts) {
     std::string text = facts.step;
-    if (facts.stage != Stage::prepare && facts.stage != Stage::start) {
+    const bool is_before_the_child = facts.stage == Stage::prepare || facts.stage == Stage::start;
+    if (facts.side == WhichSide::child || !is_before_the_child) {
         text += facts.side == WhichSide::parent ? " in the parent" : " in the child";
     }
     if (facts.cause == Cause::exception) {
@@ -63,14 +68,19 @@ std::string describe_error(const SpawnError::Facts& facts) {
     const bool explains = facts.stage == Stage::execve;
     text += ": " + (facts.detail.empty() || explains ? "" : facts.detail + ": ") + error;
     const std::string& hint = explains && facts.hint.empty() ? facts.detail : facts.hint;
-    return hint.empty() ? text : text + " (" + hint + ")";
+    return text + in_parentheses(hint);
 }
 
 std::string describe(const SpawnError::Facts& facts) {
     const bool is_call = facts.cause == Cause::error || facts.cause == Cause::exception;
-    std::string text = is_call ? describe_error(facts) : describe_end(facts);
+    std::string text =
+        is_call ? describe_error(facts) : describe_end(facts) + in_parentheses(facts.hint);
     if (facts.program_may_have_run && facts.stage != Stage::readiness) {
         text += "; the program may have run";
+    }
+    if (facts.survivor) {
+        text += "; pid " + std::to_string(*facts.survivor) +
+                " could not be killed: " + facts.why_it_survived;
     }
     return text + facts.undo_failures;
 }
@@ -119,6 +129,7 @@ SpawnError SpawnError::with_code(std::error_code code) const {
 }
 std::optional<ExitStatus> SpawnError::status() const noexcept { return facts().status; }
 const std::string& SpawnError::detail() const noexcept { return facts().detail; }
+std::optional<pid_t> SpawnError::survivor() const noexcept { return facts().survivor; }
 const std::string& SpawnError::hint() const noexcept { return facts().hint; }
 bool SpawnError::program_may_have_run() const noexcept { return facts().program_may_have_run; }
 const char* SpawnError::what() const noexcept {

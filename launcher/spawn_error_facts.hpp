@@ -1,6 +1,10 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <syncspawn/launcher/timeline.hpp>
+
+#include "known_call.hpp"
 
 namespace syncspawn {
 
@@ -14,9 +18,12 @@ struct SpawnError::Facts {
     std::optional<std::error_code> code{};  // instead of the errno
     std::optional<ExitStatus> status{};
     std::string detail{};
+    detail::KnownCall call = detail::KnownCall::none;
     std::string hint{};
     bool program_may_have_run = false;
     std::string undo_failures{};
+    std::optional<pid_t> survivor{};  // the child, if SIGKILL did not end it
+    std::string why_it_survived{};
     Timeline timeline{};
     std::string text{};  // made from the others
 };

@@ -4,6 +4,7 @@
 
 #include <syncspawn/barrier/unique_fd.hpp>
 
+#include "known_call.hpp"
 #include "parked_thread.hpp"
 #include "plan.hpp"
 
@@ -16,13 +17,16 @@ struct StartedChild {
     UniqueFd pidfd{};            // none before Linux 5.3
     int error = 0;               // errno, if there is no child
     const char* call = nullptr;  // that failed
-    Loan loan{};                 // with shared memory: what the child lives on until it leaves it
+    KnownCall kind = KnownCall::birth;
+    Loan loan{};  // with shared memory: what the child lives on until it leaves it
 };
 
-inline StartedChild no_child(int error, const char* call) noexcept {
+inline StartedChild no_child(int error, const char* call,
+                             KnownCall kind = KnownCall::new_thread) noexcept {
     StartedChild none;
     none.error = error;
     none.call = call;
+    none.kind = kind;
     return none;
 }
 

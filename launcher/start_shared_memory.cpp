@@ -150,7 +150,7 @@ StartedChild start_with_shared_memory(Plan& plan) noexcept {
     if (result < 0) {
         lender.is_lent.store(0);
         child.loan.give_back();
-        return no_child(static_cast<int>(-result), "clone3");
+        return no_child(static_cast<int>(-result), "clone3", KnownCall::birth);
     }
     child.pid = static_cast<pid_t>(result);
     child.pidfd = UniqueFd(core::above_standard_streams(pidfd));

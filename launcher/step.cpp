@@ -21,13 +21,30 @@ SharedCallable& SharedCallable::operator=(SharedCallable&&) noexcept = default;
 SharedCallable::~SharedCallable() = default;
 }  // namespace detail
 
-std::error_code Side::fail(int error, const char* what) noexcept {
+namespace {
+
+detail::KnownCall call_for(Hint hint) noexcept {
+    switch (hint) {
+        case Hint::id_map:
+            return detail::KnownCall::id_map;
+        case Hint::session:
+            return detail::KnownCall::session;
+        case Hint::none:
+            break;
+    }
+    return detail::KnownCall::none;
+}
+
+}  // namespace
+
+std::error_code Side::fail(int error, const char* what, Hint hint) noexcept {
     slot_->set_text(what);
+    slot_->call = call_for(hint);
     // Some calls fail without setting errno (streams do); a failure it is all the same.
     return {error != 0 ? error : ECANCELED, std::generic_category()};
 }
 
-std::error_code Side::fail(const char* what) noexcept { return fail(errno, what); }
+std::error_code Side::fail(const char* what, Hint hint) noexcept { return fail(errno, what, hint); }
 
 ChildSide::~ChildSide() {
     if (is_pidfd_ours_) {

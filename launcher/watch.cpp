@@ -7,11 +7,9 @@
 #include <cerrno>
 #include <cstdint>
 #include <ctime>
-#include <span>
 #include <system_error>
 
 #include "barrier/fresh_descriptor.hpp"
-#include "child_handle.hpp"
 
 namespace syncspawn::detail {
 namespace {
@@ -38,30 +36,26 @@ Watch::Watch()
     if (!add(readable(timer_.get()))) {
         throw std::system_error(errno, std::generic_category(), "epoll_ctl");
     }
+    // Where a filter refuses this, it is told here: later nobody could be woken at a deadline.
+    if (!arm(nullptr)) {
+        throw std::system_error(errno, std::generic_category(), "timerfd_settime");
+    }
 }
 
-void Watch::set(std::initializer_list<pollfd> events, const Deadline* deadline) noexcept {
-    std::array<pollfd, 5> wanted{};
-    std::size_t count = 0;
-    for (const pollfd& event : events) {
-        if (event.fd >= 0 && count < wanted.size()) {
-            wanted[count++] = event;
+void Watch::set(const Events& events, const Deadline* deadline) noexcept {
+    if (!std::ranges::equal(events.list(), watched_.list(), is_same)) {
+        for (const pollfd& old : watched_.list()) {
+            epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, old.fd, nullptr);
         }
-    }
-    const std::span<const pollfd> next(wanted.data(), count);
-    if (!std::equal(next.begin(), next.end(), watched_.begin(), watched_.begin() + count_,
-                    is_same)) {
-        for (std::size_t index = 0; index < count_; ++index) {
-            epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, watched_[index].fd, nullptr);
+        watched_ = events;
+        sees_all_ = true;
+        for (const pollfd& one : watched_.list()) {
+            sees_all_ = (one.fd < 0 || add(one)) && sees_all_;
         }
-        watched_ = wanted;
-        count_ = count;
-        sees_all_ =
-            std::all_of(next.begin(), next.end(), [this](const pollfd& one) { return add(one); });
     }
     const Deadline soon = std::chrono::steady_clock::now() + look_every;
     const bool is_sooner = !sees_all_ && (deadline == nullptr || soon < *deadline);
-    arm(is_sooner ? &soon : deadline);
+    (void)arm(is_sooner ? &soon : deadline);
 }
 
 bool Watch::add(const pollfd& event) noexcept {
@@ -71,7 +65,7 @@ bool Watch::add(const pollfd& event) noexcept {
     return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, event.fd, &wanted) == 0;
 }
 
-void Watch::arm(const Deadline* deadline) noexcept {
+bool Watch::arm(const Deadline* deadline) noexcept {
     itimerspec time{};
     if (deadline != nullptr) {
         // A zero would disarm it.
@@ -79,7 +73,7 @@ void Watch::arm(const Deadline* deadline) noexcept {
         time.it_value = {static_cast<time_t>(count / nanoseconds_per_second),
                          static_cast<long>(count % nanoseconds_per_second)};
     }
-    timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &time, nullptr);
+    return timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &time, nullptr) == 0;
 }
 
 }  // namespace syncspawn::detail

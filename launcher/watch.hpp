@@ -1,13 +1,9 @@
 #pragma once
 
-#include <poll.h>
-
-#include <array>
-#include <cstddef>
-#include <initializer_list>
-
 #include <syncspawn/barrier/barrier.hpp>
 #include <syncspawn/barrier/unique_fd.hpp>
+
+#include "waiting.hpp"
 
 namespace syncspawn::detail {
 
@@ -19,19 +15,18 @@ public:
     // Throws std::system_error.
     Watch();
 
-    // Replaces what is waited for: up to five events; negative descriptors are passed over. What cannot
-    // be watched (a regular file, no memory) makes it readable every few milliseconds instead.
-    void set(std::initializer_list<pollfd> events, const Deadline* deadline) noexcept;
+    // Replaces what is waited for. What cannot be watched (a regular file, no memory) makes it readable
+    // every few milliseconds instead.
+    void set(const Events& events, const Deadline* deadline) noexcept;
     [[nodiscard]] int descriptor() const noexcept { return epoll_.get(); }
 
 private:
     [[nodiscard]] bool add(const pollfd& event) noexcept;
-    void arm(const Deadline* deadline) noexcept;
+    [[nodiscard]] bool arm(const Deadline* deadline) noexcept;
 
     UniqueFd epoll_;
     UniqueFd timer_;
-    std::array<pollfd, 5> watched_{};
-    std::size_t count_ = 0;
+    Events watched_;
     bool sees_all_ = true;
 };
 

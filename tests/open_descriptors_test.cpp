@@ -681,7 +681,7 @@ TEST_CASE("an error with another code is the same failure, told with that code's
         before = after = "x in the parent: exception: thrown";
     }
     SUBCASE("whose text has no code: an end") {
-        spawner.step({.name = "x", .child = sharing([](ChildSide&) { _exit(7); })});
+        spawner.step({.name = "x", .child = in_child([](ChildSide&) { _exit(7); })});
         before = after = "the child exited with code 7 in step 'x'";
     }
     const SpawnError error = failure_of(spawner);

@@ -136,7 +136,8 @@ TEST_CASE("a launch fails, and says so, whose program is not ready and may not b
         options.ready_within = 1ms;
         const SpawnError error = failure_of(options);
         expect(error.cause() == Cause::timed_out && error.program_may_have_run());
-        expect(std::string(error.what()).find("; it may not be killed, and still runs") !=
+        expect(std::string(error.what())
+                   .find(" could not be killed: this process may not signal it") !=
                std::string::npos);
         held_open.reset();
         int status = 0;

@@ -74,7 +74,9 @@ const Death deaths[]{
          kill(getpid(), SIGUSR1);
      },
      "the child was killed by SIGUSR1 in step 'x'"},
-    {"_exit(2)", [] { _exit(7); }, "the child exited with code 7 in step 'x'"},
+    {"_exit(2)", [] { _exit(7); },
+     "the child exited with code 7 in step 'x' (did the part call exit(3)? It must not: the exit "
+     "handlers are the parent's)"},
 };
 
 SyncedSpawner dying(const std::function<void()>& die) {

@@ -401,7 +401,6 @@ void check_same_failure(const SpawnError& shared, const SpawnError& copied) {
     CHECK(shared.step() == copied.step());
     CHECK(shared.code() == copied.code());
     CHECK(shared.status() == copied.status());
-    CHECK(shared.hint() == copied.hint());
     CHECK(shared.program_may_have_run() == copied.program_may_have_run());
 }
 
@@ -417,7 +416,10 @@ TEST_CASE("a launch with shared memory fails as one with copied memory does") {
         const SpawnError shared = failure_of(kind.spawner(StartMethod::shared_memory));
         const std::string text = shared.what();
         CHECK(text.substr(0, std::string(kind.text).size()) == kind.text);
-        CHECK(text == copied.what());
+        // One that exits is asked whether it was by exit(3), which would have been the parent's.
+        const bool is_asked = shared.cause() == Cause::exited && shared.stage() == Stage::step;
+        CHECK((is_asked || text == copied.what()));
+        CHECK((is_asked || shared.hint() == copied.hint()));
         check_same_failure(shared, copied);
     }
     CHECK(open_descriptors() == before);

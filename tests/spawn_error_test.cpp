@@ -15,7 +15,6 @@
 
 #include "support/launched.hpp"
 #include "support/observe.hpp"
-#include "support/skip.hpp"
 
 // The text of the error at every stage up to execve.
 
@@ -219,34 +218,6 @@ TEST_CASE("descriptors: one that a step closed before it was passed on is told")
           "arrange descriptors in the child: fcntl(F_DUPFD_CLOEXEC): bad file descriptor");
     CHECK(error.stage() == Stage::descriptors);
     CHECK_FALSE(error.program_may_have_run());
-}
-
-TEST_CASE("step: where a user namespace is there already, a refusal is not explained by it") {
-    SyncedSpawner spawner({.program = "true", .namespaces = Namespaces::user});
-    std::string expected;
-    SUBCASE("in the child") {
-        spawner.step({.name = "read the key",
-                      .child = {ChildRules::async_signal_safe,
-                                [](ChildSide& side) { return side.fail(EACCES, "open '/key'"); }}});
-        expected = "read the key in the child: open '/key': permission denied";
-    }
-    SUBCASE("in the parent, elsewhere than at the id maps") {
-        spawner.step({.name = "read the key",
-                      .parent = [](ParentSide& side) { return side.fail(EACCES, "open '/key'"); }});
-        expected = "read the key in the parent: open '/key': permission denied";
-    }
-    SUBCASE("but it is at the id maps") {
-        spawner.step({.name = "id maps", .parent = [](ParentSide& side) {
-                          return side.fail(EPERM, "write '/proc/1/uid_map'");
-                      }});
-        expected = "id maps in the parent: write '/proc/1/uid_map': operation not permitted (";
-    }
-    const SpawnError error = failure_of(spawner);
-    if (error.stage() == Stage::start) {
-        SKIP_TEST("this machine forbids new namespaces");
-    }
-    CHECK(text_of(error).starts_with(expected));
-    CHECK(error.hint().empty() == !expected.ends_with("("));
 }
 
 // It fails at the barrier if the parent is late there, else at the standard input.

@@ -15,7 +15,7 @@ namespace {
 std::error_code write_file(ParentSide& side, const std::string& path, const std::string& text) {
     const UniqueFd file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
     if (!file || write(file.get(), text.data(), text.size()) < 0) {
-        return side.fail(path.c_str());
+        return side.fail(path.c_str(), Hint::id_map);
     }
     return side.done();
 }

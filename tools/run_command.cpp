@@ -156,7 +156,9 @@ int run(RunOptions& options) {
     SpawnError error;
     Process process = spawner.spawn(error);
     if (error) {
-        descendants.kill_all();
+        if (error.program_may_have_run()) {
+            descendants.kill_all();
+        }
         print_timeline(options, error.timeline());
         signalfd_siginfo signal{};
         // The terminal's signal may have ended the child before it could cancel the launch here.

@@ -98,6 +98,9 @@ if ((${#nested[@]})); then
     rm left
     expect "with the /proc of an outer pid namespace all are ended too" 0 "125" "$ended" \
         "${nested[@]}" sh -c 'syncspawn run --wait-ready -- ./leaver; echo $?; pgrep -f "sleep [6]543.24"; true'
+    expect "without /proc a program that never ran is not said to have left anything" 127 "" \
+        "syncspawn: execve '/nonexistent' in the child: no such file or directory" \
+        "${nested[@]}" --mount sh -c 'mount -t tmpfs none /proc && exec syncspawn run -- /nonexistent'
     expect "there, too, the code passes through" 7 "" "" "${nested[@]}" syncspawn run -- sh -c 'exit 7'
     expect "an id map is not written for another process there" 125 "" \
         "*/proc is not there or of another pid namespace: no such file or directory" \

@@ -25,7 +25,8 @@ std::error_code write_maps(syncspawn::ParentSide& side) {
     std::ofstream gid_map(process + "/gid_map");
     uid_map << "0 " << geteuid() << " 1\n" << std::flush;
     gid_map << "0 " << getegid() << " 1\n" << std::flush;
-    return uid_map && gid_map ? side.done() : side.fail("write the id maps");
+    return uid_map && gid_map ? side.done()
+                              : side.fail("write the id maps", syncspawn::Hint::id_map);
 }
 
 std::string read_line(int fd) {

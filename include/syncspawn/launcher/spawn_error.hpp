@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <exception>
 #include <memory>
 #include <optional>
@@ -42,7 +44,8 @@ enum class Cause {
 struct TimelineEvent;
 
 /// Why a launch failed: which side, where, how, and what to do about it. The first cause wins;
-/// when it is thrown or returned the child is gone and reaped, and the parent's parts are undone.
+/// when it is thrown or returned the child is gone and reaped (but see survivor()), and the parent's
+/// parts are undone.
 /// A default-constructed one is "no error" and converts to false.
 ///
 ///     mount '/proc' in the child: operation not permitted (...)
@@ -75,10 +78,15 @@ public:
     [[nodiscard]] std::optional<ExitStatus> status() const noexcept;
     /// What the failing part said of it, if anything.
     [[nodiscard]] const std::string& detail() const noexcept;
-    /// What to do about it, where the errno misleads. May be empty.
+    /// What to do about it, where the errno misleads or there is none. From what the library itself
+    /// called, or a part said that it did (Hint); never from the words of a step. May be empty.
     [[nodiscard]] const std::string& hint() const noexcept;
     /// False: the program certainly never ran. True from the moment before execve on.
     [[nodiscard]] bool program_may_have_run() const noexcept;
+    /// The child, if it outlived SIGKILL by five seconds (in the freezer of cgroup v1, in an
+    /// uninterruptible call, a program of another user), else none. It is still a child of this process:
+    /// to be reaped by waitpid(2), or a zombie from its end until that of this process.
+    [[nodiscard]] std::optional<pid_t> survivor() const noexcept;
     /// All of it in one line.
     [[nodiscard]] const char* what() const noexcept override;
     /// What each side did until then.

@@ -99,10 +99,13 @@ enum class StartMethod {
     shared_memory,
 };
 
-/// What a kill reaches. With a pid namespace at birth either reaches everything in it.
+/// What a kill reaches. With a pid namespace at birth each reaches everything in it.
 enum class KillScope {
-    process,        ///< the program; what it started in turn is out of reach
-    process_group,  ///< the child leads a new process group, and all of that is killed
+    process,  ///< the program; what it started in turn is out of reach
+    /// The child leads a new process group, and all of that is killed. It can then not call setsid(2)
+    /// (EPERM): ask for `session`.
+    process_group,
+    session,  ///< the child leads a new session (setsid(2)), and its process group is killed
 };
 
 /// What happens to the parent's descriptors that nothing here names.
@@ -178,7 +181,9 @@ struct SpawnOptions {
     std::optional<sigset_t> signal_mask{};
 
     /// From the start to execve; no limit if not set. Beyond it no part of the parent begins, no wait goes
-    /// on, and the launch fails, unless the child is at its execve already.
+    /// on, and the launch fails, unless the child is at its execve already. The end of a failed launch
+    /// comes on top: abort_grace, and until the killed child has ended. Five seconds after that it is left
+    /// behind (SpawnError::survivor()): the freezer of cgroup v1 or a call that nothing interrupts may hold it.
     std::optional<std::chrono::nanoseconds> setup_timeout{};
     HandOver hand_over = HandOver::nothing;
     /// If set, the barrier is handed over and spawn() returns only when the program has placed on
