@@ -1,6 +1,9 @@
 #include "id_map.hpp"
 
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,13 +14,31 @@
 namespace syncspawn::tools {
 namespace {
 
-// One write(2) each, as user_namespaces(7) demands.
-std::error_code write_file(ParentSide& side, const std::string& path, const std::string& text) {
-    const UniqueFd file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    if (!file || write(file.get(), text.data(), text.size()) < 0) {
-        return side.fail(path.c_str());
+// As far as it knows of itself.
+bool lacks_capability(unsigned number) {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3]{};
+    return syscall(SYS_capget, &header, sets) == 0 &&
+           ((sets[number / 32].effective >> (number % 32)) & 1U) == 0;
+}
+
+// Where errno misleads. Otherwise nothing. Short: a report of a part is cut at 120 bytes.
+std::string reason_of(int error) {
+    if (error == EACCES && prctl(PR_GET_DUMPABLE) != 1) {
+        // Its own and its child's files in /proc then belong to root: proc(5).
+        return " (not dumpable: this executable is unreadable, set-user-ID or has file "
+               "capabilities)";
     }
-    return side.done();
+    if (error == EPERM && geteuid() == 0 && lacks_capability(CAP_SETFCAP)) {
+        return " (user 0 is mapped only with CAP_SETFCAP)";  // Linux 5.12
+    }
+    return {};
+}
+
+// One write(2) each, as user_namespaces(7) demands. 0, or the errno.
+int write_file(const std::string& path, const std::string& text) {
+    const UniqueFd file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    return file && write(file.get(), text.data(), text.size()) >= 0 ? 0 : errno;
 }
 
 std::error_code map_root(ParentSide& side) {
@@ -25,16 +46,18 @@ std::error_code map_root(ParentSide& side) {
         return side.fail(ENOENT, "/proc is not there or of another pid namespace");
     }
     const std::string process = "/proc/" + std::to_string(side.child_pid());
-    std::error_code error =
-        write_file(side, process + "/uid_map", "0 " + std::to_string(geteuid()) + " 1\n");
-    if (!error && geteuid() != 0) {
-        // Linux 3.19: without privilege a group map needs this first.
-        error = write_file(side, process + "/setgroups", "deny");
+    std::string path = process + "/uid_map";
+    int error = write_file(path, "0 " + std::to_string(geteuid()) + " 1\n");
+    if (error == 0) {
+        path = process + "/gid_map";
+        const std::string own_group = "0 " + std::to_string(getegid()) + " 1\n";
+        error = write_file(path, own_group);
+        // Linux 3.19: without CAP_SETGID the own group is mapped only where setgroups(2) is given up.
+        if (error == EPERM && write_file(process + "/setgroups", "deny") == 0) {
+            error = write_file(path, own_group);
+        }
     }
-    if (!error) {
-        error = write_file(side, process + "/gid_map", "0 " + std::to_string(getegid()) + " 1\n");
-    }
-    return error;
+    return error == 0 ? side.done() : side.fail(error, (path + reason_of(error)).c_str());
 }
 
 }  // namespace
