@@ -126,8 +126,8 @@ private:
         if (result < 0 && errno != ESRCH) {
             complain(signal_name(number) + " is not passed on to the program, process " +
                      std::to_string(process_.pid()) + ": " +
-                     std::generic_category().message(errno) +
-                     (errno == EPERM ? " (it runs as another user now)" : ""));
+                     (errno == EPERM ? "not permitted (it runs as another user now)"
+                                     : std::generic_category().message(errno)));
         }
     }
 

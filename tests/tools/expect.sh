@@ -73,6 +73,12 @@ find_nested() {
     echo "SKIP-REASON: this machine forbids pid namespaces"
 }
 
+# user_namespaces: whether a process can have one of its own here.
+user_namespaces=false
+if unshare --user --map-root-user true 2>/dev/null; then
+    user_namespaces=true
+fi
+
 is_gone() { ! kill -0 "$1" 2>/dev/null; }
 
 finish() {
