@@ -170,9 +170,9 @@ void add_run(CLI::App& app, const Separated& separated, int& exit_code) {
     set_usage(*command, "Usage: syncspawn run [OPTIONS] [--] PROGRAM [ARG...]");
     command->prefix_command();
     command->footer(
-        "Exit status: that of PROGRAM; 128+n if signal n ended it; 125 if the launch failed, 126 "
-        "if\n"
-        "PROGRAM cannot be executed, 127 if it is not there. TIMEOUT: 2, 1.5s, 200ms, 3m.");
+        "Ends as PROGRAM does, by the same code or signal. 125 if the launch failed, 126 if "
+        "PROGRAM\n"
+        "cannot be executed, 127 if it is not there. TIMEOUT: 2, 1.5s, 200ms, 3m.");
     add_options(*command, *options);
     command->callback([=, &separated, &exit_code] {
         std::vector<std::string> words = command->remaining();
