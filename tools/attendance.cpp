@@ -51,8 +51,8 @@ private:
 
 class Attendance {
 public:
-    Attendance(Process& process, const HeldSignals& signals, const Descendants& descendants)
-        : process_(process), signals_(signals), descendants_(descendants) {}
+    Attendance(Process& process, const HeldSignals& signals)
+        : process_(process), signals_(signals) {}
 
     EndedBy run() {
         signals_.hold_stops();
@@ -62,7 +62,7 @@ public:
             take_signals();
             if (children_have_changed_) {
                 children_have_changed_ = false;
-                descendants_.reap_orphans(process_.pid());
+                Descendants::reap_orphans(process_.pid());
                 stop_with_the_program();
             }
         }
@@ -120,6 +120,7 @@ private:
     void pass_on(const signalfd_siginfo& signal) const {
         const int number = static_cast<int>(signal.ssi_signo);
         sigval value{};
+        // Only the program knows whether it is a pointer. NOLINTNEXTLINE(performance-no-int-to-ptr)
         value.sival_ptr = reinterpret_cast<void*>(signal.ssi_ptr);
         const int result = signal.ssi_code == SI_QUEUE ? sigqueue(process_.pid(), number, value)
                                                        : kill(process_.pid(), number);
@@ -147,17 +148,16 @@ private:
 
     Process& process_;
     const HeldSignals& signals_;
-    const Descendants& descendants_;
     Foreground foreground_;
     EndedBy ended_by_ = EndedBy::itself;
     bool has_ended_ = false;
-    bool children_have_changed_ = true;  // it may have stopped by now
+    bool children_have_changed_ = false;
 };
 
 }  // namespace
 
-EndedBy attend(Process& process, const HeldSignals& signals, const Descendants& descendants) {
-    return Attendance(process, signals, descendants).run();
+EndedBy attend(Process& process, const HeldSignals& signals) {
+    return Attendance(process, signals).run();
 }
 
 }  // namespace syncspawn::tools

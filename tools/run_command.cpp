@@ -77,7 +77,7 @@ int run(RunOptions& options) {
         return code_of(error);
     }
     print_timeline(options, process.timeline());
-    if (attend(process, signals, descendants) == EndedBy::a_signal) {
+    if (attend(process, signals) == EndedBy::a_signal) {
         descendants.kill_all();
     }
     return end_as(process.wait());

@@ -117,7 +117,7 @@ std::string what_is_wrong_with_the_command(const CLI::App& app, const std::strin
 std::string unknown_option(const CLI::App& command, const std::vector<std::string>& words) {
     for (std::size_t at = 1; at < words.size(); ++at) {
         const std::size_t sign = words[at].find('=');
-        const std::string name = words[at].substr(0, sign);
+        std::string name = words[at].substr(0, sign);
         if (!name.starts_with("-") || name == "-") {
             if (command.get_prefix_command()) {
                 break;  // from the program on nothing is ours
