@@ -5,7 +5,8 @@
 
 namespace CLI {  // NOLINT(readability-identifier-naming): not ours
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace syncspawn::tools {
 
@@ -19,6 +20,12 @@ struct Separated {
 // Each adds its subcommand to the application, to be run when that is parsed.
 void add_run(CLI::App& app, const Separated& separated, int& exit_code);
 void add_barrier(CLI::App& app, const Separated& separated, int& exit_code);
+
+// For the words of `run` up to its program: "--setenv NAME=VALUE" becomes "--setenv NAME VALUE".
+void split_assignments(const CLI::App& run, std::vector<std::string>& words);
+
+// How many words follow it at least.
+std::size_t values_of(const CLI::Option& option);
 
 // "2", "1.5s", "200ms", "3m" as nanoseconds; throws CLI::ValidationError.
 long long parse_duration(const std::string& text);

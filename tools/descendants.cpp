@@ -60,25 +60,43 @@ std::vector<pid_t> Descendants::children() const {
     return ours;
 }
 
-void Descendants::reap_orphans(pid_t kept) const {
-    for (const pid_t pid : children()) {
-        if (pid != kept) {
-            waitpid(pid, nullptr, WNOHANG);
-        }
+void Descendants::reap_orphans(pid_t kept) {
+    siginfo_t ended{};
+    while (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid != 0 &&
+           ended.si_pid != kept) {
+        waitpid(ended.si_pid, nullptr, WNOHANG);
+        ended.si_pid = 0;
     }
 }
 
 void Descendants::kill_all() const {
+    std::vector<pid_t> out_of_reach;
+    const auto is_out_of_reach = [&](pid_t pid) {
+        return std::find(out_of_reach.begin(), out_of_reach.end(), pid) != out_of_reach.end();
+    };
     for (std::vector<pid_t> wave = children(); !wave.empty(); wave = children()) {
         for (const pid_t pid : wave) {
-            kill(pid, SIGKILL);
+            // Nor may one that has ended be signalled if it was another user's.
+            if (kill(pid, SIGKILL) < 0 && errno == EPERM && waitpid(pid, nullptr, WNOHANG) == 0 &&
+                !is_out_of_reach(pid)) {
+                out_of_reach.push_back(pid);
+            }
         }
+        std::erase_if(wave, is_out_of_reach);
         for (const pid_t pid : wave) {
             while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
             }
         }
+        if (wave.empty()) {
+            break;
+        }
     }
-    if (access("/proc/thread-self/children", R_OK) < 0) {
+    for (const pid_t pid : out_of_reach) {
+        complain("process " + std::to_string(pid) +
+                 " of the launch may go on: it may not be killed, for it runs as another user");
+    }
+    // The end of the first process of a pid namespace is that of all.
+    if (getpid() != 1 && access("/proc/thread-self/children", R_OK) < 0) {
         complain("what the program started may go on: there is no /proc to find it in");
     }
 }

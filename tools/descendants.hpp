@@ -12,9 +12,10 @@ class Descendants {
 public:
     // Begins to adopt. Children that this process has already are not of the launch.
     Descendants();
-    // Reaps the adopted ones that have ended, but not `kept`.
-    void reap_orphans(pid_t kept) const;
-    // SIGKILL to all of them, wave by wave as the orphans arrive, until none is left.
+    // Reaps the children of this process that have ended, up to `kept`, which is left to its owner.
+    static void reap_orphans(pid_t kept);
+    // SIGKILL to all of them, wave by wave as the orphans arrive, until none is left. Complains of those
+    // that may not be killed.
     void kill_all() const;
 
 private:

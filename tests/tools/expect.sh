@@ -12,19 +12,24 @@ clean_up() {
 trap clean_up EXIT
 failures=0
 
-# No call may hang: a watchdog ends it, and 124 is then not what anybody expects.
-guarded() { timeout --foreground --kill-after=5 600 "$@"; }
+# No call may hang: a watchdog ends it. That says so, for the verdict is then about the clock, not about the call.
+limit=600
+watchdog=(timeout --foreground --verbose --kill-after=5 "$limit")
+guarded() { "${watchdog[@]}" "$@"; }
+was_hanging() { grep -q "^timeout: sending signal TERM to command" "$scratch/err"; }
 
-# expect NAME CODE OUTPUT ERROR COMMAND...: exit code, standard output, and a pattern for standard error.
+# expect NAME CODE OUTPUT ERROR COMMAND...: exit code, standard output, and a pattern for standard error. A command
+# that dies of signal n has the code 128+n; what bash has to say of that is not on the command's standard error.
 expect() {
     local name=$1 code=$2 output=$3 error=$4 found
     shift 4
-    guarded "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
+    "${watchdog[@]}" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
     found=$?
     # shellcheck disable=SC2053
     if [[ $found -ne $code || "$(cat "$scratch/out")" != "$output" || "$(cat "$scratch/err")" != $error ]]; then
         printf 'FAILED: %s\n  exit code %s, expected %s\n  out: %s\n  err: %s\n' "$name" "$found" "$code" \
             "$(cat "$scratch/out")" "$(cat "$scratch/err")"
+        was_hanging && echo "  ended by the watchdog, after $limit seconds"
         failures=$((failures + 1))
     else
         printf 'ok: %s\n' "$name"
@@ -43,14 +48,16 @@ check() {
     fi
 }
 
-# Waits for an event, not for time: until the command succeeds; a minute at most.
+# Waits for an event, not for time: until the command succeeds. The watchdog as above.
 eventually() {
-    local tries
-    for ((tries = 0; tries < 6000; tries++)); do
-        "$@" 2>/dev/null && return 0
+    local end=$((SECONDS + limit))
+    until "$@" 2>/dev/null; do
+        if ((SECONDS >= end)); then
+            echo "  the watchdog gave up after $limit seconds: $*"
+            return 1
+        fi
         sleep 0.01
     done
-    return 1
 }
 
 # nested: what runs a command in a pid namespace of its own, with the /proc of this one; empty where that is
@@ -65,6 +72,12 @@ find_nested() {
     nested=()
     echo "SKIP-REASON: this machine forbids pid namespaces"
 }
+
+# user_namespaces: whether a process can have one of its own here.
+user_namespaces=false
+if unshare --user --map-root-user true 2>/dev/null; then
+    user_namespaces=true
+fi
 
 is_gone() { ! kill -0 "$1" 2>/dev/null; }
 

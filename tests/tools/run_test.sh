@@ -4,12 +4,12 @@ source "$(dirname "$0")/expect.sh"
 cd "$scratch" || exit 1
 
 expect "the program's output and code pass through" 7 hello "" syncspawn run -- sh -c 'echo hello; exit 7'
-expect "a signal is 128+n" 137 "" "" syncspawn run -- sh -c 'kill -KILL $$'
+expect "a signal is 128+n to a shell" 137 "" "" syncspawn run -- sh -c 'kill -KILL $$'
 expect "a missing program is 127 and says so" 127 "" \
     "syncspawn: execve '/nonexistent' in the child: no such file or directory" syncspawn run -- /nonexistent
 expect "a program in no directory of PATH is 127" 127 "" \
     "syncspawn: execve 'no-such-program' in the child: no such file or directory (it is in no directory of PATH)" \
-    syncspawn run no-such-program
+    syncspawn run --setenv PATH /usr/bin:/bin no-such-program
 printf '#!/no/such/interpreter\n' >script && chmod +x script
 expect "a missing interpreter is named" 127 "" \
     "* (its interpreter '/no/such/interpreter', named in its first line, does not exist)" syncspawn run ./script
@@ -22,8 +22,6 @@ expect "a file without execute permission is 126" 126 "" "* (it has no execute p
 expect "a directory that is not there is 125" 125 "" \
     "syncspawn: chdir to '/no/such' in the child: no such file or directory" syncspawn run --chdir /no/such -- true
 expect "--chdir is entered" 0 / "" syncspawn run --chdir / -- pwd
-expect "--map-root makes the caller root" 0 0 "" syncspawn run --map-root -- id -u
-expect "--map-root maps the group too" 0 0 "" syncspawn run --map-root -- id -g
 expect "environment options apply in order" 0 "x-" "" \
     syncspawn run --setenv A 1 --setenv B 2 --clearenv --setenv A x --setenv B y --unsetenv B -- /bin/sh -c 'echo "$A-${B-}"'
 expect "--setenv needs no separator behind it" 0 "1" "" syncspawn run --setenv A 1 sh -c 'echo "$A"'
@@ -32,13 +30,34 @@ expect "a value in brackets is no list" 0 "[x] [1,2] []" "" \
     syncspawn run --setenv A '[x]' --setenv B '[1,2]' --setenv C '[]' sh -c 'echo "$A $B $C"'
 expect "a value may be empty, or look like an option" 0 "<> <--timeline>" "" \
     syncspawn run --setenv A '' --setenv B --timeline sh -c 'echo "<${A-unset}> <$B>"'
-expect "a variable without a value is 125" 125 "" "*--setenv*" syncspawn run --setenv A
+expect "a variable without a value is 125" 125 "" "*--setenv lacks its NAME VALUE*" syncspawn run --setenv A
+expect "a variable and its value may be one word" 0 "1=2 <> 3 4" "" \
+    syncspawn run --setenv A=1=2 --setenv B= --setenv=C=3 --setenv D 4 sh -c 'echo "$A <$B> $C $D"'
 expect "an argument in brackets is no list" 0 "[a,b] []" "" syncspawn run echo '[a,b]' '[]'
-expect "a flag takes no value" 125 "" "*timeline*" syncspawn run --timeline=3 -- true
+expect "a flag takes no value" 125 "" "syncspawn: --timeline takes no value (see syncspawn run --help)" syncspawn run --timeline=3 -- true
 expect "nor a false one" 125 "" "*map-root*" syncspawn run --map-root=false -- true
 expect "PATH is the program's, not the caller's" 127 "" "*" syncspawn run --setenv PATH /no/such -- true
 expect "options behind the program are its own" 0 "--timeline -- x" "" syncspawn run echo --timeline -- x
-expect "an unknown option is 125 and named" 125 "" "*--bogus*" syncspawn run --bogus -- true
+expect "an unknown option is 125 and named" 125 "" \
+    "syncspawn: there is no option '--bogus' (see syncspawn run --help)" syncspawn run --bogus -- true
+expect "whatever else is wrong" 125 "" "syncspawn: there is no option '-x' (see syncspawn run --help)" \
+    syncspawn run --timeline --setenv A=B -x
+expect "also without a command" 125 "" "syncspawn: there is no option '-x' (see syncspawn --help)" syncspawn -x
+expect "also with a value" 125 "" "syncspawn: there is no option '--bogus' (see syncspawn run --help)" \
+    syncspawn run --bogus=3 -- true
+expect "also of the other command" 125 "" "syncspawn: there is no option '-x' (see syncspawn barrier --help)" \
+    syncspawn barrier --timeout 1s -x
+expect "no command is 125 and the commands are listed" 125 "" "syncspawn: a command is required: run or barrier *" syncspawn
+for behind in "-- true" "true" "--timeline -- true"; do
+    # shellcheck disable=SC2086
+    expect "a limit of readiness that stands apart is told from a program: 2s $behind" 125 "" \
+        "*say --wait-ready=2s; a program of that name is ./2s (see syncspawn run --help)" \
+        syncspawn run --wait-ready 2s $behind
+done
+printf '#!/bin/sh\necho I am 2s\nexec syncspawn barrier place-and-sync\n' >2s && chmod +x 2s
+expect "a program of such a name can be run" 0 "I am 2s" "" syncspawn run --wait-ready ./2s
+expect "and without the option by its name" 0 "I am 2s" "*not set*" \
+    env PATH=".:$PATH" syncspawn run sh -c 'syncspawn run 2s; true'
 expect "an unknown command is 125, named, and the known are listed" 125 "" \
     "syncspawn: there is no command 'barier'; there are run and barrier" syncspawn barier place
 expect "no program is 125" 125 "" "*PROGRAM is required*" syncspawn run
@@ -56,7 +75,7 @@ for duration in 1e9 nan inf "1$(printf '0%.0s' {1..400})"; do
     refuse_duration "$duration" "not a duration: say *"
 done
 expect "the longest duration is as good as none" 0 "" "" syncspawn run --setup-timeout 8999999999 -- true
-expect "a bad variable name is 125" 125 "" "*must not be empty or contain*" syncspawn run --setenv A=B c -- true
+expect "a bad variable name is 125" 125 "" "*must not be empty or contain*" syncspawn run --setenv =B c -- true
 expect "an empty directory is refused" 125 "" "*--chdir: must not be empty*" syncspawn run --chdir "" -- true
 expect "an empty limit is refused" 125 "" "*--wait-ready= lacks its TIMEOUT*" syncspawn run --wait-ready= -- true
 expect "but may be an argument of the program" 0 "--wait-ready=" "" syncspawn run echo --wait-ready=
@@ -102,7 +121,7 @@ if ((${#nested[@]})); then
         "syncspawn: execve '/nonexistent' in the child: no such file or directory" \
         "${nested[@]}" --mount sh -c 'mount -t tmpfs none /proc && exec syncspawn run -- /nonexistent'
     expect "there, too, the code passes through" 7 "" "" "${nested[@]}" syncspawn run -- sh -c 'exit 7'
-    expect "an id map is not written for another process there" 125 "" \
+    ! $user_namespaces || expect "an id map is not written for another process there" 125 "" \
         "*/proc is not there or of another pid namespace: no such file or directory" \
         "${nested[@]}" syncspawn run --map-root -- true
 fi
@@ -117,11 +136,52 @@ expect "a SIGCHLD that the caller ignores does not take the status away" 7 "" ""
 expect "nor that of a launch that fails" 125 "" "syncspawn: the program exited with code 4 before it was ready" \
     env --ignore-signal=CHLD syncspawn run --wait-ready -- sh -c "exit 4"
 
-guarded syncspawn run --map-root --wait-ready --timeline -- sh -c 'syncspawn barrier place-and-sync' 2>timeline
-check "the timeline shows the parent's step" grep -q '^ .* uid map: done  *|$' timeline
+guarded syncspawn run --wait-ready --timeline -- sh -c 'syncspawn barrier place-and-sync' 2>timeline
 check "the timeline shows the child's execve" grep -q "| execve 'sh'$" timeline
 check "the timeline ends with readiness" grep -q 'the program is ready *|$' timeline
 expect "--help says how to use it" 0 "$(syncspawn run --help)" "" syncspawn run -h
 check "--help begins with the usage" grep -q '^Usage: syncspawn run ' <(syncspawn run --help)
-check "--version" grep -qE '^syncspawn [0-9]+\.[0-9]+\.[0-9]+$' <(syncspawn --version)
+for option in --version -V; do
+    check "$option" grep -qE '^syncspawn [0-9]+\.[0-9]+\.[0-9]+$' <(syncspawn "$option")
+done
+
+# Without -f strace(1) touches the launcher alone.
+if strace -o /dev/null -e trace=waitid true 2>/dev/null; then
+    expect "a status that cannot be had is 125 and says so" 125 "" \
+        "syncspawn: the program has ended, but waitid(2) does not tell how" \
+        env "ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0" \
+        strace -o /dev/null -e trace=waitid -e inject=waitid:error=ECHILD syncspawn run -- sh -c 'exit 7'
+else
+    echo "SKIP-REASON: this machine has no strace(1) that may trace"
+fi
+
+if ! $user_namespaces; then
+    expect "without user namespaces --map-root says why" 125 "" "syncspawn: start*(*)" syncspawn run --map-root -- true
+    echo "SKIP-REASON: this machine forbids user namespaces"
+    finish
+fi
+expect "--map-root makes the caller root" 0 0 "" syncspawn run --map-root -- id -u
+expect "--map-root maps the group too" 0 0 "" syncspawn run --map-root -- id -g
+guarded syncspawn run --map-root --timeline -- true 2>timeline
+check "the timeline shows the parent's step" grep -q '^ .* uid map: done  *|$' timeline
+if ((EUID == 0)) && setpriv --bounding-set=-setgid true 2>/dev/null; then
+    expect "root without CAP_SETGID maps its group, without setgroups(2)" 0 "0 deny" "" \
+        setpriv --bounding-set=-setgid syncspawn run --map-root -- sh -c 'echo "$(id -g) $(cat /proc/self/setgroups)"'
+    expect "root with it keeps setgroups(2)" 0 "0 allow" "" \
+        syncspawn run --map-root -- sh -c 'echo "$(id -g) $(cat /proc/self/setgroups)"'
+    expect "root without CAP_SETFCAP is told that" 125 "" "*/uid_map: operation not permitted (this process lacks CAP_SETFCAP)*" \
+        setpriv --bounding-set=-setfcap syncspawn run --map-root -- true
+else
+    echo "SKIP-REASON: only root has capabilities to do without"
+fi
+cp "$syncspawn" unreadable
+chmod 0711 . unreadable
+# setpriv(1) itself may read all until it executes something: env(1).
+nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups env)
+if ((EUID == 0)) && "${nobody[@]}" ./unreadable --version >/dev/null 2>&1; then
+    expect "an executable that may not be read is told" 125 "" "*/uid_map: permission denied (this process is not dumpable*" \
+        "${nobody[@]}" ./unreadable run --map-root -- true
+else
+    echo "SKIP-REASON: only root can make what another user executes but does not read"
+fi
 finish

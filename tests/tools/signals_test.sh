@@ -33,13 +33,13 @@ launch -- sh -c 'echo $$ >running; exec sleep 6543.31'
 program=$(cat running)
 kill -INT "$launcher"
 wait "$launcher"
-check "a program killed by INT gives 130" test "$?" = 130
+check "a program killed by INT gives 130 to a shell" test "$?" = 130
 check "and is gone" is_gone "$program"
 
 launch -- sh -c 'setsid sleep 6543.32 & echo $$ >running; exec sleep 6543.32'
 kill -TERM "$launcher"
 wait "$launcher"
-check "a launch ended by TERM gives 143" test "$?" = 143
+check "a launch ended by TERM gives 143 to a shell" test "$?" = 143
 check "and takes what was daemonised with it" test -z "$(pgrep -f 'sleep 6543.32')"
 
 launch --wait-ready -- sh -c 'trap "" INT TERM; echo $$ >running; sleep 6543.33'
@@ -68,7 +68,7 @@ os.close(terminal)
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 PYTHON
 rm -f running
-expect "a terminal that hangs up ends its leader's program" 0 "129" "" python3 hang_up.py
+expect "a terminal that hangs up ends its leader's program" 0 "-1" "" python3 hang_up.py
 check "and leaves nothing" test -z "$(pgrep -f 'sleep 6543.36')"
 expect "a timeline that nobody reads leaves the program in care" 3 "" "" \
     python3 -c 'import os, signal
@@ -81,6 +81,24 @@ os.execvp("syncspawn", ["syncspawn", "run", "--timeline", "--", "sh", "-c", "exi
 expect "a signal that is pending from the start ends the launch" 143 "" "" \
     env --default-signal=TERM --block-signal=TERM sh -c 'kill -TERM $$; exec syncspawn run -- touch began'
 check "and no program ran" test ! -e began
+
+# As the first process of a pid namespace, and without /proc. Each orphan is gone only once it was reaped.
+find_nested
+if ((${#nested[@]})); then
+    cat >orphans.sh <<'SHELL'
+mount -t tmpfs none /proc || exit 77
+exec syncspawn run -- sh -c '
+    for try in 1 2 3 4 5 6 7 8 9 10; do
+        orphan=$(sh -c "sleep 0.01 & echo \$!")
+        while kill -0 "$orphan" 2>/dev/null; do sleep 0.01; done
+    done
+    echo all are gone'
+SHELL
+    expect "the first process of a pid namespace reaps all orphans, without /proc too" 0 "all are gone" "" \
+        "${nested[@]}" --mount sh orphans.sh
+    expect "and cannot die of a signal: then it exits" 143 "" "" \
+        "${nested[@]}" sh -c 'exec syncspawn run -- sh -c "kill -TERM \$\$"'
+fi
 
 # The launcher sees both at once, when it goes on: the end of the program does not hide the signal.
 launch --wait-ready -- sh -c 'trap "" TERM; echo $$ >running; until test -e end; do sleep 0.05; done; exit 4'

@@ -34,7 +34,7 @@ _syncspawn() {
             COMPREPLY=($(compgen -W "$words" -- "$current"))
             ;;
         *)
-            COMPREPLY=($(compgen -W "run barrier --help --version" -- "$current"))
+            COMPREPLY=($(compgen -W "run barrier --help --version -V" -- "$current"))
             ;;
     esac
 }

@@ -58,17 +58,37 @@ std::string query(int port) {
     return body == std::string::npos ? "" : answer.substr(body + 4);
 }
 
+// In a chroot and in many a container there are none, or their maps may not be written.
+bool lacks_user_namespaces(const syncspawn::SpawnError& error) {
+    return error.stage() == syncspawn::Stage::start || error.step() == "uid map";
+}
+
+syncspawn::Process launch(syncspawn::SpawnOptions options) {
+    options.namespaces = syncspawn::Namespaces::user;
+    try {
+        syncspawn::SyncedSpawner spawner(options);
+        spawner.step({.name = "uid map", .parent = write_maps});
+        return spawner.spawn();
+    } catch (const syncspawn::SpawnError& error) {
+        if (!lacks_user_namespaces(error)) {
+            throw;
+        }
+        std::printf(
+            "parent: no user namespace, so there is no map to write and the script stays"
+            " who it is:\nparent: %s\n",
+            error.what());
+    }
+    options.namespaces = syncspawn::Namespaces::none;
+    return syncspawn::SyncedSpawner(options).spawn();
+}
+
 int run(const std::string& tools, const std::string& script) {
     syncspawn::SpawnOptions options{.program = "sh", .arguments = {script}};
     options.environment.set("PATH", tools + ":" + options.environment.get("PATH").value_or("/bin"));
     options.standard_output = syncspawn::Stdio::pipe();
-    options.namespaces = syncspawn::Namespaces::user;
     options.kill_scope = syncspawn::KillScope::process_group;
     options.ready_within = std::chrono::seconds(30);
-    syncspawn::SyncedSpawner spawner(options);
-    spawner.step({.name = "uid map", .parent = write_maps});
-
-    syncspawn::Process child = spawner.spawn();
+    syncspawn::Process child = launch(options);
     const int port = std::stoi(read_line(child.standard_output().get()));
     const std::string answer = query(port);
     std::printf("parent: the server on port %d says: %s", port, answer.c_str());

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <sys/signalfd.h>
+
+#include <csignal>
+
+#include <syncspawn/barrier/unique_fd.hpp>
+
+namespace syncspawn::tools {
+
+// The signals that this process receives for the program instead of obeying them: all that can be
+// held back, but those that a fault of its own would raise.
+class HeldSignals {
+public:
+    // Those that stop a process still do: see hold_stops().
+    HeldSignals();
+    // Once the program runs, it decides whether a ^Z stops anything.
+    void hold_stops() const;
+
+    [[nodiscard]] const sigset_t& callers_mask() const noexcept { return callers_mask_; }
+    // Readable if HUP, INT, QUIT or TERM came.
+    [[nodiscard]] int ending() const noexcept { return ending_.get(); }
+    // Readable if any other came, CHLD among them.
+    [[nodiscard]] int others() const noexcept { return others_.get(); }
+
+    // False if none is pending.
+    static bool take(int fd, signalfd_siginfo& signal) {
+        return read(fd, &signal, sizeof signal) == sizeof signal;
+    }
+
+private:
+    sigset_t callers_mask_{};
+    UniqueFd ending_;
+    UniqueFd others_;
+};
+
+[[nodiscard]] bool ends_a_launch(int signal);
+
+// Stops this process as the signal does by default (SIGTSTP, SIGTTIN, SIGTTOU), and returns once it
+// goes on: at once in an orphaned process group, where the kernel lets nobody stop who could not be
+// continued.
+void stop_by(int signal);
+
+// Ends this process as the signal does by default, without a core of its own. Returns what a shell
+// would say of that, for where the kernel lets the process live: the first of a pid namespace.
+int die_of(int signal);
+
+}  // namespace syncspawn::tools
