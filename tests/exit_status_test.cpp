@@ -16,18 +16,18 @@ TEST_CASE(
 
 TEST_CASE("a status is told in words, as code and signal, and as a shell would") {
     struct Row {
-        ExitStatus status;
         const char* text;
+        ExitStatus status;
         int code;
         int signal;
         int shell_code;
     };
     const Row rows[] = {
-        {ExitStatus::exited(0), "exited with code 0", 0, 0, 0},
-        {ExitStatus::exited(3), "exited with code 3", 3, 0, 3},
-        {ExitStatus::killed(SIGTERM), "killed by SIGTERM", -1, SIGTERM, 143},
-        {ExitStatus::killed(SIGSEGV, true), "killed by SIGSEGV (core dumped)", -1, SIGSEGV, 139},
-        {ExitStatus::unknown(), "ended; somebody else took its status", -1, 0, 125},
+        {"exited with code 0", ExitStatus::exited(0), 0, 0, 0},
+        {"exited with code 3", ExitStatus::exited(3), 3, 0, 3},
+        {"killed by SIGTERM", ExitStatus::killed(SIGTERM), -1, SIGTERM, 143},
+        {"killed by SIGSEGV (core dumped)", ExitStatus::killed(SIGSEGV, true), -1, SIGSEGV, 139},
+        {"ended; somebody else took its status", ExitStatus::unknown(), -1, 0, 125},
     };
     for (const Row& row : rows) {
         CAPTURE(row.text);
