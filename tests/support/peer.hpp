@@ -86,10 +86,10 @@ private:
 };
 
 // Ends the test case early where the peer found that this machine cannot run it.
-#define CHECK_REACHED_THE_END_OR_SKIP(peer)                           \
-    if (const std::string reason = (peer).left_out(); reason != "") { \
-        SKIP_TEST(reason);                                            \
-    }                                                                 \
+#define CHECK_REACHED_THE_END_OR_SKIP(peer)                              \
+    if (const std::string reason = (peer).left_out(); !reason.empty()) { \
+        SKIP_TEST(reason);                                               \
+    }                                                                    \
     CHECK((peer).ending() == reached_the_end)
 
 }  // namespace syncspawn::testing
