@@ -130,7 +130,6 @@ private:
     Phase phase_ = Phase::preparation;
 
     std::unique_ptr<LaunchRecordMemory> record_memory_;
-    bool is_record_lost_ = false;  // the child may still use it
     std::optional<DescriptorSetup> descriptors_;
     Barrier barrier_;
     ChildHandle child_;
@@ -140,7 +139,6 @@ private:
     bool is_inside_ = false;                  // the item or phase has begun
     bool has_placed_ = false;                 // of place and sync, the first half is done
     bool cancelled_ = false;
-    int wait_error_ = 0;  // of a wait of its own, if that failed
     bool is_inside_a_pass_ = false;
     bool is_to_be_cancelled_ = false;
     std::chrono::nanoseconds pause_{};  // between two looks at a program that may run already
@@ -150,6 +148,7 @@ private:
     bool child_died_first_ = false;
     bool ended_by_itself_ = false;
     bool never_executed_ = false;
+    bool is_record_lost_ = false;    // the child may still use it
     std::vector<const Step*> done_;  // whose parent part succeeded
     std::string undo_failures_;
     std::string why_it_survived_;  // SIGKILL; empty: it did not
@@ -162,6 +161,7 @@ private:
     std::vector<char*> environment_;
     Loan loan_;
     StartMethod start_method_ = StartMethod::copied_memory;
+    int wait_error_ = 0;  // of a wait of its own, if that failed
 };
 
 }  // namespace syncspawn::detail

@@ -28,8 +28,8 @@ public:
     static constexpr std::size_t room = 8;
 
     template <std::same_as<pollfd>... Event>
-    requires(sizeof...(Event) <= room) Events(Event... events)
-    noexcept  // NOLINT(google-explicit-constructor): a list of them
+    Events(Event... events) noexcept  // NOLINT(google-explicit-constructor): a list of them
+        requires(sizeof...(Event) <= room)
         : list_{events...}, count_(sizeof...(Event)) {}
 
     [[nodiscard]] std::span<pollfd> list() noexcept { return {list_.data(), count_}; }
