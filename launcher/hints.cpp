@@ -33,7 +33,7 @@ bool writes_id_maps(const SpawnError::Facts& failure) {
 // What the launch itself does in the child: poll(2) and fcntl(2) say so in different ways.
 bool runs_into_the_limit_of_descriptors(const SpawnError::Facts& failure) {
     return (is_about(failure, "F_DUPFD") && (failure.error == EMFILE || failure.error == EINVAL)) ||
-           (failure.detail == "barrier" && failure.error == EMFILE);
+           ((failure.detail == "barrier" || failure.detail == "dup2") && failure.error == EMFILE);
 }
 
 // Why an unprivileged user namespace is refused, from what the system says of itself.
