@@ -258,7 +258,9 @@ private:
             const int to = plan_.redirections[index].to;
             // dup2(2) of a number onto itself leaves the close-on-exec flag.
             if ((from == to ? fcntl(to, F_SETFD, 0) : dup2(from, to)) < 0) {
-                fail(plan_.descriptors_item, errno, "dup2");
+                // So dup2(2) says, too, that RLIMIT_NOFILE is below the new number.
+                const bool is_limit = errno == EBADF && fcntl(from, F_GETFD) >= 0;
+                fail(plan_.descriptors_item, is_limit ? EMFILE : errno, "dup2");
             }
         }
         if (plan_.hand_over) {

@@ -376,7 +376,7 @@ const Failing failing[]{
              options.descriptors = {{readable(), 5}};
          },
          [](ChildSide&) { close(readable()); }),
-     "arrange descriptors in the child: fcntl(F_DUPFD_CLOEXEC): bad file descriptor"},
+     "arrange descriptors in the child: dup2: bad file descriptor"},
     {"a program that is missing",
      with_options([](SpawnOptions& options) { options.program = "/nowhere"; }, does_nothing),
      "execve '/nowhere' in the child: no such file or directory"},
