@@ -86,16 +86,20 @@ check "and no program ran" test ! -e began
 find_nested
 if ((${#nested[@]})); then
     cat >orphans.sh <<'SHELL'
-mount -t tmpfs none /proc || exit 77
-exec syncspawn run -- sh -c '
-    for try in 1 2 3 4 5 6 7 8 9 10; do
-        orphan=$(sh -c "sleep 0.01 & echo \$!")
-        while kill -0 "$orphan" 2>/dev/null; do sleep 0.01; done
-    done
-    echo all are gone'
+for try in 1 2 3 4 5 6 7 8 9 10; do
+    orphan=$(sh -c 'sleep 0.01 & echo $!')
+    while kill -0 "$orphan" 2>/dev/null; do sleep 0.01; done
+done
+echo all are gone
 SHELL
-    expect "the first process of a pid namespace reaps all orphans, without /proc too" 0 "all are gone" "" \
-        "${nested[@]}" --mount sh orphans.sh
+    expect "the first process of a pid namespace reaps all orphans" 0 "all are gone" "" \
+        "${nested[@]}" sh -c 'exec syncspawn run -- sh orphans.sh'
+    without_proc=("${nested[@]}" --mount sh -c 'mount -t tmpfs none /proc && exec "$@"' -)
+    if "${without_proc[@]}" syncspawn --version >/dev/null 2>&1; then
+        expect "without /proc too" 0 "all are gone" "" "${without_proc[@]}" syncspawn run -- sh orphans.sh
+    else
+        echo "SKIP-REASON: /proc cannot be hidden, or this build (a sanitizer's) does not run without it"
+    fi
     expect "and cannot die of a signal: then it exits" 143 "" "" \
         "${nested[@]}" sh -c 'exec syncspawn run -- sh -c "kill -TERM \$\$"'
 fi
