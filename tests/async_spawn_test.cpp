@@ -43,9 +43,9 @@
 using namespace syncspawn;
 using namespace syncspawn::testing;
 using namespace std::chrono_literals;
-using syncspawn::boost::async_spawn;
-using syncspawn::boost::spawn_error_of;
-namespace asio = ::boost::asio;
+using syncspawn::for_boost::async_spawn;
+using syncspawn::for_boost::spawn_error_of;
+namespace asio = boost::asio;
 
 namespace {
 
@@ -159,12 +159,12 @@ TEST_CASE("a program that is ready is met at its barrier from the same loop") {
         context,
         [&]() -> asio::awaitable<void> {
             Process child = co_await async_spawn(context, spawner, asio::use_awaitable);
-            syncspawn::boost::AsyncBarrier barrier(context, child);
+            syncspawn::for_boost::AsyncBarrier barrier(context, child);
             CHECK_THROWS_AS((void)child.barrier(), std::logic_error);
             CHECK(co_await barrier.async_sync(asio::use_awaitable) == Outcome::reached);
             CHECK(co_await barrier.async_wait_abortion(asio::use_awaitable) == Outcome::reached);
             status =
-                co_await syncspawn::boost::async_wait_exit(context, child, asio::use_awaitable);
+                co_await syncspawn::for_boost::async_wait_exit(context, child, asio::use_awaitable);
         },
         [](const std::exception_ptr& failure) { CHECK(failure == nullptr); });
     context.run();
@@ -362,7 +362,7 @@ TEST_CASE("many threads run one loop with launches on strands") {
                                 return;
                             }
                             process = std::move(launched);
-                            syncspawn::boost::async_wait_exit(
+                            syncspawn::for_boost::async_wait_exit(
                                 strand, process, [&, strand](auto code, ExitStatus status) {
                                     off_strand += strand.running_in_this_thread() ? 0 : 1;
                                     successes += !code && status.success() ? 1 : 0;

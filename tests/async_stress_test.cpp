@@ -29,7 +29,7 @@
 
 using namespace syncspawn;
 using namespace syncspawn::testing;
-namespace asio = ::boost::asio;
+namespace asio = boost::asio;
 
 namespace {
 
@@ -101,7 +101,7 @@ private:
         const auto& spawner = spawners_[static_cast<std::size_t>(started_) % spawners_.size()];
         ++started_;
         const auto flight = std::make_shared<Flight>(context_);
-        syncspawn::boost::async_spawn(
+        syncspawn::for_boost::async_spawn(
             context_, spawner,
             asio::bind_cancellation_slot(
                 flight->signal.slot(),
@@ -134,7 +134,7 @@ private:
         if (std::exchange(flight->is_launched, true)) {
             sums_.count_other("completed twice");
         }
-        const SpawnError error = syncspawn::boost::spawn_error_of(failure);
+        const SpawnError error = syncspawn::for_boost::spawn_error_of(failure);
         if (error) {
             if (process || error.cause() != Cause::cancelled || !random_) {
                 sums_.count_other(error.what());
@@ -144,7 +144,7 @@ private:
             return start_next();
         }
         flight->process = std::move(process);
-        syncspawn::boost::async_wait_exit(
+        syncspawn::for_boost::async_wait_exit(
             context_, flight->process, [this, flight](auto code, ExitStatus status) {
                 if (!code && status.success()) {
                     ++sums_.succeeded;

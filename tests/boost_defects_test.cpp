@@ -68,7 +68,7 @@ const Std own_std_category;
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor)
-class ZeroFails final : public ::boost::system::error_category {
+class ZeroFails final : public boost::system::error_category {
 public:
     const char* name() const noexcept override { return "zero fails"; }
     std::string message(int) const override { return "failed"; }
@@ -202,7 +202,7 @@ TEST_CASE("the error of a hook in the child is its own, whatever errno is") {
         CHECK(launcher.error().code().message() == "own error 7");
         CHECK(error_of(launcher, "/bin/true", FailsInChild{system_error_code(EPERM), left}) ==
               system_error_code(EPERM));
-        const BoostError generic(ENOTDIR, ::boost::system::generic_category());
+        const BoostError generic(ENOTDIR, boost::system::generic_category());
         CHECK(told(error_of(launcher, "/bin/true", FailsInChild{generic, left})) == "generic 20");
         CHECK(told(error_of(launcher, "/bin/true", FailsInChild{{0, zero_fails}, left})) ==
               "zero fails 0");
@@ -291,7 +291,7 @@ TEST_CASE("a failed execve leaves no zombie") {
     Ours launcher;
     (void)launcher(context, error, "/nowhere", {});
     CHECK(count_children() == 0);
-    CHECK_THROWS_AS(launcher(context, "/nowhere", {}), ::boost::system::system_error);
+    CHECK_THROWS_AS(launcher(context, "/nowhere", {}), boost::system::system_error);
     CHECK(count_children() == 0);
     if constexpr (is_oldest_boost) {
         Stock stock;
@@ -328,7 +328,7 @@ TEST_CASE("an error code that is given to an overload with a context is filled, 
         Stock stock;
         (void)std::fflush(stdout);
         CHECK_THROWS_AS((void)stock(context, error, "/nowhere", Texts{}),
-                        ::boost::system::system_error);
+                        boost::system::system_error);
         CHECK(waitpid(stock.pid, nullptr, 0) == stock.pid);
     }
 }
@@ -364,7 +364,7 @@ namespace {
 // Waits for it on the context; the exit code, or the error.
 std::string wait_on(asio::io_context& context, v2::process& process) {
     std::string result = "not completed";
-    syncspawn::boost::async_wait_exit(process, [&](BoostError error, int code) {
+    syncspawn::for_boost::async_wait_exit(process, [&](BoostError error, int code) {
         result = error ? told(error) : std::to_string(code);
     });
     context.restart();
@@ -383,7 +383,7 @@ TEST_CASE("the end of a process is told to all who wait, at once and one after t
     held.read_end.reset();
     std::string codes;
     for (int count = 0; count < 3; ++count) {
-        syncspawn::boost::async_wait_exit(process, [&](BoostError error, int code) {
+        syncspawn::for_boost::async_wait_exit(process, [&](BoostError error, int code) {
             codes += told(error) + " " + std::to_string(code) + ", ";
         });
     }
@@ -415,7 +415,7 @@ TEST_CASE("a wait after one of the library's own gives the code again") {
     CHECK(wait_on(context, process) == "7");
     CHECK(wait_on(context, process) == "7");
     if constexpr (is_oldest_boost) {
-        CHECK_THROWS_AS(process.wait(), ::boost::system::system_error);
+        CHECK_THROWS_AS(process.wait(), boost::system::system_error);
         CHECK(wait_on(context, process) == "7");
     }
 }
@@ -424,7 +424,7 @@ TEST_CASE("the end of a process that somebody else has reaped is an error") {
     asio::io_context context;
     Ours launcher;
     v2::process process = launcher(context, "/bin/sleep", {"1000"});
-    const auto no_child = ::boost::system::errc::no_child_process;
+    const auto no_child = boost::system::errc::no_child_process;
     const auto reap = [&] {
         CHECK(kill(process.id(), SIGKILL) == 0);
         CHECK(waitpid(process.id(), nullptr, 0) == process.id());
@@ -432,13 +432,13 @@ TEST_CASE("the end of a process that somebody else has reaped is an error") {
     SUBCASE("before the wait") {
         reap();
         BoostError error;
-        syncspawn::boost::async_wait_exit(process, [&](BoostError its, int) { error = its; });
+        syncspawn::for_boost::async_wait_exit(process, [&](BoostError its, int) { error = its; });
         context.run();
         CHECK(error == no_child);
     }
     SUBCASE("during the wait") {
         BoostError error;
-        syncspawn::boost::async_wait_exit(process, [&](BoostError its, int) { error = its; });
+        syncspawn::for_boost::async_wait_exit(process, [&](BoostError its, int) { error = its; });
         context.poll();
         reap();
         context.restart();

@@ -36,7 +36,7 @@ template <class Launch>
 std::string what_of(Launch launch) {
     try {
         (void)launch();
-    } catch (const ::boost::system::system_error& error) {
+    } catch (const boost::system::system_error& error) {
         return error.what();
     }
     return "no error";
@@ -94,11 +94,11 @@ TEST_CASE("arguments of every form that the stock launcher takes arrive as they 
     const std::string all = std::string("/bin/sh|-c|") + "tr '\\0' '|' </proc/$$/cmdline|a b|||c|";
     check(Texts{"-c", print_arguments, "a b", "", "", "c"}, all);
     check(std::initializer_list<v2::string_view>{"-c", print_arguments, "a b", "", "", "c"}, all);
-    check(std::vector<::boost::string_view>{"-c", print_arguments, "a b", "", "", "c"}, all);
+    check(std::vector<boost::string_view>{"-c", print_arguments, "a b", "", "", "c"}, all);
     check(std::vector<v2::cstring_ref>{"-c", print_arguments, "a b", "", "", "c"}, all);
     const std::string unterminated = std::string(print_arguments) + " XXX";
     check(
-        std::vector<::boost::string_view>{
+        std::vector<boost::string_view>{
             "-c", {unterminated.data(), unterminated.size() - 4}, "a b", "", "", "c"},
         all);
     check(Texts{}, "");  // a shell that reads /dev/null

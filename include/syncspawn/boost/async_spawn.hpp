@@ -13,9 +13,9 @@
 ///
 ///     syncspawn::SyncedSpawner spawner({.program = "server", .ready_within = 5s});
 ///     syncspawn::Process child =
-///         co_await syncspawn::boost::async_spawn(context, spawner, asio::use_awaitable);
+///         co_await syncspawn::for_boost::async_spawn(context, spawner, asio::use_awaitable);
 
-namespace syncspawn::boost {
+namespace syncspawn::for_boost {
 
 namespace detail {
 
@@ -90,4 +90,4 @@ inline SpawnError spawn_error_of(const std::exception_ptr& failure) {
     }
 }
 
-}  // namespace syncspawn::boost
+}  // namespace syncspawn::for_boost

@@ -22,16 +22,16 @@
 #include <syncspawn/boost/version.hpp>
 #include <syncspawn/launcher/synced_spawner.hpp>
 
-/// syncspawn::boost::SyncedLauncher: a launcher of Boost.Process v2 whose child waits for its parent.
+/// syncspawn::for_boost::SyncedLauncher: a launcher of Boost.Process v2 whose child waits for its parent.
 ///
-///     syncspawn::boost::SyncedLauncher launcher;
+///     syncspawn::for_boost::SyncedLauncher launcher;
 ///     launcher.options.namespaces = syncspawn::Namespaces::user;
 ///     launcher.step({.name = "uid map", .parent = write_map});
 ///     v2::process child = launcher(context, "/usr/bin/id", {"-u"}, v2::process_stdio{{}, out, {}});
 ///
 /// docs/boost.md is the guide.
 
-namespace syncspawn::boost {
+namespace syncspawn::for_boost {
 
 class BarrierInitializer;
 
@@ -104,7 +104,7 @@ public:
         error_code error;
         auto process = launch(detail::executor_of(where), error, exe, arguments, initializers...);
         if (error) {
-            throw ::boost::system::system_error(error, error_.what());
+            throw boost::system::system_error(error, error_.what());
         }
         return process;
     }
@@ -125,7 +125,7 @@ public:
     auto take_barrier(ExecutorOrContext&& where) {
         auto executor = detail::executor_of(where);
         if (!handed_over_.side.is_open()) {
-            throw std::logic_error("syncspawn::boost: no barrier was handed over");
+            throw std::logic_error("syncspawn::for_boost: no barrier was handed over");
         }
         return BasicAsyncBarrier<decltype(executor)>(
             std::move(executor), std::move(handed_over_.side), std::move(handed_over_.peer_pidfd));
@@ -180,7 +180,7 @@ private:
         error = hooks.on_setup();
         if (!error && exe.empty()) {
             failed = "execve ''";
-            error = error_code(ENOENT, ::boost::system::system_category());
+            error = error_code(ENOENT, boost::system::system_category());
         }
         if (error) {
             error_ = SpawnError::in_preparation(failed, error);
@@ -198,7 +198,7 @@ private:
         } catch (const std::system_error& failure) {
             error_ = SpawnError::in_preparation("prepare the launch", failure.code());
         } catch (...) {  // options that can never work, or no memory
-            hooks.on_error(error_code(EINVAL, ::boost::system::system_category()));
+            hooks.on_error(error_code(EINVAL, boost::system::system_category()));
             throw;
         }
         if (error_) {
@@ -265,7 +265,7 @@ private:
                       }};
         if constexpr (Hooks::have_exec_error) {
             step.exec_failed = [&hooks](ChildSide&) {
-                hooks.on_exec_error(error_code(errno, ::boost::system::system_category()));
+                hooks.on_exec_error(error_code(errno, boost::system::system_category()));
             };
         }
         if constexpr (Hooks::have_child_waiting) {
@@ -302,8 +302,8 @@ private:
                                   inner.category() == std::system_category();
             return is_errno ? inner.value() : ECANCELED;
         }
-        const bool is_errno = error.category() == ::boost::system::system_category() ||
-                              error.category() == ::boost::system::generic_category();
+        const bool is_errno = error.category() == boost::system::system_category() ||
+                              error.category() == boost::system::generic_category();
         return is_errno ? error.value() : ECANCELED;
     }
 
@@ -317,7 +317,7 @@ private:
                                                      : (report ? report->get() : error_code());
         }
         if (!own) {
-            return {error_.code().value(), ::boost::system::system_category()};
+            return {error_.code().value(), boost::system::system_category()};
         }
         error_ = error_.with_code(own);
         return own;
@@ -329,4 +329,4 @@ private:
     detail::HandedOver handed_over_;
 };
 
-}  // namespace syncspawn::boost
+}  // namespace syncspawn::for_boost

@@ -9,7 +9,7 @@
 // Calls the hooks of Boost.Process's initializers, of which each has any subset. By the language and not
 // by the library's own dispatch: that never finds the error hooks before Boost 1.88.
 
-namespace syncspawn::boost {
+namespace syncspawn::for_boost {
 
 /// The rules that an initializer's child hooks (on_exec_setup, on_exec_error) obey. Those of the library
 /// that merely make a system call may share memory. Yours say so by a member or a specialization:
@@ -190,4 +190,4 @@ private:
 };
 
 }  // namespace detail
-}  // namespace syncspawn::boost
+}  // namespace syncspawn::for_boost

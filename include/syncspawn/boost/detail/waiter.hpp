@@ -19,7 +19,7 @@
 #include <syncspawn/barrier/unique_fd.hpp>
 #include <syncspawn/boost/version.hpp>
 
-namespace syncspawn::boost::detail {
+namespace syncspawn::for_boost::detail {
 
 //// What one operation waits on: descriptors and a deadline, in an epoll set (epoll(7)) of its own. Asio
 /// sees the set alone: on what is in it, it would set O_NONBLOCK (up to Boost 1.85), which belongs to the
@@ -95,7 +95,7 @@ public:
 
 private:
     [[noreturn]] static void throw_errno(const char* call) {
-        throw ::boost::system::system_error(errno, ::boost::system::system_category(), call);
+        throw boost::system::system_error(errno, boost::system::system_category(), call);
     }
 
     Descriptor descriptor_;
@@ -103,4 +103,4 @@ private:
     std::shared_ptr<Registry> registry_;
 };
 
-}  // namespace syncspawn::boost::detail
+}  // namespace syncspawn::for_boost::detail
