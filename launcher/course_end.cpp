@@ -184,6 +184,7 @@ SpawnError Course::conclude() const {
     } else if (facts.cause == Cause::error) {
         facts.hint = hint_for(options_, facts);
     }
+    facts.child_pid = child_.pid();
     facts.undo_failures = undo_failures_;
     facts.timeline = timeline_of(trace());
     return SpawnError(std::move(facts));

@@ -14,6 +14,8 @@
 #include "support/boost.hpp"
 #include "support/namespaces.hpp"
 #include "support/sanitizers.hpp"
+#include "support/shared.hpp"
+#include "support/shared_memory.hpp"
 #include "support/skip.hpp"
 
 // What the launchers of the stock library do wrong, done right. Where it is cheap and certain, the
@@ -300,6 +302,65 @@ TEST_CASE("a failed execve leaves no zombie") {
         CHECK(count_children() == 1);
         CHECK(waitpid(stock.pid, nullptr, 0) == stock.pid);
     }
+}
+
+namespace {
+
+// The launcher's pid as the hooks see it.
+struct SeesPid {
+    static constexpr auto child_rules = ChildRules::shared_memory;
+    struct Seen {
+        std::atomic<pid_t> in_child{-2};
+        std::atomic<pid_t> in_exec_error{-2};
+        std::atomic<pid_t> waiting{-2};
+        std::atomic<pid_t> in_error{-2};
+    };
+    Seen& seen;
+    BoostError on_exec_setup(Stock& launcher, const Path&, const char* const*) {
+        seen.in_child = launcher.pid;
+        return {};
+    }
+    BoostError on_child_waiting(Stock& launcher, const Path&, const char* const*) {
+        seen.waiting = launcher.pid;
+        return {};
+    }
+    void on_exec_error(Stock& launcher, const Path&, const char* const*, const BoostError&) {
+        seen.in_exec_error = launcher.pid;
+    }
+    void on_error(Stock& launcher, const Path&, const char* const*, const BoostError&) {
+        seen.in_error = launcher.pid;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("after a failed launch on_error has the id of the child, of which nothing is left") {
+    for (const StartMethod method : start_methods()) {
+        CAPTURE(static_cast<int>(method));
+        Ours launcher;
+        launcher.options.start = method;
+        Shared<SeesPid::Seen> seen;
+        CHECK(end_of(launcher, "/nowhere", Texts{}, SeesPid{*seen}) == "system 2");
+        CHECK(seen->in_child == 0);
+        CHECK(seen->in_exec_error == 0);
+        CHECK(seen->waiting > 0);
+        CHECK(seen->in_error == seen->waiting);
+        CHECK(launcher.pid == seen->waiting);
+        CHECK(waitpid(launcher.pid, nullptr, WNOHANG) < 0);
+        CHECK(errno == ECHILD);
+    }
+    Ours launcher;
+    Shared<SeesPid::Seen> seen;
+    CHECK(end_of(launcher, "/bin/true", Texts{}, SeesPid{*seen}, FailsInChild{own_error(7)}) ==
+          "own 7");
+    CHECK(seen->waiting == -2);
+    CHECK(seen->in_error > 0);
+    CHECK(waitpid(seen->in_error, nullptr, WNOHANG) < 0);
+    struct FailsInSetup {
+        BoostError on_setup(Stock&, const Path&, const char* const*) { return own_error(8); }
+    };
+    CHECK(end_of(launcher, "/bin/true", Texts{}, SeesPid{*seen}, FailsInSetup()) == "own 8");
+    CHECK(seen->in_error == -1);
 }
 
 TEST_CASE("a launch that fails destroys nothing of the parent's in the child") {

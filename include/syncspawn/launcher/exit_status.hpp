@@ -13,6 +13,8 @@ class SYNCSPAWN_API ExitStatus {
 public:
     enum class Kind { exited, killed, unknown };
 
+    /// Unknown.
+    constexpr ExitStatus() noexcept = default;
     static ExitStatus exited(int code) noexcept { return {Kind::exited, code, false}; }
     static ExitStatus killed(int signal, bool core_dumped = false) noexcept {
         return {Kind::killed, signal, core_dumped};
@@ -38,9 +40,9 @@ private:
     ExitStatus(Kind kind, int value, bool core_dumped) noexcept
         : kind_(kind), value_(value), core_dumped_(core_dumped) {}
 
-    Kind kind_;
-    int value_;
-    bool core_dumped_;
+    Kind kind_ = Kind::unknown;
+    int value_ = 0;
+    bool core_dumped_ = false;
 };
 
 /// "SIGKILL", "SIGRTMIN+1", "signal 99".

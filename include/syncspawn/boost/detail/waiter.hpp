@@ -5,7 +5,10 @@
 #include <sys/timerfd.h>
 
 #include <algorithm>
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/execution_context.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <boost/asio/query.hpp>
 #include <cerrno>
 #include <cstdint>
 #include <ctime>
@@ -21,7 +24,7 @@
 
 namespace syncspawn::for_boost::detail {
 
-//// What one operation waits on: descriptors and a deadline, in an epoll set (epoll(7)) of its own. Asio
+/// What one operation waits on: descriptors and a deadline, in an epoll set (epoll(7)) of its own. Asio
 /// sees the set alone: on what is in it, it would set O_NONBLOCK (up to Boost 1.85), which belongs to the
 /// open file and so to the child, too.
 template <class Executor>
@@ -81,6 +84,16 @@ public:
             throw_errno("timerfd");
         }
         watch(timer_.get(), EPOLLIN);
+    }
+
+    /// That of the descriptor, whose services exist by now.
+    [[nodiscard]] asio::execution_context& context() {
+        auto executor = descriptor_.get_executor();
+        if constexpr (requires { asio::query(executor, asio::execution::context); }) {
+            return asio::query(executor, asio::execution::context);
+        } else {
+            return executor.context();
+        }
     }
 
     template <class Handler>
