@@ -25,3 +25,9 @@ syncspawn_add_boost_test(async_wait_exit)
 syncspawn_add_boost_test(boost_defects HELPERS launch_descriptors)
 syncspawn_add_boost_test(async_barrier)
 syncspawn_add_boost_test(barrier_initializer HELPERS launch_meets launch_readiness launch_descriptors)
+
+# How CMake finds each Boost. Packages that only look like one stand in for those that are not here.
+syncspawn_register_test(boost-package
+    COMMAND ${CMAKE_COMMAND} -E env CMAKE=${CMAKE_COMMAND} CMAKE_GENERATOR=${CMAKE_GENERATOR}
+        "${CMAKE_CURRENT_SOURCE_DIR}/boost_package/run" "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}"
+    LABELS unit)
