@@ -1,25 +1,35 @@
 # What the layer boost needs of Boost, as the target syncspawn::boost_packages: made here for this build,
 # and by the installed package for its user, whose Boost may be another one.
-# Leaves syncspawn_boost_problem empty, or says what is missing.
+# Leaves syncspawn_boost_problem empty, or says what is missing; syncspawn_boost_libraries are their names.
 include_guard(GLOBAL)
 find_package(Threads QUIET)
 find_package(Boost 1.81 CONFIG QUIET)
 set(syncspawn_boost_problem "")
+set(syncspawn_boost_libraries "")
 if(NOT Boost_FOUND)
     set(syncspawn_boost_problem "Boost 1.81 or newer was not found")
 else()
-    # Boost.Process was made of headers before 1.86.
-    set(syncspawn_boost_library filesystem)
+    # Boost.Process was made of headers before 1.86. It may be built without Boost.Filesystem since.
+    set(syncspawn_boost_needed filesystem)
+    set(syncspawn_boost_optional "")
     if(Boost_VERSION VERSION_GREATER_EQUAL 1.86)
-        set(syncspawn_boost_library process)
+        set(syncspawn_boost_needed process)
+        set(syncspawn_boost_optional filesystem)
     endif()
-    find_package(Boost 1.81 CONFIG QUIET COMPONENTS ${syncspawn_boost_library})
-    if(TARGET Boost::${syncspawn_boost_library})
+    set(syncspawn_boost_wanted ${syncspawn_boost_needed} ${syncspawn_boost_optional})
+    find_package(Boost 1.81 CONFIG QUIET
+        COMPONENTS ${syncspawn_boost_needed} OPTIONAL_COMPONENTS ${syncspawn_boost_optional})
+    if(TARGET Boost::${syncspawn_boost_needed})
         add_library(syncspawn::boost_packages INTERFACE IMPORTED GLOBAL)
-        target_link_libraries(syncspawn::boost_packages INTERFACE
-            Boost::headers Boost::${syncspawn_boost_library} Threads::Threads)
+        target_link_libraries(syncspawn::boost_packages INTERFACE Boost::headers Threads::Threads)
+        foreach(library IN LISTS syncspawn_boost_wanted)
+            if(TARGET Boost::${library})
+                list(APPEND syncspawn_boost_libraries ${library})
+                target_link_libraries(syncspawn::boost_packages INTERFACE Boost::${library})
+            endif()
+        endforeach()
     else()
         set(syncspawn_boost_problem
-            "the library ${syncspawn_boost_library} of Boost ${Boost_VERSION} was not found")
+            "the library ${syncspawn_boost_needed} of Boost ${Boost_VERSION} was not found")
     endif()
 endif()

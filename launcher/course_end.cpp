@@ -223,6 +223,7 @@ SpawnError Course::conclude() const {
         facts.survivor = child_.pid();
         facts.why_it_survived = why_it_survived_;
     }
+    facts.child_pid = child_.pid();
     facts.undo_failures = undo_failures_;
     facts.timeline = timeline_of(trace());
     return SpawnError(std::move(facts));

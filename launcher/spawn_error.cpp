@@ -127,6 +127,7 @@ SpawnError SpawnError::with_code(std::error_code code) const {
     facts.code = code;
     return SpawnError(std::move(facts));
 }
+pid_t SpawnError::child_pid() const noexcept { return facts().child_pid; }
 std::optional<ExitStatus> SpawnError::status() const noexcept { return facts().status; }
 const std::string& SpawnError::detail() const noexcept { return facts().detail; }
 std::optional<pid_t> SpawnError::survivor() const noexcept { return facts().survivor; }

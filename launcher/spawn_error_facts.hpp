@@ -16,6 +16,7 @@ struct SpawnError::Facts {
     std::string step{};
     int error = 0;
     std::optional<std::error_code> code{};  // instead of the errno
+    pid_t child_pid = -1;
     std::optional<ExitStatus> status{};
     std::string detail{};
     detail::KnownCall call = detail::KnownCall::none;

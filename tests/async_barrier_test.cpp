@@ -41,9 +41,9 @@
 using namespace syncspawn;
 using namespace syncspawn::testing;
 using namespace std::chrono_literals;
-using syncspawn::boost::AsyncBarrier;
-using ErrorCode = ::boost::system::error_code;
-namespace asio = ::boost::asio;
+using syncspawn::for_boost::AsyncBarrier;
+using ErrorCode = boost::system::error_code;
+namespace asio = boost::asio;
 
 namespace {
 
@@ -90,7 +90,7 @@ void check(const Result& result, Outcome outcome) {
 void check_failed(const Result& result, int error) {
     CHECK(result.completions == 1);
     CHECK(result.error.default_error_condition() ==
-          ::boost::system::error_condition(error, ::boost::system::generic_category()));
+          boost::system::error_condition(error, boost::system::generic_category()));
     CHECK(result.outcome == Outcome::failed);
 }
 
@@ -382,7 +382,7 @@ TEST_CASE("every completion token is taken") {
                 CHECK(outcome == Outcome::aborted_there);
                 barrier = AsyncBarrier(context, Barrier());
                 CHECK_THROWS_AS((void)co_await barrier.async_sync(asio::use_awaitable),
-                                ::boost::system::system_error);
+                                boost::system::system_error);
                 has_ended = true;
             },
             [](const std::exception_ptr& failure) { CHECK(failure == nullptr); });

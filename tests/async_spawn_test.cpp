@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -43,9 +44,9 @@
 using namespace syncspawn;
 using namespace syncspawn::testing;
 using namespace std::chrono_literals;
-using syncspawn::boost::async_spawn;
-using syncspawn::boost::spawn_error_of;
-namespace asio = ::boost::asio;
+using syncspawn::for_boost::async_spawn;
+using syncspawn::for_boost::spawn_error_of;
+namespace asio = boost::asio;
 
 namespace {
 
@@ -159,12 +160,12 @@ TEST_CASE("a program that is ready is met at its barrier from the same loop") {
         context,
         [&]() -> asio::awaitable<void> {
             Process child = co_await async_spawn(context, spawner, asio::use_awaitable);
-            syncspawn::boost::AsyncBarrier barrier(context, child);
+            syncspawn::for_boost::AsyncBarrier barrier(context, child);
             CHECK_THROWS_AS((void)child.barrier(), std::logic_error);
             CHECK(co_await barrier.async_sync(asio::use_awaitable) == Outcome::reached);
             CHECK(co_await barrier.async_wait_abortion(asio::use_awaitable) == Outcome::reached);
             status =
-                co_await syncspawn::boost::async_wait_exit(context, child, asio::use_awaitable);
+                co_await syncspawn::for_boost::async_wait_exit(context, child, asio::use_awaitable);
         },
         [](const std::exception_ptr& failure) { CHECK(failure == nullptr); });
     context.run();
@@ -362,7 +363,7 @@ TEST_CASE("many threads run one loop with launches on strands") {
                                 return;
                             }
                             process = std::move(launched);
-                            syncspawn::boost::async_wait_exit(
+                            syncspawn::for_boost::async_wait_exit(
                                 strand, process, [&, strand](auto code, ExitStatus status) {
                                     off_strand += strand.running_in_this_thread() ? 0 : 1;
                                     successes += !code && status.success() ? 1 : 0;
@@ -514,6 +515,58 @@ TEST_CASE("a loop that is destroyed takes the launches under way along") {
             CHECK(held.undone() == 1);
         }
     }
+}
+
+// Each program leaves only when all have been told to end: none would within a grace of its own.
+TEST_CASE("a loop that is destroyed tells all launches to end before it waits for any") {
+    const NothingIsLeft nothing;
+    constexpr std::size_t count = 5;
+    int told[2];
+    int gate[2];
+    REQUIRE(pipe2(told, O_CLOEXEC) == 0);
+    REQUIRE(pipe2(gate, O_CLOEXEC) == 0);
+    const UniqueFd tells(told[0]);
+    const UniqueFd gate_in(gate[0]);
+    UniqueFd told_in(told[1]);
+    UniqueFd opens(gate[1]);
+    SpawnOptions options = program_that("waits for an abort and a gate", 1h);
+    options.abort_grace = 60s;
+    options.standard_input = Stdio::descriptor(gate_in.get());
+    options.standard_output = Stdio::descriptor(told_in.get());
+    const SyncedSpawner spawner(options);
+    const auto next = [&] {
+        char letter = '\0';
+        return read(tells.get(), &letter, 1) == 1 ? letter : '\0';
+    };
+    std::string heard;
+    std::thread opener;
+    {
+        asio::io_context context;
+        for (std::size_t one = 0; one < count; ++one) {
+            async_spawn(context, spawner,
+                        [](const std::exception_ptr&, const Process&) { CHECK(false); });
+        }
+        while (heard.size() < count) {
+            context.poll();
+            pollfd watched{tells.get(), POLLIN, 0};
+            if (poll(&watched, 1, 1) == 1) {
+                heard += next();
+            }
+        }
+        REQUIRE(heard == std::string(count, 'a'));  // attached
+        told_in.reset();
+        opener = std::thread([&] {
+            for (std::size_t one = 0; one < count; ++one) {
+                heard += next();
+            }
+            opens.reset();
+            for (char letter = next(); letter != '\0'; letter = next()) {
+                heard += letter;
+            }
+        });
+    }
+    opener.join();
+    CHECK(heard == std::string(count, 'a') + std::string(count, 't') + std::string(count, 'l'));
 }
 
 TEST_CASE("a loop that is destroyed before it ran never has a child") {

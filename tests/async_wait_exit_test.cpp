@@ -36,10 +36,10 @@
 using namespace syncspawn;
 using namespace syncspawn::testing;
 using namespace std::chrono_literals;
-using syncspawn::boost::async_wait_exit;
-using ErrorCode = ::boost::system::error_code;
-namespace asio = ::boost::asio;
-namespace v2 = ::boost::process::v2;
+using syncspawn::for_boost::async_wait_exit;
+using ErrorCode = boost::system::error_code;
+namespace asio = boost::asio;
+namespace v2 = boost::process::v2;
 
 namespace {
 
@@ -90,8 +90,8 @@ struct OfStockLauncher : Foreign {
 
 struct OfSyncedLauncher : Foreign {
     OfSyncedLauncher(asio::io_context& context, const std::string& text)
-        : Foreign(syncspawn::boost::SyncedLauncher()(context, "/bin/sh",
-                                                     std::vector<std::string>{"-c", text})) {}
+        : Foreign(syncspawn::for_boost::SyncedLauncher()(context, "/bin/sh",
+                                                         std::vector<std::string>{"-c", text})) {}
 };
 
 // What one wait completed with.
@@ -298,7 +298,7 @@ TEST_CASE_TEMPLATE("every completion token is taken", Kind, EVERY_KIND) {
         context,
         [&]() -> asio::awaitable<void> {
             CHECK_THROWS_AS((void)co_await kind.wait(Deadline(), asio::use_awaitable),
-                            ::boost::system::system_error);
+                            boost::system::system_error);
             const auto [error, unknown] =
                 co_await kind.wait(Deadline(), asio::as_tuple(asio::use_awaitable));
             CHECK(error == asio::error::timed_out);
@@ -314,7 +314,7 @@ TEST_CASE_TEMPLATE("every completion token is taken", Kind, EVERY_KIND) {
     context.run();
     CHECK(has_ended);
     CHECK(Kind::is_code(future.get(), 5));
-    CHECK_THROWS_AS((void)late.get(), ::boost::system::system_error);
+    CHECK_THROWS_AS((void)late.get(), boost::system::system_error);
     CHECK(Kind::is_code(*result.status, 5));
 }
 
@@ -375,8 +375,22 @@ TEST_CASE_TEMPLATE("a process that somebody else has reaped is ECHILD", Kind, Of
     }
     context.run();
     CHECK(result.completions == 1);
-    CHECK(result.error == ErrorCode(ECHILD, ::boost::system::system_category()));
+    CHECK(result.error == ErrorCode(ECHILD, boost::system::system_category()));
     kind.process.detach();
+}
+
+TEST_CASE("a coroutine may return how a process ended") {
+    asio::io_context context;
+    Process process = SyncedSpawner({.program = "/bin/sh", .arguments = {"-c", "exit 7"}}).spawn();
+    auto status = asio::co_spawn(
+        context,
+        [&]() -> asio::awaitable<ExitStatus> {
+            co_return co_await async_wait_exit(context, process, asio::use_awaitable);
+        },
+        asio::use_future);
+    context.run();
+    CHECK(status.get() == ExitStatus::exited(7));
+    CHECK(ExitStatus() == ExitStatus::unknown());
 }
 
 TEST_CASE("our process that somebody else has reaped has an unknown end") {

@@ -23,7 +23,7 @@
 
 using namespace syncspawn;
 using namespace syncspawn::testing;
-using syncspawn::boost::BarrierInitializer;
+using syncspawn::for_boost::BarrierInitializer;
 
 namespace {
 
@@ -145,7 +145,7 @@ TEST_CASE_TEMPLATE("the barrier can be given to an asynchronous one", Launcher, 
     std::optional<BarrierInitializer> barrier(std::in_place);
     Launcher launcher;
     auto process = launcher(context.get_executor(), helper("launch_meets"), Texts{"1"}, *barrier);
-    syncspawn::boost::AsyncBarrier async(context, std::move(barrier->barrier()));
+    syncspawn::for_boost::AsyncBarrier async(context, std::move(barrier->barrier()));
     barrier.reset();
     std::string met;
     async.async_place_and_sync([&](BoostError error, Outcome outcome) {

@@ -14,6 +14,8 @@
 #include "support/boost.hpp"
 #include "support/namespaces.hpp"
 #include "support/sanitizers.hpp"
+#include "support/shared.hpp"
+#include "support/shared_memory.hpp"
 #include "support/skip.hpp"
 
 // What the launchers of the stock library do wrong, done right. Where it is cheap and certain, the
@@ -68,7 +70,7 @@ const Std own_std_category;
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor)
-class ZeroFails final : public ::boost::system::error_category {
+class ZeroFails final : public boost::system::error_category {
 public:
     const char* name() const noexcept override { return "zero fails"; }
     std::string message(int) const override { return "failed"; }
@@ -202,7 +204,7 @@ TEST_CASE("the error of a hook in the child is its own, whatever errno is") {
         CHECK(launcher.error().code().message() == "own error 7");
         CHECK(error_of(launcher, "/bin/true", FailsInChild{system_error_code(EPERM), left}) ==
               system_error_code(EPERM));
-        const BoostError generic(ENOTDIR, ::boost::system::generic_category());
+        const BoostError generic(ENOTDIR, boost::system::generic_category());
         CHECK(told(error_of(launcher, "/bin/true", FailsInChild{generic, left})) == "generic 20");
         CHECK(told(error_of(launcher, "/bin/true", FailsInChild{{0, zero_fails}, left})) ==
               "zero fails 0");
@@ -291,7 +293,7 @@ TEST_CASE("a failed execve leaves no zombie") {
     Ours launcher;
     (void)launcher(context, error, "/nowhere", {});
     CHECK(count_children() == 0);
-    CHECK_THROWS_AS(launcher(context, "/nowhere", {}), ::boost::system::system_error);
+    CHECK_THROWS_AS(launcher(context, "/nowhere", {}), boost::system::system_error);
     CHECK(count_children() == 0);
     if constexpr (is_oldest_boost) {
         Stock stock;
@@ -300,6 +302,65 @@ TEST_CASE("a failed execve leaves no zombie") {
         CHECK(count_children() == 1);
         CHECK(waitpid(stock.pid, nullptr, 0) == stock.pid);
     }
+}
+
+namespace {
+
+// The launcher's pid as the hooks see it.
+struct SeesPid {
+    static constexpr auto child_rules = ChildRules::shared_memory;
+    struct Seen {
+        std::atomic<pid_t> in_child{-2};
+        std::atomic<pid_t> in_exec_error{-2};
+        std::atomic<pid_t> waiting{-2};
+        std::atomic<pid_t> in_error{-2};
+    };
+    Seen& seen;
+    BoostError on_exec_setup(Stock& launcher, const Path&, const char* const*) {
+        seen.in_child = launcher.pid;
+        return {};
+    }
+    BoostError on_child_waiting(Stock& launcher, const Path&, const char* const*) {
+        seen.waiting = launcher.pid;
+        return {};
+    }
+    void on_exec_error(Stock& launcher, const Path&, const char* const*, const BoostError&) {
+        seen.in_exec_error = launcher.pid;
+    }
+    void on_error(Stock& launcher, const Path&, const char* const*, const BoostError&) {
+        seen.in_error = launcher.pid;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("after a failed launch on_error has the id of the child, of which nothing is left") {
+    for (const StartMethod method : start_methods()) {
+        CAPTURE(static_cast<int>(method));
+        Ours launcher;
+        launcher.options.start = method;
+        Shared<SeesPid::Seen> seen;
+        CHECK(end_of(launcher, "/nowhere", Texts{}, SeesPid{*seen}) == "system 2");
+        CHECK(seen->in_child == 0);
+        CHECK(seen->in_exec_error == 0);
+        CHECK(seen->waiting > 0);
+        CHECK(seen->in_error == seen->waiting);
+        CHECK(launcher.pid == seen->waiting);
+        CHECK(waitpid(launcher.pid, nullptr, WNOHANG) < 0);
+        CHECK(errno == ECHILD);
+    }
+    Ours launcher;
+    Shared<SeesPid::Seen> seen;
+    CHECK(end_of(launcher, "/bin/true", Texts{}, SeesPid{*seen}, FailsInChild{own_error(7)}) ==
+          "own 7");
+    CHECK(seen->waiting == -2);
+    CHECK(seen->in_error > 0);
+    CHECK(waitpid(seen->in_error, nullptr, WNOHANG) < 0);
+    struct FailsInSetup {
+        BoostError on_setup(Stock&, const Path&, const char* const*) { return own_error(8); }
+    };
+    CHECK(end_of(launcher, "/bin/true", Texts{}, SeesPid{*seen}, FailsInSetup()) == "own 8");
+    CHECK(seen->in_error == -1);
 }
 
 TEST_CASE("a launch that fails destroys nothing of the parent's in the child") {
@@ -328,7 +389,7 @@ TEST_CASE("an error code that is given to an overload with a context is filled, 
         Stock stock;
         (void)std::fflush(stdout);
         CHECK_THROWS_AS((void)stock(context, error, "/nowhere", Texts{}),
-                        ::boost::system::system_error);
+                        boost::system::system_error);
         CHECK(waitpid(stock.pid, nullptr, 0) == stock.pid);
     }
 }
@@ -364,7 +425,7 @@ namespace {
 // Waits for it on the context; the exit code, or the error.
 std::string wait_on(asio::io_context& context, v2::process& process) {
     std::string result = "not completed";
-    syncspawn::boost::async_wait_exit(process, [&](BoostError error, int code) {
+    syncspawn::for_boost::async_wait_exit(process, [&](BoostError error, int code) {
         result = error ? told(error) : std::to_string(code);
     });
     context.restart();
@@ -383,7 +444,7 @@ TEST_CASE("the end of a process is told to all who wait, at once and one after t
     held.read_end.reset();
     std::string codes;
     for (int count = 0; count < 3; ++count) {
-        syncspawn::boost::async_wait_exit(process, [&](BoostError error, int code) {
+        syncspawn::for_boost::async_wait_exit(process, [&](BoostError error, int code) {
             codes += told(error) + " " + std::to_string(code) + ", ";
         });
     }
@@ -415,7 +476,7 @@ TEST_CASE("a wait after one of the library's own gives the code again") {
     CHECK(wait_on(context, process) == "7");
     CHECK(wait_on(context, process) == "7");
     if constexpr (is_oldest_boost) {
-        CHECK_THROWS_AS(process.wait(), ::boost::system::system_error);
+        CHECK_THROWS_AS(process.wait(), boost::system::system_error);
         CHECK(wait_on(context, process) == "7");
     }
 }
@@ -424,7 +485,7 @@ TEST_CASE("the end of a process that somebody else has reaped is an error") {
     asio::io_context context;
     Ours launcher;
     v2::process process = launcher(context, "/bin/sleep", {"1000"});
-    const auto no_child = ::boost::system::errc::no_child_process;
+    const auto no_child = boost::system::errc::no_child_process;
     const auto reap = [&] {
         CHECK(kill(process.id(), SIGKILL) == 0);
         CHECK(waitpid(process.id(), nullptr, 0) == process.id());
@@ -432,13 +493,13 @@ TEST_CASE("the end of a process that somebody else has reaped is an error") {
     SUBCASE("before the wait") {
         reap();
         BoostError error;
-        syncspawn::boost::async_wait_exit(process, [&](BoostError its, int) { error = its; });
+        syncspawn::for_boost::async_wait_exit(process, [&](BoostError its, int) { error = its; });
         context.run();
         CHECK(error == no_child);
     }
     SUBCASE("during the wait") {
         BoostError error;
-        syncspawn::boost::async_wait_exit(process, [&](BoostError its, int) { error = its; });
+        syncspawn::for_boost::async_wait_exit(process, [&](BoostError its, int) { error = its; });
         context.poll();
         reap();
         context.restart();

@@ -22,10 +22,10 @@
 
 using namespace std::chrono_literals;
 using namespace syncspawn::testing;
-using ::boost::system::error_code;
-using ::boost::system::system_category;
-using syncspawn::boost::async_spawn;
-using syncspawn::boost::async_wait_exit;
+using boost::system::error_code;
+using boost::system::system_category;
+using syncspawn::for_boost::async_spawn;
+using syncspawn::for_boost::async_wait_exit;
 
 namespace {
 
@@ -52,7 +52,7 @@ std::error_code write_map(syncspawn::ParentSide& side) {
 asio::awaitable<int> session(const syncspawn::SyncedSpawner& spawner) {
     const auto executor = co_await asio::this_coro::executor;
     syncspawn::Process worker = co_await async_spawn(executor, spawner, asio::use_awaitable);
-    syncspawn::boost::AsyncBarrier barrier(executor, worker);
+    syncspawn::for_boost::AsyncBarrier barrier(executor, worker);
     const auto deadline = std::chrono::steady_clock::now() + 60s;
     const auto outcome = co_await barrier.async_place_and_sync(deadline, asio::use_awaitable);
     if (outcome != syncspawn::Outcome::reached) {
@@ -85,7 +85,7 @@ TEST_CASE("the manual's steps and options") {
     const std::string program = helper("launch_meets");
     const Texts arguments{"2", "id -u"};
     // [steps and options]
-    syncspawn::boost::SyncedLauncher launcher;
+    syncspawn::for_boost::SyncedLauncher launcher;
     launcher.options.namespaces = syncspawn::Namespaces::user;
     launcher.options.ready_within = 60s;                      // the program attaches and places
     launcher.step({.name = "uid map", .parent = write_map});  // while the child waits
@@ -104,9 +104,9 @@ TEST_CASE("the manual's stock launcher") {
     const std::string program = helper("launch_meets");
     const Texts arguments{"1"};
     // [an initializer]
-    syncspawn::boost::BarrierInitializer ready;
+    syncspawn::for_boost::BarrierInitializer ready;
     v2::process server(context, program, arguments, ready);
-    syncspawn::boost::AsyncBarrier barrier(context, std::move(ready.barrier()));
+    syncspawn::for_boost::AsyncBarrier barrier(context, std::move(ready.barrier()));
     // [end]
     auto met = barrier.async_place_and_sync(asio::use_future);
     context.run();

@@ -347,7 +347,7 @@ bool shares_memory(StartMethod start, Initializers&&... initializers) {
 }  // namespace
 
 template <>
-inline constexpr ChildRules syncspawn::boost::child_rules_of<Specialized> =
+inline constexpr ChildRules syncspawn::for_boost::child_rules_of<Specialized> =
     ChildRules::shared_memory;
 
 TEST_CASE("the child shares memory if all hooks of the child may") {

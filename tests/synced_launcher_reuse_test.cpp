@@ -69,7 +69,7 @@ struct Settings {
 // Meets its parent, as the parent sees it.
 template <class Executor>
 std::string meet(asio::io_context& context,
-                 syncspawn::boost::BasicAsyncBarrier<Executor>& barrier) {
+                 syncspawn::for_boost::BasicAsyncBarrier<Executor>& barrier) {
     std::string result = "not completed";
     barrier.async_place_and_sync([&](BoostError error, Outcome outcome) {
         result = error ? told(error) : to_string(outcome);

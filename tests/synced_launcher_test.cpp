@@ -36,11 +36,16 @@ template <class Launch>
 std::string what_of(Launch launch) {
     try {
         (void)launch();
-    } catch (const ::boost::system::system_error& error) {
+    } catch (const boost::system::system_error& error) {
         return error.what();
     }
     return "no error";
 }
+
+template <class, class>
+struct FailsAs {
+    BoostError on_setup(Stock&, const Path&, const char* const*) { return own_error(4); }
+};
 
 bool begins_with(const std::string& text, const std::string& beginning) {
     CAPTURE(text);
@@ -94,11 +99,11 @@ TEST_CASE("arguments of every form that the stock launcher takes arrive as they 
     const std::string all = std::string("/bin/sh|-c|") + "tr '\\0' '|' </proc/$$/cmdline|a b|||c|";
     check(Texts{"-c", print_arguments, "a b", "", "", "c"}, all);
     check(std::initializer_list<v2::string_view>{"-c", print_arguments, "a b", "", "", "c"}, all);
-    check(std::vector<::boost::string_view>{"-c", print_arguments, "a b", "", "", "c"}, all);
+    check(std::vector<boost::string_view>{"-c", print_arguments, "a b", "", "", "c"}, all);
     check(std::vector<v2::cstring_ref>{"-c", print_arguments, "a b", "", "", "c"}, all);
     const std::string unterminated = std::string(print_arguments) + " XXX";
     check(
-        std::vector<::boost::string_view>{
+        std::vector<boost::string_view>{
             "-c", {unterminated.data(), unterminated.size() - 4}, "a b", "", "", "c"},
         all);
     check(Texts{}, "");  // a shell that reads /dev/null
@@ -390,32 +395,52 @@ TEST_CASE("an overload with an error code never throws, and one without tells si
     const auto program = [&](auto&&... initializers) {
         return what_of([&] { return launcher(context, "/bin/true", {}, initializers...); });
     };
-    begins_with(what_of([&] { return launcher(context, "/nowhere", {}); }),
-                "execve '/nowhere' in the child: no such file or directory");
-    begins_with(what_of([&] { return launcher(context.get_executor(), "/nowhere", {}); }),
-                "execve '/nowhere' in the child: no such file or directory");
+    CHECK(what_of([&] { return launcher(context, "/nowhere", {}); }) ==
+          "execve '/nowhere' in the child: no such file or directory");
+    CHECK(what_of([&] { return launcher(context.get_executor(), "/nowhere", {}); }) ==
+          "execve '/nowhere' in the child: no such file or directory");
     CHECK(launcher.error().step() == "execve '/nowhere'");
-    begins_with(program(v2::process_start_dir("/nowhere")),
-                "initializers in the child: on_exec_setup: no such file or directory");
+    CHECK(program(v2::process_start_dir("/nowhere")) ==
+          "initializers in the child: on_exec_setup of process_start_dir '/nowhere': "
+          "no such file or directory");
     struct FailsInSetup {
         BoostError on_setup(Stock&, const Path&, const char* const*) { return own_error(1); }
     };
-    begins_with(program(FailsInSetup()), "prepare the launch: on_setup: own error 1");
+    CHECK(program(FailsInSetup()) == "prepare the launch: on_setup of FailsInSetup: own error 1");
     struct FailsInWaiting {
         BoostError on_child_waiting(Stock&, const Path&, const char* const*) {
             return own_error(2);
         }
     };
-    begins_with(program(FailsInWaiting()),
-                "initializers in the parent: on_child_waiting: own error 2");
+    CHECK(program(FailsInWaiting()) ==
+          "initializers in the parent: on_child_waiting of FailsInWaiting: own error 2");
     struct FailsInExecSetup {
         BoostError on_exec_setup(Stock&, const Path&, const char* const*) { return own_error(3); }
     };
-    begins_with(program(FailsInExecSetup()),
-                "initializers in the child: on_exec_setup: own error 3");
+    CHECK(program(FailsInExecSetup()) ==
+          "initializers in the child: on_exec_setup of FailsInExecSetup: own error 3");
+    const auto of_template = [&]<class Type>(Type) { return program(FailsAs<Type, int>()); };
+    CHECK(of_template(std::vector<FailsInSetup>()).ends_with(": own error 4"));
+    CHECK(program(FailsAs<char, int>()) ==
+          "prepare the launch: on_setup of FailsAs<char, int>: own error 4");
+    // What has no room is cut, not written.
+    CHECK(program(v2::process_start_dir("/" + std::string(300, 'x')))
+              .starts_with("initializers in the child: on_exec_setup of process_start_dir '/xxx"));
     CHECK(program() == "no error");
     CHECK_FALSE(launcher.error());
     launcher.step(
         {.name = "uid map", .parent = [](ParentSide& side) { return side.fail(EPERM, "write"); }});
     begins_with(program(), "uid map in the parent: write: operation not permitted");
+}
+
+TEST_CASE("what a launcher throws tells side, step and hint, also when the launcher is gone") {
+    asio::io_context context;
+    try {
+        (void)Ours()(context, "/nowhere", {});
+        CHECK(false);
+    } catch (const syncspawn::for_boost::LaunchError& failure) {
+        CHECK(failure.code() == system_error_code(ENOENT));
+        CHECK(failure.error().stage() == Stage::execve);
+        CHECK(std::string(failure.what()) == failure.error().what());
+    }
 }

@@ -61,21 +61,21 @@ void launch_by_stock(Loop& loop, int count) {
            [](Process& process, auto handler) { process.async_wait(std::move(handler)); });
 }
 
-void launch_by_synced(Loop& loop, syncspawn::boost::SyncedLauncher& launcher, int count) {
+void launch_by_synced(Loop& loop, syncspawn::for_boost::SyncedLauncher& launcher, int count) {
     launch(loop, launcher, count, [](Process& process, auto handler) {
-        syncspawn::boost::async_wait_exit(process, std::move(handler));
+        syncspawn::for_boost::async_wait_exit(process, std::move(handler));
     });
 }
 
 void launch_by_async_spawn(Loop& loop, const syncspawn::SyncedSpawner& spawner, int count) {
     loop.run(count, [&](int& succeeded) {
-        syncspawn::boost::async_spawn(
+        syncspawn::for_boost::async_spawn(
             loop.context, spawner,
             [&](const std::exception_ptr& failure, syncspawn::Process started) {
                 expect(failure == nullptr, "async_spawn failed");
                 auto child = std::make_unique<syncspawn::Process>(std::move(started));
                 syncspawn::Process& process = *child;
-                syncspawn::boost::async_wait_exit(
+                syncspawn::for_boost::async_wait_exit(
                     loop.context, process,
                     [&succeeded, child = std::move(child)](boost::system::error_code error,
                                                            syncspawn::ExitStatus status) {
@@ -91,7 +91,7 @@ int main(int argc, char** argv) {
     return syncspawn::bench::serve(argc, argv, [](const std::string& program) {
         auto loop = std::make_shared<Loop>();
         loop->program = program;
-        auto launcher = std::make_shared<syncspawn::boost::SyncedLauncher>();
+        auto launcher = std::make_shared<syncspawn::for_boost::SyncedLauncher>();
         const syncspawn::SyncedSpawner spawner({.program = program});
         std::vector<Method> methods;
         for (const int count : {1, in_flight}) {

@@ -21,6 +21,15 @@ int main(int, char** arguments) {
     if (does == "attaches and exits") {
         return 3;
     }
+    if (does == "waits for an abort and a gate") {
+        char byte = 0;
+        (void)!write(STDOUT_FILENO, "a", 1);  // attached
+        (void)barrier.wait_abortion();
+        (void)!write(STDOUT_FILENO, "t", 1);  // told
+        (void)!read(STDIN_FILENO, &byte, 1);
+        (void)!write(STDOUT_FILENO, "l", 1);  // leaves
+        return 3;
+    }
     if (does == "aborts") {
         (void)barrier.abort();
         pause();

@@ -28,20 +28,18 @@
 
 namespace syncspawn::testing {
 
-namespace asio = ::boost::asio;
-namespace v2 = ::boost::process::v2;
+namespace asio = boost::asio;
+namespace v2 = boost::process::v2;
 
-using BoostError = ::boost::system::error_code;
+using BoostError = boost::system::error_code;
 using Stock = v2::posix::default_launcher;
-using Ours = syncspawn::boost::SyncedLauncher;
+using Ours = syncspawn::for_boost::SyncedLauncher;
 using Path = v2::filesystem::path;
 using Texts = std::vector<std::string>;
 
 inline std::string helper(const std::string& name) { return SYNCSPAWN_TEST_HELPERS "/" + name; }
 
-inline BoostError system_error_code(int error) {
-    return {error, ::boost::system::system_category()};
-}
+inline BoostError system_error_code(int error) { return {error, boost::system::system_category()}; }
 
 // "CATEGORY VALUE".
 inline std::string told(const BoostError& error) {
@@ -145,7 +143,7 @@ private:
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor)
-class OwnBoostCategory final : public ::boost::system::error_category {
+class OwnBoostCategory final : public boost::system::error_category {
 public:
     const char* name() const noexcept override { return "own"; }
     std::string message(int value) const override { return "own error " + std::to_string(value); }

@@ -59,7 +59,7 @@ asio::awaitable<void> wait_until_enough(tcp::socket& client) {
 asio::awaitable<syncspawn::ExitStatus> end_gracefully(syncspawn::Process& worker) {
     worker.signal(SIGTERM);
     const auto deadline = std::chrono::steady_clock::now() + 2s;
-    const auto [error, status] = co_await syncspawn::boost::async_wait_exit(
+    const auto [error, status] = co_await syncspawn::for_boost::async_wait_exit(
         co_await asio::this_coro::executor, worker, deadline, as_tuple);
     co_return error ? worker.kill() : status;
 }
@@ -69,7 +69,7 @@ asio::awaitable<void> serve(tcp::socket client, const syncspawn::SyncedSpawner& 
     try {
         // Throws SpawnError, which says which side failed in which step, and why.
         syncspawn::Process worker =
-            co_await syncspawn::boost::async_spawn(executor, spawner, asio::use_awaitable);
+            co_await syncspawn::for_boost::async_spawn(executor, spawner, asio::use_awaitable);
         asio::readable_pipe output(executor, worker.standard_output().release());
         co_await (stream(output, client) || wait_until_enough(client));
         const syncspawn::ExitStatus status = co_await end_gracefully(worker);

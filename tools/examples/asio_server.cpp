@@ -44,12 +44,12 @@ public:
     explicit Connection(tcp::socket client) : client_(std::move(client)) {}
 
     void start(const syncspawn::SyncedSpawner& spawner) {
-        syncspawn::boost::async_spawn(
+        syncspawn::for_boost::async_spawn(
             client_.get_executor(), spawner,
             [self = shared_from_this()](const std::exception_ptr& failure,
                                         syncspawn::Process worker) {
                 if (failure) {  // which side failed in which step, and why
-                    const auto error = syncspawn::boost::spawn_error_of(failure);
+                    const auto error = syncspawn::for_boost::spawn_error_of(failure);
                     std::fprintf(stderr, "server: %s\n", error.what());
                     return;
                 }
@@ -81,7 +81,7 @@ private:
         client_.async_receive(asio::buffer(&nothing_, 1), [self = shared_from_this()](error_code,
                                                                                       std::size_t) {
             self->worker_.signal(SIGTERM);
-            syncspawn::boost::async_wait_exit(
+            syncspawn::for_boost::async_wait_exit(
                 self->client_.get_executor(), self->worker_, std::chrono::steady_clock::now() + 2s,
                 [self](error_code late, syncspawn::ExitStatus status) {
                     status = late ? self->worker_.kill() : status;

@@ -18,7 +18,7 @@ static v2::process launch_before(asio::io_context& context, asio::readable_pipe&
 }
 
 static v2::process launch_after(asio::io_context& context, asio::readable_pipe& output) {
-    syncspawn::boost::SyncedLauncher launcher;
+    syncspawn::for_boost::SyncedLauncher launcher;
     return launcher(context, "/bin/echo", {"hello"}, v2::process_stdio{{}, output, {}});
 }
 

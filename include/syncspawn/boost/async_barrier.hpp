@@ -13,13 +13,13 @@
 #include <syncspawn/boost/detail/polling.hpp>
 #include <syncspawn/launcher/process.hpp>
 
-/// syncspawn::boost::AsyncBarrier: one side of a barrier for an event loop of Asio.
+/// syncspawn::for_boost::AsyncBarrier: one side of a barrier for an event loop of Asio.
 ///
-///     syncspawn::boost::AsyncBarrier barrier(context, child);      // of a Process, in the parent
-///     syncspawn::boost::AsyncBarrier barrier(context, syncspawn::attach());      // in the program
+///     syncspawn::for_boost::AsyncBarrier barrier(context, child);      // of a Process, in the parent
+///     syncspawn::for_boost::AsyncBarrier barrier(context, syncspawn::attach());      // in the program
 ///     syncspawn::Outcome outcome = co_await barrier.async_sync(asio::use_awaitable);
 
-namespace syncspawn::boost {
+namespace syncspawn::for_boost {
 
 /// Owns a Barrier. Every operation takes any completion token for void(error_code, Outcome), and a
 /// deadline before it if it shall end with Outcome::timed_out at that time.
@@ -194,8 +194,8 @@ private:
         template <class Self>
         void complete(Self& self, error_code error) {
             if (!error && outcome_ == Outcome::failed) {
-                error = error_code(shared_->barrier.error().value(),
-                                   ::boost::system::system_category());
+                error =
+                    error_code(shared_->barrier.error().value(), boost::system::system_category());
             }
             const Outcome outcome = error ? Outcome::failed : outcome_;
             shared_.reset();
@@ -249,4 +249,4 @@ private:
 
 using AsyncBarrier = BasicAsyncBarrier<>;
 
-}  // namespace syncspawn::boost
+}  // namespace syncspawn::for_boost

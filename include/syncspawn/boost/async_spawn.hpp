@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include <syncspawn/boost/detail/launches.hpp>
 #include <syncspawn/boost/detail/polling.hpp>
 #include <syncspawn/launcher/launch.hpp>
 #include <syncspawn/launcher/synced_spawner.hpp>
@@ -13,13 +14,13 @@
 ///
 ///     syncspawn::SyncedSpawner spawner({.program = "server", .ready_within = 5s});
 ///     syncspawn::Process child =
-///         co_await syncspawn::boost::async_spawn(context, spawner, asio::use_awaitable);
+///         co_await syncspawn::for_boost::async_spawn(context, spawner, asio::use_awaitable);
 
-namespace syncspawn::boost {
+namespace syncspawn::for_boost {
 
 namespace detail {
 
-/// Drives a Launch.
+/// Drives a Launch, which is on a list of its execution context from its first wait on.
 template <class Executor>
 class LaunchTask {
 public:
@@ -36,9 +37,15 @@ public:
         return false;  // the child has to end first
     }
     bool looks_done() { return launch_.advance(); }
-    void watch(Waiter<Executor>& waiter) { waiter.watch(launch_.descriptor(), EPOLLIN); }
+    void watch(Waiter<Executor>& waiter) {
+        waiter.watch(launch_.descriptor(), EPOLLIN);
+        if (!listed_) {
+            listed_ = std::make_unique<LaunchOnList>(waiter.context(), launch_);
+        }
+    }
     template <class Self>
     void complete(Self& self, error_code error) {
+        listed_.reset();
         if (error) {             // what was needed to wait for it failed
             launch_ = Launch();  // ends the child
             return self.complete(
@@ -53,6 +60,7 @@ public:
 
 private:
     Launch launch_;
+    std::unique_ptr<LaunchOnList> listed_;
 };
 
 }  // namespace detail
@@ -65,8 +73,8 @@ private:
 /// block. Nothing runs within the call that initiates. No thread, two descriptors per launch beside its own.
 ///
 /// Cancellation (terminal, partial): the child is told to end, killed after abort_grace, and reaped; then
-/// it completes with Cause::cancelled. If the io_context is destroyed first, the same happens there.
-/// The deadlines are those of the options.
+/// it completes with Cause::cancelled. If the io_context is destroyed first, the same happens there: all
+/// children are told before any is waited for. The deadlines are those of the options.
 template <class ExecutorOrContext,
           class Token = asio::default_completion_token_t<detail::ExecutorOf<ExecutorOrContext>>>
 auto async_spawn(ExecutorOrContext&& where, const SyncedSpawner& spawner, Token&& token = Token()) {
@@ -90,4 +98,4 @@ inline SpawnError spawn_error_of(const std::exception_ptr& failure) {
     }
 }
 
-}  // namespace syncspawn::boost
+}  // namespace syncspawn::for_boost

@@ -24,7 +24,7 @@
 /// partial, total; the process is left alone. A deadline ends the wait with asio::error::timed_out.
 /// The process object must stay where it is until then, and belongs to one thread or strand.
 
-namespace syncspawn::boost {
+namespace syncspawn::for_boost {
 
 namespace detail {
 
@@ -43,11 +43,11 @@ public:
 
 protected:
     [[noreturn]] static void fail(int error, const char* what) {
-        throw ::boost::system::system_error(error, ::boost::system::system_category(), what);
+        throw boost::system::system_error(error, boost::system::system_category(), what);
     }
     void check_deadline() const {
         if (deadline_ && std::chrono::steady_clock::now() >= *deadline_) {
-            throw ::boost::system::system_error(asio::error::timed_out);
+            throw boost::system::system_error(asio::error::timed_out);
         }
     }
     void watch_pidfd(Waiter<Executor>& waiter, int pidfd) {
@@ -71,7 +71,7 @@ public:
 
     bool looks_done() {
         if (!*process_) {
-            throw ::boost::system::system_error(asio::error::bad_descriptor);
+            throw boost::system::system_error(asio::error::bad_descriptor);
         }
         status_ = process_->try_wait();
         if (!status_) {
@@ -108,7 +108,7 @@ public:
             return true;
         }
         if (process_->id() <= 0) {
-            throw ::boost::system::system_error(asio::error::bad_descriptor);
+            throw boost::system::system_error(asio::error::bad_descriptor);
         }
         if (!pidfd_) {
             pidfd_.reset(static_cast<int>(syscall(SYS_pidfd_open, process_->id(), 0)));
@@ -130,7 +130,7 @@ public:
         error_code error;
         (void)process_->running(error);
         if (error) {
-            throw ::boost::system::system_error(error, "waitpid");
+            throw boost::system::system_error(error, "waitpid");
         }
         return true;
     }
@@ -187,4 +187,4 @@ auto async_wait_exit(v2::basic_process<Executor>& process, Deadline deadline,
                                                                      process, deadline, token);
 }
 
-}  // namespace syncspawn::boost
+}  // namespace syncspawn::for_boost

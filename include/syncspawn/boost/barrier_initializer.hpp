@@ -12,15 +12,15 @@
 #include <syncspawn/boost/synced_launcher.hpp>
 #include <syncspawn/boost/version.hpp>
 
-/// syncspawn::boost::BarrierInitializer: a barrier beyond execve for those who must keep a stock launcher.
+/// syncspawn::for_boost::BarrierInitializer: a barrier beyond execve for those who must keep a stock launcher.
 ///
-///     syncspawn::boost::BarrierInitializer ready;
+///     syncspawn::for_boost::BarrierInitializer ready;
 ///     v2::process child(context, "/usr/bin/server", {}, ready);
 ///     syncspawn::Outcome outcome = ready.barrier().place_and_sync_until(deadline);
 ///
 /// The program attaches by syncspawn::attach(), or by `syncspawn barrier`.
 
-namespace syncspawn::boost {
+namespace syncspawn::for_boost {
 
 /// Any launcher of Boost.Process but ours.
 template <class Launcher>
@@ -47,7 +47,7 @@ public:
     /// which holds what it watches.
     [[nodiscard]] Barrier& barrier() {
         if (!runs_) {
-            throw std::logic_error("syncspawn::boost: the program does not run");
+            throw std::logic_error("syncspawn::for_boost: the program does not run");
         }
         return handed_over_.side;
     }
@@ -70,7 +70,7 @@ public:
         std::error_code error;
         handed_over_ = {Barrier::create(error), UniqueFd()};
         if (error) {
-            return {error.value(), ::boost::system::system_category()};
+            return {error.value(), boost::system::system_category()};
         }
         entries_.clear();
         for (const char* const* one = launcher.env; one != nullptr && *one != nullptr; ++one) {
@@ -118,7 +118,7 @@ private:
     // Up to 1.89 the stock launchers report errno and not what a hook returns.
     static error_code fail(int error) {
         errno = error;
-        return {error, ::boost::system::system_category()};
+        return {error, boost::system::system_category()};
     }
 
     void has_started() {
@@ -135,4 +135,4 @@ private:
     bool runs_ = false;
 };
 
-}  // namespace syncspawn::boost
+}  // namespace syncspawn::for_boost

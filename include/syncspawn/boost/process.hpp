@@ -8,7 +8,7 @@
 #include <syncspawn/boost/version.hpp>
 #include <syncspawn/launcher/process.hpp>
 
-namespace syncspawn::boost {
+namespace syncspawn::for_boost {
 
 /// Makes a process of Boost.Process out of one of ours, pidfd included, which is empty from then on:
 /// OnDestruction and the barrier go with it, so move that out before. If it throws, the process was
@@ -31,4 +31,4 @@ v2::basic_process<Executor> as_boost_process(Executor executor, Process process)
     }
 }
 
-}  // namespace syncspawn::boost
+}  // namespace syncspawn::for_boost

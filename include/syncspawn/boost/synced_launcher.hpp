@@ -18,20 +18,21 @@
 #include <syncspawn/boost/detail/argument_list.hpp>
 #include <syncspawn/boost/detail/child_report.hpp>
 #include <syncspawn/boost/detail/hooks.hpp>
+#include <syncspawn/boost/launch_error.hpp>
 #include <syncspawn/boost/process.hpp>
 #include <syncspawn/boost/version.hpp>
 #include <syncspawn/launcher/synced_spawner.hpp>
 
-/// syncspawn::boost::SyncedLauncher: a launcher of Boost.Process v2 whose child waits for its parent.
+/// syncspawn::for_boost::SyncedLauncher: a launcher of Boost.Process v2 whose child waits for its parent.
 ///
-///     syncspawn::boost::SyncedLauncher launcher;
+///     syncspawn::for_boost::SyncedLauncher launcher;
 ///     launcher.options.namespaces = syncspawn::Namespaces::user;
 ///     launcher.step({.name = "uid map", .parent = write_map});
 ///     v2::process child = launcher(context, "/usr/bin/id", {"-u"}, v2::process_stdio{{}, out, {}});
 ///
 /// docs/boost.md is the guide.
 
-namespace syncspawn::boost {
+namespace syncspawn::for_boost {
 
 class BarrierInitializer;
 
@@ -67,6 +68,7 @@ struct HandedOver {
 /// after every on_exec_setup and before execve, with the child's id in `launcher.pid`. If any hook or
 /// step on either side fails the program does not run, the other side is unwound, the child is reaped,
 /// on_error (after a failed start on_fork_error, too) runs, and the hook's own error code is the caller's.
+/// In on_error `launcher.pid` is the id that the child had, or -1; in the child's own hooks it is 0.
 ///
 /// The child's hooks run with all of the parent's descriptors open; the program gets those in
 /// fd_whitelist. A number that a hook fills must be there by the end of on_setup. By default the child is
@@ -94,8 +96,8 @@ public:
     }
 
     /// Launches: `where` is an executor or an execution context, `exe` a path that is not looked up in
-    /// PATH, `arguments` a range of strings or a null-terminated argv. Throws boost::system::system_error,
-    /// whose what() is that of error(). Both forms throw std::invalid_argument for options, steps and hooks
+    /// PATH, `arguments` a range of strings or a null-terminated argv. Throws LaunchError, which is a
+    /// boost::system::system_error. Both forms throw std::invalid_argument for options, steps and hooks
     /// that can never work together, std::bad_alloc, and what on_setup and on_success throw.
     template <class ExecutorOrContext, class Arguments = std::initializer_list<std::string_view>,
               class... Initializers>
@@ -103,8 +105,8 @@ public:
                     Arguments&& arguments, Initializers&&... initializers) {
         error_code error;
         auto process = launch(detail::executor_of(where), error, exe, arguments, initializers...);
-        if (error) {
-            throw ::boost::system::system_error(error, error_.what());
+        if (error_) {
+            throw LaunchError(error, error_);
         }
         return process;
     }
@@ -125,7 +127,7 @@ public:
     auto take_barrier(ExecutorOrContext&& where) {
         auto executor = detail::executor_of(where);
         if (!handed_over_.side.is_open()) {
-            throw std::logic_error("syncspawn::boost: no barrier was handed over");
+            throw std::logic_error("syncspawn::for_boost: no barrier was handed over");
         }
         return BasicAsyncBarrier<decltype(executor)>(
             std::move(executor), std::move(handed_over_.side), std::move(handed_over_.peer_pidfd));
@@ -172,42 +174,39 @@ private:
         const detail::ArgumentList list(exe, arguments);
         detail::Arguments argv = list.argv();
         detail::Hooks<SyncedLauncher, Initializers...> hooks(*this, exe, argv, initializers...);
+        Process process = launch(error, exe, argv, hooks);
+        if (!process) {
+            return v2::basic_process<Executor>(std::move(executor));
+        }
+        auto result = as_boost_process(std::move(executor), std::move(process));
+        hooks.on_success();
+        return result;
+    }
+
+    // The program, or none and the error. Not a template: it is the same for all initializers.
+    Process launch(error_code& error, const v2::filesystem::path& exe,
+                   const detail::Arguments& argv, detail::AnyHooks& hooks) {
         pid = -1;
         error_ = SpawnError();
         handed_over_ = detail::HandedOver();
-
-        const char* failed = "on_setup";
-        error = hooks.on_setup();
-        if (!error && exe.empty()) {
-            failed = "execve ''";
-            error = error_code(ENOENT, ::boost::system::system_category());
-        }
-        if (error) {
-            error_ = SpawnError::in_preparation(failed, error);
-            hooks.on_error(error);
-            return v2::basic_process<Executor>(std::move(executor));
-        }
-        std::optional<detail::ChildReport> report;
-        error_code parents_error;
         Process process;
-        try {
-            if constexpr (decltype(hooks)::have_exec_setup) {
-                report.emplace();
-            }
-            process = spawner(exe, argv, hooks, report, parents_error).spawn(error_);
-        } catch (const std::system_error& failure) {
-            error_ = SpawnError::in_preparation("prepare the launch", failure.code());
-        } catch (...) {  // options that can never work, or no memory
-            hooks.on_error(error_code(EINVAL, ::boost::system::system_category()));
-            throw;
+        detail::HookName failed;
+        error = hooks.on_setup(failed);
+        if (error) {
+            error_ = SpawnError::in_preparation(failed.c_str(), error);
+        } else if (exe.empty()) {
+            error = error_code(ENOENT, boost::system::system_category());
+            error_ = SpawnError::in_preparation("execve ''", error);
+        } else {
+            process = start(error, exe, argv, hooks);
         }
         if (error_) {
-            error = own_code(report, parents_error);
+            pid = error_.child_pid();
             if (error_.stage() == Stage::start && error_.side() == WhichSide::parent) {
                 hooks.on_fork_error(error);
             }
             hooks.on_error(error);
-            return v2::basic_process<Executor>(std::move(executor));
+            return {};
         }
         pid = process.pid();
         if (options.hand_over == HandOver::barrier || options.ready_within) {
@@ -215,15 +214,38 @@ private:
             handed_over_.side = std::move(process.barrier());
             (void)handed_over_.side.watch_peer(handed_over_.peer_pidfd.get());
         }
-        auto result = as_boost_process(std::move(executor), std::move(process));
-        hooks.on_success();
-        return result;
+        return process;
+    }
+
+    Process start(error_code& error, const v2::filesystem::path& exe, detail::Arguments argv,
+                  detail::AnyHooks& hooks) {
+        Process process;
+        error_code parents_error;
+        std::optional<detail::ChildReport> report;
+        try {
+            if (hooks.traits().have_exec_setup) {
+                report.emplace();
+            }
+            SyncedSpawner wanted = spawner(exe, argv, hooks, report, parents_error);
+            pid = 0;  // as the child sees it, whose memory this may be
+            process = wanted.spawn(error_);
+        } catch (const std::system_error& failure) {
+            error_ = SpawnError::in_preparation("mmap", failure.code());
+        } catch (...) {  // options that can never work, or no memory
+            pid = -1;
+            hooks.on_error(error_code(EINVAL, boost::system::system_category()));
+            throw;
+        }
+        if (error_) {
+            error = own_code(report, parents_error);
+        }
+        return process;
     }
 
     // The launch in the words of the core: the hooks are one last step.
-    template <class Hooks>
-    SyncedSpawner spawner(const v2::filesystem::path& exe, detail::Arguments argv, Hooks& hooks,
-                          std::optional<detail::ChildReport>& report, error_code& parents_error) {
+    SyncedSpawner spawner(const v2::filesystem::path& exe, detail::Arguments argv,
+                          detail::AnyHooks& hooks, std::optional<detail::ChildReport>& report,
+                          error_code& parents_error) {
         SpawnOptions wanted = options;
         wanted.program = exe.native();
         wanted.program_search = ProgramSearch::none;
@@ -248,12 +270,13 @@ private:
                                      : result.rendezvous(entry.rendezvous);
         }
         Step step{.name = "initializers"};
-        step.child = {hooks.child_rules(),
+        step.child = {hooks.traits().child_rules,
                       [this, argv, envp = env, &hooks, &report](ChildSide& side) {
-                          if (const error_code failure = hooks.on_exec_setup()) {
+                          detail::HookName failed;
+                          if (const error_code failure = hooks.on_exec_setup(failed)) {
                               report->set(failure);
                               tell_of(failure, hooks);
-                              return side.fail(errno_of(failure), "on_exec_setup");
+                              return side.fail(errno_of(failure), failed.c_str());
                           }
                           if (hooks.argv() != argv) {
                               side.replace_arguments(hooks.argv());
@@ -263,17 +286,19 @@ private:
                           }
                           return side.keep_only(fd_whitelist);
                       }};
-        if constexpr (Hooks::have_exec_error) {
+        if (hooks.traits().have_exec_error) {
             step.exec_failed = [&hooks](ChildSide&) {
-                hooks.on_exec_error(error_code(errno, ::boost::system::system_category()));
+                hooks.on_exec_error(error_code(errno, boost::system::system_category()));
             };
         }
-        if constexpr (Hooks::have_child_waiting) {
+        if (hooks.traits().have_child_waiting) {
             step.order = StepOrder::child_first;
             step.parent = [this, &hooks, &parents_error](ParentSide& side) -> std::error_code {
+                detail::HookName failed;
                 pid = side.child_pid();
-                parents_error = hooks.on_child_waiting();
-                return parents_error ? side.fail(errno_of(parents_error), "on_child_waiting")
+                parents_error = hooks.on_child_waiting(failed);
+                pid = 0;  // for the child's on_exec_error
+                return parents_error ? side.fail(errno_of(parents_error), failed.c_str())
                                      : side.done();
             };
         }
@@ -282,8 +307,7 @@ private:
     }
 
     // In the child. What the hook itself said is not lost by another that throws.
-    template <class Hooks>
-    static void tell_of(const error_code& failure, Hooks& hooks) noexcept {
+    static void tell_of(const error_code& failure, detail::AnyHooks& hooks) noexcept {
         try {
             hooks.on_exec_error(failure);
         } catch (...) {  // NOLINT(bugprone-empty-catch)
@@ -302,8 +326,8 @@ private:
                                   inner.category() == std::system_category();
             return is_errno ? inner.value() : ECANCELED;
         }
-        const bool is_errno = error.category() == ::boost::system::system_category() ||
-                              error.category() == ::boost::system::generic_category();
+        const bool is_errno = error.category() == boost::system::system_category() ||
+                              error.category() == boost::system::generic_category();
         return is_errno ? error.value() : ECANCELED;
     }
 
@@ -317,7 +341,7 @@ private:
                                                      : (report ? report->get() : error_code());
         }
         if (!own) {
-            return {error_.code().value(), ::boost::system::system_category()};
+            return {error_.code().value(), boost::system::system_category()};
         }
         error_ = error_.with_code(own);
         return own;
@@ -329,4 +353,4 @@ private:
     detail::HandedOver handed_over_;
 };
 
-}  // namespace syncspawn::boost
+}  // namespace syncspawn::for_boost

@@ -20,11 +20,11 @@
 /// boost::process::v2 is a namespace up to 1.87 and an inline one from 1.88 on. Up to 1.85 Boost.Process
 /// is made of headers and needs Boost.Filesystem; from 1.86 on it is a library, Boost::process.
 
-namespace syncspawn::boost {
+namespace syncspawn::for_boost {
 
-namespace asio = ::boost::asio;
-namespace v2 = ::boost::process::v2;
-using error_code = ::boost::system::error_code;  // NOLINT(readability-identifier-naming)
+namespace asio = boost::asio;
+namespace v2 = boost::process::v2;
+using error_code = boost::system::error_code;  // NOLINT(readability-identifier-naming)
 
 namespace detail {
 
@@ -34,4 +34,4 @@ template <class Initializer>
 inline constexpr bool is_bind_fd = std::is_same_v<Initializer, v2::posix::bind_fd>;
 
 }  // namespace detail
-}  // namespace syncspawn::boost
+}  // namespace syncspawn::for_boost

@@ -13,8 +13,8 @@ class SYNCSPAWN_API ExitStatus {
 public:
     enum class Kind { exited, killed, unknown };
 
-    /// unknown().
-    ExitStatus() noexcept = default;
+    /// Unknown.
+    constexpr ExitStatus() noexcept = default;
     static ExitStatus exited(int code) noexcept { return {Kind::exited, code, false}; }
     static ExitStatus killed(int signal, bool core_dumped = false) noexcept {
         return {Kind::killed, signal, core_dumped};

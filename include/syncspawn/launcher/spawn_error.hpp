@@ -74,6 +74,8 @@ public:
     [[nodiscard]] std::error_code code() const noexcept;
     /// The same failure with another code, for a caller who has one of another category.
     [[nodiscard]] SpawnError with_code(std::error_code code) const;
+    /// The id that the child had until it was reaped; -1 if there was none.
+    [[nodiscard]] pid_t child_pid() const noexcept;
     /// How the child ended, for `exited` and `killed`.
     [[nodiscard]] std::optional<ExitStatus> status() const noexcept;
     /// What the failing part said of it, if anything.

@@ -7,7 +7,7 @@
 
 #include <syncspawn/boost/detail/hooks.hpp>
 
-namespace syncspawn::boost::detail {
+namespace syncspawn::for_boost::detail {
 
 /// argv as the hooks see it: the program, the arguments, null. Takes what the library's launchers take:
 /// a range of strings or of C strings, or a finished null-terminated argv.
@@ -46,4 +46,4 @@ private:
     Arguments finished_ = nullptr;
 };
 
-}  // namespace syncspawn::boost::detail
+}  // namespace syncspawn::for_boost::detail

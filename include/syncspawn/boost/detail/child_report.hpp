@@ -10,7 +10,7 @@
 
 #include <syncspawn/boost/version.hpp>
 
-namespace syncspawn::boost::detail {
+namespace syncspawn::for_boost::detail {
 
 /// The error code of a hook in the child, for the parent: memory that a fork does not copy. A category
 /// is the same object on both sides, since the child has executed nothing yet.
@@ -56,10 +56,10 @@ public:
 private:
     struct Content {
         int value = 0;
-        std::atomic<const ::boost::system::error_category*> category{nullptr};
+        std::atomic<const boost::system::error_category*> category{nullptr};
         std::atomic<const std::error_category*> std_category{nullptr};
     };
     Content* content_;
 };
 
-}  // namespace syncspawn::boost::detail
+}  // namespace syncspawn::for_boost::detail

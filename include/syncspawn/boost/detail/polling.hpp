@@ -13,7 +13,7 @@
 
 #include <syncspawn/boost/detail/waiter.hpp>
 
-namespace syncspawn::boost::detail {
+namespace syncspawn::for_boost::detail {
 
 /// The one composed operation under all of ours. It looks at its task, which never blocks, and waits for
 /// the descriptors that the task names until that is done: so a wake-up for nothing does no harm. It
@@ -55,7 +55,7 @@ public:
                 waiter_ = std::make_unique<Waiter<Executor>>(executor_, task_->registry());
             }
             task_->watch(*waiter_);
-        } catch (const ::boost::system::system_error& failure) {
+        } catch (const boost::system::system_error& failure) {
             return complete(self, failure.code());
         }
         Waiter<Executor>& waiter = *waiter_;  // `self` takes this along
@@ -91,4 +91,4 @@ template <class ExecutorOrContext>
 using ExecutorOf =
     decltype(executor_of(std::declval<std::remove_reference_t<ExecutorOrContext>&>()));
 
-}  // namespace syncspawn::boost::detail
+}  // namespace syncspawn::for_boost::detail

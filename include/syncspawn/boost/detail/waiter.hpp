@@ -5,7 +5,10 @@
 #include <sys/timerfd.h>
 
 #include <algorithm>
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/execution_context.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <boost/asio/query.hpp>
 #include <cerrno>
 #include <cstdint>
 #include <ctime>
@@ -19,9 +22,9 @@
 #include <syncspawn/barrier/unique_fd.hpp>
 #include <syncspawn/boost/version.hpp>
 
-namespace syncspawn::boost::detail {
+namespace syncspawn::for_boost::detail {
 
-//// What one operation waits on: descriptors and a deadline, in an epoll set (epoll(7)) of its own. Asio
+/// What one operation waits on: descriptors and a deadline, in an epoll set (epoll(7)) of its own. Asio
 /// sees the set alone: on what is in it, it would set O_NONBLOCK (up to Boost 1.85), which belongs to the
 /// open file and so to the child, too.
 template <class Executor>
@@ -83,6 +86,16 @@ public:
         watch(timer_.get(), EPOLLIN);
     }
 
+    /// That of the descriptor, whose services exist by now.
+    [[nodiscard]] asio::execution_context& context() {
+        auto executor = descriptor_.get_executor();
+        if constexpr (requires { asio::query(executor, asio::execution::context); }) {
+            return asio::query(executor, asio::execution::context);
+        } else {
+            return executor.context();
+        }
+    }
+
     template <class Handler>
     void async_wait(Handler&& handler) {
         descriptor_.async_wait(Descriptor::wait_read, std::forward<Handler>(handler));
@@ -95,7 +108,7 @@ public:
 
 private:
     [[noreturn]] static void throw_errno(const char* call) {
-        throw ::boost::system::system_error(errno, ::boost::system::system_category(), call);
+        throw boost::system::system_error(errno, boost::system::system_category(), call);
     }
 
     Descriptor descriptor_;
@@ -103,4 +116,4 @@ private:
     std::shared_ptr<Registry> registry_;
 };
 
-}  // namespace syncspawn::boost::detail
+}  // namespace syncspawn::for_boost::detail
