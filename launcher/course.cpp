@@ -153,6 +153,10 @@ void Course::start() {
     // spawn() is inside until execve. A Launch may be begun by any thread, which may end at any time.
     plan_.starter_stays =
         waits_ == Waits::inside || options_.die_with_parent || syscall(SYS_gettid) == getpid();
+    plan_.may_be_cloned = definition_->child_parts_may_share_memory();
+    // Not on the thread for children that die with their parent: others would have to wait for it.
+    plan_.is_alone = waits_ == Waits::inside && definition_->leaves_the_parent_nothing_to_do() &&
+                     (!options_.die_with_parent || syscall(SYS_gettid) == getpid());
     plan_.program_mask = options_.signal_mask ? &*options_.signal_mask : nullptr;
     if (plan_.hand_over) {
         environment_ = definition_->plan.environment_for_hand_over();
@@ -186,12 +190,18 @@ void Course::start() {
     descriptors_->close_childs_ends();
     (void)barrier_.set_role(Role::parent);
     (void)barrier_.watch_peer(child_.pidfd());
+    if (started.went_alone) {
+        next_ = schedule_.parent.size();
+    }
     phase_ = Phase::parts;
 }
 
 StartedChild Course::start_by(StartMethod method) {
     start_method_ = method;
-    record_memory_.emplace(schedule_.items.size(), method);
+    record_memory_.emplace(schedule_.items.size(),
+                           method == StartMethod::copied_memory || plan_.is_alone
+                               ? LaunchRecordMemory::Place::mapping
+                               : LaunchRecordMemory::Place::heap);
     plan_.record = &record();
     record().begin(WhichSide::parent, schedule_.begin);
     sigset_t all;
@@ -414,7 +424,7 @@ Course::Progress Course::await_execve() {
 
 // After the end of the exec pipe or of the process, or while that is still hidden.
 Execution Course::execution() const {
-    if (!loan_) {
+    if (start_method_ == StartMethod::copied_memory) {
         return execution_of(child_.pid());
     }
     return loan_.is_over() ? execution_after_sharing(child_.pid()) : Execution::never;

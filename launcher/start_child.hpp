@@ -17,6 +17,7 @@ struct StartedChild {
     int error = 0;               // errno, if there is no child
     const char* call = nullptr;  // that failed
     Loan loan{};                 // with shared memory: what the child lives on until it leaves it
+    bool went_alone = false;  // it has left that already, and passed the last rendezvous by itself
 };
 
 inline StartedChild no_child(int error, const char* call) noexcept {
@@ -29,24 +30,20 @@ inline StartedChild no_child(int error, const char* call) noexcept {
 // All start a child that runs run_child(plan). The caller has blocked all signals of its thread; in
 // the child they stay so until execve.
 
+// Of a child that is there already: `fd` or, if that is -1, errno. If there is no number for it, the child
+// is ended, and there is none.
+void take_pidfd(StartedChild& child, int fd, const char* call) noexcept;
+
 // By the method, which is not `automatic`. With die_with_parent the child is started by a thread that
 // lasts as long as this process.
 StartedChild start_child(Plan& plan, StartMethod method) noexcept;
 
-// The child shares this process's memory until execve, while this thread goes on. The plan, and all
-// that it points to, must stay until the loan is over.
+// The child shares this process's memory until execve, while this thread goes on; if the plan's child is
+// alone, this thread is suspended until then. The plan, and all that it points to, must stay until the
+// loan is over.
 StartedChild start_with_shared_memory(Plan& plan) noexcept;
 
 // The child has a copy of this process's memory.
 StartedChild start_with_copied_memory(Plan& plan) noexcept;
-
-// Why this process cannot share its memory with a child.
-struct Obstacle {
-    const char* what = nullptr;  // none
-    int error = 0;
-};
-
-// Found out once, but for what may pass: a limit, or no memory.
-Obstacle obstacle_to_shared_memory() noexcept;
 
 }  // namespace syncspawn::detail

@@ -41,8 +41,19 @@ syncspawn_add_launcher_test(launch_death launch_meets)
 syncspawn_add_launcher_test(launch_safety launch_descriptors launch_meets)
 syncspawn_add_launcher_test(launch_hostile)
 syncspawn_add_launcher_test(placement)
+syncspawn_add_launcher_test(cgroup_limits)
+syncspawn_add_launcher_test(start_limits)
 syncspawn_add_launcher_test(die_with_parent)
 syncspawn_add_launcher_test(launch launch_meets launch_readiness)
+# A plug-in that swallows the library.
+add_library(plugin_launches MODULE helpers/plugin_launches.cpp)
+syncspawn_target(plugin_launches)
+set_target_properties(plugin_launches PROPERTIES
+    PREFIX ""
+    LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/helpers")
+target_link_libraries(plugin_launches PRIVATE syncspawn::launcher)
+syncspawn_add_launcher_test(plugin)
+add_dependencies(test_plugin plugin_launches)
 syncspawn_add_launcher_test(open_descriptors launch_descriptors launch_readiness)
 
 # Under the thread sanitizer there is no start with shared memory; one test is about that.
@@ -52,6 +63,7 @@ if(SYNCSPAWN_SANITIZE MATCHES "thread")
 endif()
 syncspawn_add_helper(large_thread_locals LIBRARIES syncspawn::launcher)
 syncspawn_add_launcher_test(shared_memory launch_meets launch_readiness large_thread_locals)
+syncspawn_add_launcher_test(single_thread)
 syncspawn_add_launcher_test(shared_memory_obstacles)
 syncspawn_add_launcher_test(shared_memory_crash)
 syncspawn_add_launcher_test(shared_memory_threads)
