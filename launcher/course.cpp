@@ -190,6 +190,7 @@ void Course::start() {
     descriptors_->close_childs_ends();
     (void)barrier_.set_role(Role::parent);
     (void)barrier_.watch_peer(child_.pidfd());
+    has_left_memory_ = started.left_memory;
     if (started.went_alone) {
         next_ = schedule_.parent.size();
     }
@@ -198,10 +199,10 @@ void Course::start() {
 
 StartedChild Course::start_by(StartMethod method) {
     start_method_ = method;
-    record_memory_.emplace(schedule_.items.size(),
-                           method == StartMethod::copied_memory || plan_.is_alone
-                               ? LaunchRecordMemory::Place::mapping
-                               : LaunchRecordMemory::Place::heap);
+    record_memory_.emplace(schedule_.items.size(), method == StartMethod::copied_memory ||
+                                                           (plan_.is_alone && !is_sharing_proven())
+                                                       ? LaunchRecordMemory::Place::mapping
+                                                       : LaunchRecordMemory::Place::heap);
     plan_.record = &record();
     record().begin(WhichSide::parent, schedule_.begin);
     sigset_t all;
@@ -385,7 +386,7 @@ Course::Progress Course::await_execve() {
         is_inside_ = true;
     }
     int ready = at_the_deadline;
-    while (ready == at_the_deadline) {
+    while (ready == at_the_deadline && !(has_left_memory_ && is_running())) {
         const Deadline next = std::min(*phase_deadline_, deadline_.value_or(Deadline::max()));
         ready = await(
             {readable(options_.cancel_when_readable), hung_up(exec_end), readable(child_.pidfd())},
@@ -393,8 +394,7 @@ Course::Progress Course::await_execve() {
         if (ready == not_yet) {
             return Progress::waits;
         }
-        if (ready == at_the_deadline && record().commit.load() == Commit::hot &&
-            execution() == Execution::done) {
+        if (ready == at_the_deadline && is_running()) {
             break;
         }
         if (ready == at_the_deadline && is_late()) {
@@ -422,9 +422,16 @@ Course::Progress Course::await_execve() {
     return Progress::goes_on;
 }
 
+// It may still be on its way through execve, but cannot fail there any more.
+bool Course::is_running() const {
+    return record().commit.load() == Commit::hot &&
+           record().first_failure.load(std::memory_order_acquire) == nobody &&
+           execution() == Execution::done;
+}
+
 // After the end of the exec pipe or of the process, or while that is still hidden.
 Execution Course::execution() const {
-    if (start_method_ == StartMethod::copied_memory) {
+    if (!loan_ && !has_left_memory_) {
         return execution_of(child_.pid());
     }
     return loan_.is_over() ? execution_after_sharing(child_.pid()) : Execution::never;

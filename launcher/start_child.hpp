@@ -17,7 +17,8 @@ struct StartedChild {
     int error = 0;               // errno, if there is no child
     const char* call = nullptr;  // that failed
     Loan loan{};                 // with shared memory: what the child lives on until it leaves it
-    bool went_alone = false;  // it has left that already, and passed the last rendezvous by itself
+    bool went_alone = false;     // it has passed the last rendezvous by itself
+    bool left_memory = false;    // it shared this process's memory, but does not any more
 };
 
 inline StartedChild no_child(int error, const char* call) noexcept {
@@ -42,6 +43,18 @@ StartedChild start_child(Plan& plan, StartMethod method) noexcept;
 // alone, this thread is suspended until then. The plan, and all that it points to, must stay until the
 // loan is over.
 StartedChild start_with_shared_memory(Plan& plan) noexcept;
+
+// Why this process cannot share its memory with a child that runs beside it.
+struct Obstacle {
+    const char* what = nullptr;  // none
+    int error = 0;
+};
+
+// Found out once, but for what may pass: a limit, or no memory.
+Obstacle obstacle_to_shared_memory() noexcept;
+
+// Whether that was seen to work: an emulation of Linux may take all the flags and give a copy.
+bool is_sharing_proven() noexcept;
 
 // The child has a copy of this process's memory.
 StartedChild start_with_copied_memory(Plan& plan) noexcept;

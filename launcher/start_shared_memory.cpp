@@ -29,11 +29,7 @@ namespace syncspawn::detail {
 
 namespace {
 
-// Why this process cannot share its memory with a child.
-struct Obstacle {
-    const char* what = nullptr;  // none
-    int error = 0;
-};
+std::atomic<bool> is_proven{false};
 
 // The caller's thread goes on beside the child, so this is neither vfork nor a thread: no CLONE_VFORK
 // (the caller would be suspended), no CLONE_FILES (the child closes what is not its own).
@@ -144,6 +140,7 @@ Obstacle try_with(Loan& loan) noexcept {
         return {"what a child writes into shared memory is not seen here: an emulation", ENOSYS};
     }
     loan.give_back();
+    is_proven = true;
     return {};
 }
 
@@ -185,17 +182,28 @@ private:
 constinit Finding about_the_process(look_at_the_process);
 constinit Finding about_the_trial(try_it_out);
 
-// No trial: where memory is not shared after all, the launch works as well, since its record is mapped,
-// and nothing here relies on the thread being suspended.
+struct LoneChild {
+    Plan plan;
+    std::atomic<bool> was_here{false};
+};
+
+// No trial: where memory is not shared after all, the launch works as well. Its record is mapped until
+// this has once been seen to work, and nothing relies on the caller being suspended.
 StartedChild start_alone(const Plan& plan) noexcept {
-    Plan childs = plan;
-    --childs.operation_count;  // the last rendezvous
-    childs.handlers_are_default = true;
+    LoneChild lone{plan};
+    --lone.plan.operation_count;  // the last rendezvous
+    lone.plan.handlers_are_default = true;
     int pidfd = -1;
-    const clone_args arguments = instead_of_the_caller(birth_of(childs, pidfd));
+    const clone_args arguments = instead_of_the_caller(birth_of(lone.plan, pidfd));
     const int callers_errno = errno;
     const long result = clone_with_stack(
-        arguments, [](void* argument) { run_child(*static_cast<const Plan*>(argument)); }, &childs);
+        arguments,
+        [](void* argument) {
+            auto& self = *static_cast<LoneChild*>(argument);
+            self.was_here.store(true, std::memory_order_relaxed);
+            run_child(self.plan);
+        },
+        &lone);
     errno = callers_errno;
     if (result < 0) {
         return no_child(static_cast<int>(-result), "clone3");
@@ -203,6 +211,8 @@ StartedChild start_alone(const Plan& plan) noexcept {
     StartedChild child;
     child.pid = static_cast<pid_t>(result);
     child.went_alone = true;
+    child.left_memory = lone.was_here;
+    is_proven = child.left_memory;
     take_pidfd(child, pidfd, "clone3");
     return child;
 }
@@ -235,11 +245,15 @@ StartedChild start_beside(Plan& plan) noexcept {
 
 }  // namespace
 
+bool is_sharing_proven() noexcept { return is_proven; }
+
+Obstacle obstacle_to_shared_memory() noexcept {
+    const Obstacle obstacle = about_the_process.get();
+    return obstacle.what != nullptr ? obstacle : about_the_trial.get();
+}
+
 StartedChild start_with_shared_memory(Plan& plan) noexcept {
-    Obstacle obstacle = about_the_process.get();
-    if (obstacle.what == nullptr && !plan.is_alone) {
-        obstacle = about_the_trial.get();
-    }
+    const Obstacle obstacle = plan.is_alone ? about_the_process.get() : obstacle_to_shared_memory();
     if (obstacle.what != nullptr) {
         return no_child(obstacle.error, obstacle.what);
     }
@@ -248,8 +262,15 @@ StartedChild start_with_shared_memory(Plan& plan) noexcept {
 
 #else
 
+bool is_sharing_proven() noexcept { return false; }
+
+Obstacle obstacle_to_shared_memory() noexcept {
+    return {"it is not written for this processor yet", ENOSYS};
+}
+
 StartedChild start_with_shared_memory(Plan&) noexcept {
-    return no_child(ENOSYS, "it is not written for this processor yet");
+    const Obstacle obstacle = obstacle_to_shared_memory();
+    return no_child(obstacle.error, obstacle.what);
 }
 
 #endif
