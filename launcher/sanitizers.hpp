@@ -4,10 +4,11 @@
 // is found out at run time: a program that has one may use a library that was built without.
 
 extern "C" {
-// NOLINTBEGIN(bugprone-reserved-identifier): the sanitizers' own names, null where there is none
+// The sanitizers' own names, null where there is none.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
 [[gnu::weak]] void __tsan_init();
 [[gnu::weak]] void __asan_handle_no_return();
-// NOLINTEND(bugprone-reserved-identifier)
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 }
 
 namespace syncspawn::detail {

@@ -212,7 +212,7 @@ StartedChild start_alone(const Plan& plan) noexcept {
     child.pid = static_cast<pid_t>(result);
     child.went_alone = true;
     child.left_memory = lone.was_here;
-    is_proven = child.left_memory;
+    is_proven = is_proven || child.left_memory;
     take_pidfd(child, pidfd, "clone3");
     return child;
 }

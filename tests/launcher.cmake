@@ -56,6 +56,23 @@ syncspawn_add_launcher_test(plugin)
 add_dependencies(test_plugin plugin_launches)
 syncspawn_add_launcher_test(open_descriptors launch_descriptors launch_readiness)
 
+# A program under the thread sanitizer, with a library that is not.
+if(NOT SYNCSPAWN_SANITIZE)
+    include(CheckCXXSourceCompiles)
+    set(CMAKE_REQUIRED_FLAGS -fsanitize=thread)
+    check_cxx_source_compiles("int main() {}" SYNCSPAWN_HAS_THREAD_SANITIZER)
+    unset(CMAKE_REQUIRED_FLAGS)
+endif()
+if(SYNCSPAWN_HAS_THREAD_SANITIZER AND NOT SYNCSPAWN_SANITIZE)
+    syncspawn_add_helper(launches_under_thread_sanitizer LIBRARIES syncspawn::launcher)
+    target_compile_options(helper_launches_under_thread_sanitizer PRIVATE -fsanitize=thread)
+    target_link_options(helper_launches_under_thread_sanitizer PRIVATE -fsanitize=thread)
+    syncspawn_register_test(thread_sanitizer_in_the_program
+        COMMAND ${syncspawn_thread_sanitizer_launcher}
+            $<TARGET_FILE:helper_launches_under_thread_sanitizer>
+        LABELS unit)
+endif()
+
 # Under the thread sanitizer there is no start with shared memory; one test is about that.
 if(SYNCSPAWN_SANITIZE MATCHES "thread")
     syncspawn_add_launcher_test(thread_sanitizer)

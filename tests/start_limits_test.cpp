@@ -75,6 +75,7 @@ void stop_the_first_that_exits() {
             }
             if (is_first) {
                 kill(static_cast<pid_t>(request.pid), SIGSTOP);
+                continue;  // an answer might be faster than the signal
             }
             seccomp_notif_resp response{};
             response.id = request.id;
