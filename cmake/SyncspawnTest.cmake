@@ -19,15 +19,17 @@ endif()
 
 # With vm.mmap_rnd_bits above 28 the kernel places memory where the thread sanitizer of Clang 14 does
 # not expect it, and the program ends before main. Containers may forbid setarch: no launcher then.
+set(syncspawn_thread_sanitizer_launcher "")
+find_program(SETARCH setarch)
+if(SETARCH)
+    execute_process(COMMAND "${SETARCH}" -R true RESULT_VARIABLE refused ERROR_QUIET)
+    if(NOT refused)
+        set(syncspawn_thread_sanitizer_launcher "${SETARCH}" -R)
+    endif()
+endif()
 set(syncspawn_test_launcher "")
 if(SYNCSPAWN_SANITIZE MATCHES "thread")
-    find_program(SETARCH setarch)
-    if(SETARCH)
-        execute_process(COMMAND "${SETARCH}" -R true RESULT_VARIABLE refused ERROR_QUIET)
-        if(NOT refused)
-            set(syncspawn_test_launcher "${SETARCH}" -R)
-        endif()
-    endif()
+    set(syncspawn_test_launcher ${syncspawn_thread_sanitizer_launcher})
 endif()
 
 # syncspawn_register_test(<name> COMMAND <command>...

@@ -13,7 +13,8 @@ namespace syncspawn::detail {
 #define SYNCSPAWN_CAN_SHARE_MEMORY 1
 
 // Runs run(argument) in the child, which must not return; returns the child's pid, or a negated
-// errno, and leaves errno alone. `arguments` must name a stack and CLONE_VM without CLONE_VFORK.
+// errno, and leaves errno alone. `arguments` must have CLONE_VM, and either name a stack or have
+// CLONE_VFORK: then the child runs below the frame of the caller, which the kernel suspends.
 [[gnu::noinline]] inline long clone_with_stack(const clone_args& arguments, void (*run)(void*),
                                                void* argument) noexcept {
 #if defined(__x86_64__)
@@ -24,6 +25,8 @@ namespace syncspawn::detail {
         "syscall\n\t"
         "test %%rax, %%rax\n\t"
         "jnz 1f\n\t"
+        "sub $128, %%rsp\n\t"  // the red zone: of the caller, if the stack is
+        "and $-16, %%rsp\n\t"
         "xor %%ebp, %%ebp\n\t"  // the outermost frame
         "mov %[argument], %%rdi\n\t"
         "call *%[run]\n\t"

@@ -139,6 +139,10 @@ void Course::start() {
     // spawn() is inside until execve. A Launch may be begun by any thread, which may end at any time.
     plan_.starter_stays =
         waits_ == Waits::inside || options_.die_with_parent || syscall(SYS_gettid) == getpid();
+    plan_.may_be_cloned = definition_->child_parts_may_share_memory();
+    // Not on the thread for children that die with their parent: others would have to wait for it.
+    plan_.is_alone = waits_ == Waits::inside && definition_->leaves_the_parent_nothing_to_do() &&
+                     (!options_.die_with_parent || syscall(SYS_gettid) == getpid());
     plan_.program_mask = options_.signal_mask ? &*options_.signal_mask : nullptr;
     if (plan_.hand_over) {
         environment_ = definition_->plan.environment_for_hand_over();
@@ -175,12 +179,20 @@ void Course::start() {
     descriptors_->close_childs_ends();
     (void)barrier_.set_role(Role::parent);
     (void)barrier_.watch_peer(child_.pidfd());
+    has_left_memory_ = started.left_memory;
+    if (started.went_alone) {
+        next_ = schedule_.parent.size();
+    }
     phase_ = Phase::parts;
 }
 
 StartedChild Course::start_by(StartMethod method) {
     start_method_ = method;
-    record_memory_ = std::make_unique<LaunchRecordMemory>(schedule_.items.size(), method);
+    record_memory_ = std::make_unique<LaunchRecordMemory>(
+        schedule_.items.size(),
+        method == StartMethod::copied_memory || (plan_.is_alone && !is_sharing_proven())
+            ? LaunchRecordMemory::Place::mapping
+            : LaunchRecordMemory::Place::heap);
     plan_.record = &record();
     record().begin(WhichSide::parent, schedule_.begin);
     sigset_t all;
@@ -379,7 +391,7 @@ Course::Progress Course::await_execve() {
         is_inside_ = true;
     }
     int ready = at_the_deadline;
-    while (ready == at_the_deadline) {
+    while (ready == at_the_deadline && !(has_left_memory_ && is_running())) {
         const Deadline next = std::min(*phase_deadline_, deadline_.value_or(Deadline::max()));
         ready = await(
             {readable(options_.cancel_when_readable), hung_up(exec_end), readable(child_.pidfd())},
@@ -391,8 +403,7 @@ Course::Progress Course::await_execve() {
             wait_error_ = errno;
             return fail(failed_wait(schedule_.ready_to_exec));  // not execve itself
         }
-        if (ready == at_the_deadline && record().commit.load() == Commit::hot &&
-            execution() == Execution::done) {
+        if (ready == at_the_deadline && is_running()) {
             break;
         }
         if (ready == at_the_deadline && is_late()) {
@@ -420,9 +431,16 @@ Course::Progress Course::await_execve() {
     return Progress::goes_on;
 }
 
+// It may still be on its way through execve, but cannot fail there any more.
+bool Course::is_running() const {
+    return record().commit.load() == Commit::hot &&
+           record().first_failure.load(std::memory_order_acquire) == nobody &&
+           execution() == Execution::done;
+}
+
 // After the end of the exec pipe or of the process, or while that is still hidden.
 Execution Course::execution() const {
-    if (!loan_) {
+    if (!loan_ && !has_left_memory_) {
         return execution_of(child_.pid());
     }
     return loan_.is_over() ? execution_after_sharing(child_.pid()) : Execution::never;

@@ -92,6 +92,7 @@ private:
     [[nodiscard]] std::optional<Failure> judge(Outcome outcome, std::uint32_t item,
                                                Outcome also_fine) const;
     Progress await_execve();
+    [[nodiscard]] bool is_running() const;
     [[nodiscard]] Execution execution() const;
     Progress await_readiness();
     [[nodiscard]] std::optional<Failure> after_readiness(Outcome outcome) const;
@@ -160,6 +161,7 @@ private:
     Plan plan_{};
     std::vector<char*> environment_;
     Loan loan_;
+    bool has_left_memory_ = false;  // that it shared with this process, at the start already
     StartMethod start_method_ = StartMethod::copied_memory;
     int wait_error_ = 0;  // of a wait of its own, if that failed
 };

@@ -14,6 +14,9 @@ namespace syncspawn {
 struct SyncedSpawner::Definition {
     Definition(std::shared_ptr<const SpawnOptions> wanted, std::vector<detail::Entry> added);
 
+    [[nodiscard]] bool child_parts_may_share_memory() const noexcept;
+    // Nothing but the last rendezvous, and nobody is asked to look whether it takes too long.
+    [[nodiscard]] bool leaves_the_parent_nothing_to_do() const noexcept;
     // What the options ask for and the parts allow.
     [[nodiscard]] StartMethod start_method() const noexcept;
 

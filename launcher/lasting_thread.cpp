@@ -12,6 +12,8 @@
 #include <string>
 #include <system_error>
 
+#include "own_thread.hpp"
+
 namespace syncspawn::detail {
 namespace {
 
@@ -57,7 +59,7 @@ void start() {
     sem_init(&lasting.wanted, 0, 0);
     sem_init(&lasting.done, 0, 0);
     pthread_t thread{};
-    if (const int error = pthread_create(&thread, nullptr, live, nullptr); error != 0) {
+    if (const int error = create_own_thread(thread, nullptr, live, nullptr); error != 0) {
         fail(error);
     }
     pthread_detach(thread);

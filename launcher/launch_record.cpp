@@ -93,9 +93,9 @@ void LaunchRecord::claim(WhichSide side) noexcept {
     first_failure.compare_exchange_strong(expected, claim_of(side), std::memory_order_acq_rel);
 }
 
-LaunchRecordMemory::LaunchRecordMemory(std::size_t item_count, StartMethod method)
+LaunchRecordMemory::LaunchRecordMemory(std::size_t item_count, Place place)
     : size_(sizeof(LaunchRecord) + 2 * item_count * sizeof(Times)),
-      is_mapped_(method == StartMethod::copied_memory) {
+      is_mapped_(place == Place::mapping) {
     void* memory =
         is_mapped_ ? mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)
                    : ::operator new(size_);

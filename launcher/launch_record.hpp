@@ -8,7 +8,6 @@
 #include <system_error>
 
 #include <syncspawn/launcher/spawn_error.hpp>
-#include <syncspawn/launcher/spawn_options.hpp>
 
 #include "known_call.hpp"
 
@@ -81,11 +80,13 @@ struct LaunchRecord {
 static_assert(std::atomic<std::int64_t>::is_always_lock_free);
 static_assert(std::atomic<Commit>::is_always_lock_free);
 
-// Owns the memory: a mapping that fork does not copy, or where all memory is shared, plain memory of
-// the heap, which costs a tenth of a mapping. Throws std::system_error(ENOMEM) or std::bad_alloc.
+// Owns the memory: a mapping that fork does not copy, or where all memory is shared for certain, plain
+// memory of the heap, which costs a tenth of a mapping. Throws std::system_error(ENOMEM) or
+// std::bad_alloc.
 class LaunchRecordMemory {
 public:
-    LaunchRecordMemory(std::size_t item_count, StartMethod method);
+    enum class Place { mapping, heap };
+    LaunchRecordMemory(std::size_t item_count, Place place);
     ~LaunchRecordMemory();
     LaunchRecordMemory(const LaunchRecordMemory&) = delete;
     LaunchRecordMemory& operator=(const LaunchRecordMemory&) = delete;

@@ -17,6 +17,7 @@
 #include <type_traits>
 
 #include "clone_with_stack.hpp"
+#include "own_thread.hpp"
 
 namespace syncspawn::detail {
 namespace {
@@ -31,8 +32,9 @@ constexpr std::size_t room_for_a_signal = std::size_t{64} * 1024;
 // A large frame that is not probed must not step over it.
 constexpr std::size_t guard_size = std::size_t{64} * 1024;
 
-// More threads may be lent at once; those are ended when they come back.
-constexpr std::size_t most_idle_threads = 64;
+// More threads may be lent at once; those are ended when they come back. Each counts as a process where
+// those are limited (RLIMIT_NPROC, pids.max).
+constexpr std::size_t most_idle_threads = 4;
 
 [[noreturn]] void fail(int error, const char* what) {
     throw std::system_error(error, std::generic_category(), what);
@@ -48,6 +50,9 @@ struct Pool {
 static_assert(std::is_trivially_destructible_v<Pool>);
 
 constinit Pool pool;
+
+// Those that nobody ends: kept where a search for leaks finds them.
+constinit std::atomic<ParkedThread*> given_up{nullptr};
 
 class PoolLock {
 public:
@@ -123,19 +128,13 @@ std::unique_ptr<ParkedThread> ParkedThread::start_with(std::size_t stack_size) {
     const auto least = static_cast<std::size_t>(std::max(sysconf(_SC_THREAD_STACK_MIN), 0L));
     pthread_attr_setstacksize(&attributes, least + stack_size);
     pthread_attr_setguardsize(&attributes, guard_size);
-    // Its mask is the one of its creator.
-    sigset_t all;
-    sigset_t callers;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &callers);
-    const int error = pthread_create(
-        &made->thread_, &attributes,
+    const int error = create_own_thread(
+        made->thread_, &attributes,
         [](void* self) -> void* {
             static_cast<ParkedThread*>(self)->live();
             return nullptr;
         },
         made.get());
-    pthread_sigmask(SIG_SETMASK, &callers, nullptr);
     pthread_attr_destroy(&attributes);
     if (error == EINVAL) {
         return nullptr;
@@ -186,19 +185,26 @@ void ParkedThread::end() noexcept {
 
 void ParkedThread::end_if_it_can() noexcept {
     wake(ending);
-    timespec give_up{};
-    clock_gettime(CLOCK_REALTIME, &give_up);
-    give_up.tv_nsec += longest_end_in_milliseconds * 1'000'000;
-    if (give_up.tv_nsec >= 1'000'000'000) {
-        give_up.tv_nsec -= 1'000'000'000;
-        ++give_up.tv_sec;
+    timespec deadline{};
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
+    deadline.tv_nsec += longest_end_in_milliseconds * 1'000'000;
+    if (deadline.tv_nsec >= 1'000'000'000) {
+        deadline.tv_nsec -= 1'000'000'000;
+        ++deadline.tv_sec;
     }
-    if (pthread_timedjoin_np(thread_, nullptr, &give_up) != 0) {
-        pthread_detach(thread_);  // and this stays: the thread may still look at it
+    if (pthread_clockjoin_np(thread_, nullptr, CLOCK_MONOTONIC, &deadline) != 0) {
+        pthread_detach(thread_);
+        give_up();  // the thread may still look at this
         return;
     }
     wait_until_gone(id_);
     delete this;
+}
+
+void ParkedThread::give_up() noexcept {
+    next_given_up_ = given_up.load();
+    while (!given_up.compare_exchange_weak(next_given_up_, this)) {
+    }
 }
 
 Loan Loan::take() {
@@ -231,8 +237,8 @@ void Loan::give_back() noexcept {
 
 void Loan::discard() noexcept {
     // A thread that a child may still live on stays parked for ever; nobody knows of such a case.
-    if (thread_ != nullptr && is_over()) {
-        thread_->end_if_it_can();
+    if (thread_ != nullptr) {
+        is_over() ? thread_->end_if_it_can() : thread_->give_up();
     }
     thread_ = nullptr;
 }

@@ -29,6 +29,8 @@ public:
     // The same after a child has died on it: if that held a lock which a thread needs to end (one of
     // malloc), it is given up.
     void end_if_it_can() noexcept;
+    // Leaves it parked for ever.
+    void give_up() noexcept;
 
     // Not 0 while a child lives on the loan. The kernel sets it to 0 and wakes its (shared) futex when
     // the child leaves the memory, by execve or by its end: CLONE_CHILD_CLEARTID.
@@ -47,6 +49,7 @@ private:
     std::size_t stack_size_ = 0;
     std::atomic<std::uint32_t> phase_{0};
     pid_t id_ = -1;
+    ParkedThread* next_given_up_ = nullptr;
 };
 
 // One thread, lent to one child. Movable; empty if there is no such child.

@@ -60,8 +60,10 @@ struct Plan {
     sigset_t callers_mask;
     const sigset_t* program_mask;  // null: the caller's
     std::uint32_t namespaces;
-    int cgroup;         // -1: the parent's
-    bool joins_cgroup;  // the child itself: it was not born there
+    int cgroup;          // -1: the parent's
+    bool joins_cgroup;   // the child itself: it was not born there
+    bool is_alone;       // the parent has nothing to do, and nothing to wait for, until execve
+    bool may_be_cloned;  // no child part needs what fork(3) does beyond the system call
     KillScope kill_scope;
     bool reset_ignored_signals;
     bool die_with_parent;

@@ -99,6 +99,11 @@ private:
             }
         }
         reset_signal_handlers();
+        // In a part, abort(3) of glibc 2.41 would find the signal blocked, take its lock, and leave that
+        // held in the memory that the parent shares.
+        if (!raw::unblock(SIGABRT)) {
+            fail(plan_.begin_item, errno, "rt_sigprocmask");
+        }
         if (plan_.kill_scope == KillScope::process_group && setpgid(0, 0) < 0) {
             fail(plan_.begin_item, errno, "setpgid");
         }

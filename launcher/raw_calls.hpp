@@ -49,6 +49,11 @@ inline bool set_mask(const sigset_t& mask) noexcept {
     return syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, nullptr, signal_set_size) == 0;
 }
 
+inline bool unblock(int signal) noexcept {
+    const unsigned long one[signal_set_size / sizeof(long)] = {1UL << (signal - 1)};
+    return syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, one, nullptr, signal_set_size) == 0;
+}
+
 // Whether the effective user may execute it. Not faccessat(3): before Linux 5.8, glibc then reads all
 // groups, on the stack or with malloc, and musl starts a process.
 inline bool may_execute(const char* path) noexcept {

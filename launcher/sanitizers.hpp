@@ -1,42 +1,27 @@
 #pragma once
 
-// What there is to know of sanitizers where a child shares this process's memory.
+// What there is to know of sanitizers where a child shares this process's memory. Whether one is at work
+// is found out at run time: a program that has one may use a library that was built without.
 
-#if defined(__SANITIZE_THREAD__)
-#define SYNCSPAWN_THREAD_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SYNCSPAWN_THREAD_SANITIZER 1
-#endif
-#endif
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SYNCSPAWN_ADDRESS_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SYNCSPAWN_ADDRESS_SANITIZER 1
-#endif
-#endif
-
-#ifdef SYNCSPAWN_ADDRESS_SANITIZER
-#include <sanitizer/asan_interface.h>
-#endif
+extern "C" {
+// The sanitizers' own names, null where there is none.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
+[[gnu::weak]] void __tsan_init();
+[[gnu::weak]] void __asan_handle_no_return();
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
+}
 
 namespace syncspawn::detail {
 
 // The thread sanitizer takes the child's descriptors for the parent's of the same number, and has locks
 // and a stack of calls that a child leaves as they are when it executes or is killed.
-#ifdef SYNCSPAWN_THREAD_SANITIZER
-inline constexpr bool is_thread_sanitized = true;
-#else
-inline constexpr bool is_thread_sanitized = false;
-#endif
+inline bool is_thread_sanitized() noexcept { return &__tsan_init != nullptr; }
 
 // The child's frames never return; the next child must not meet what guarded their variables.
 inline void forget_stack() noexcept {
-#ifdef SYNCSPAWN_ADDRESS_SANITIZER
-    __asan_handle_no_return();
-#endif
+    if (&__asan_handle_no_return != nullptr) {
+        __asan_handle_no_return();
+    }
 }
 
 }  // namespace syncspawn::detail

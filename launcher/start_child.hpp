@@ -18,7 +18,9 @@ struct StartedChild {
     int error = 0;               // errno, if there is no child
     const char* call = nullptr;  // that failed
     KnownCall kind = KnownCall::birth;
-    Loan loan{};  // with shared memory: what the child lives on until it leaves it
+    Loan loan{};               // with shared memory: what the child lives on until it leaves it
+    bool went_alone = false;   // it has passed the last rendezvous by itself
+    bool left_memory = false;  // it shared this process's memory, but does not any more
 };
 
 inline StartedChild no_child(int error, const char* call,
@@ -33,18 +35,20 @@ inline StartedChild no_child(int error, const char* call,
 // All start a child that runs run_child(plan). The caller has blocked all signals of its thread; in
 // the child they stay so until execve.
 
+// Of a child that is there already: `fd` or, if that is -1, errno. If there is no number for it, the child
+// is ended, and there is none.
+void take_pidfd(StartedChild& child, int fd, const char* call) noexcept;
+
 // By the method, which is not `automatic`. With die_with_parent the child is started by a thread that
 // lasts as long as this process.
 StartedChild start_child(Plan& plan, StartMethod method) noexcept;
 
-// The child shares this process's memory until execve, while this thread goes on. The plan, and all
-// that it points to, must stay until the loan is over.
+// The child shares this process's memory until execve, while this thread goes on; if the plan's child is
+// alone, this thread is suspended until then. The plan, and all that it points to, must stay until the
+// loan is over.
 StartedChild start_with_shared_memory(Plan& plan) noexcept;
 
-// The child has a copy of this process's memory.
-StartedChild start_with_copied_memory(Plan& plan) noexcept;
-
-// Why this process cannot share its memory with a child.
+// Why this process cannot share its memory with a child that runs beside it.
 struct Obstacle {
     const char* what = nullptr;  // none
     int error = 0;
@@ -52,5 +56,11 @@ struct Obstacle {
 
 // Found out once, but for what may pass: a limit, or no memory.
 Obstacle obstacle_to_shared_memory() noexcept;
+
+// Whether that was seen to work: an emulation of Linux may take all the flags and give a copy.
+bool is_sharing_proven() noexcept;
+
+// The child has a copy of this process's memory.
+StartedChild start_with_copied_memory(Plan& plan) noexcept;
 
 }  // namespace syncspawn::detail

@@ -8,7 +8,7 @@
 #include <csignal>
 #include <cstdint>
 
-#include "barrier/fresh_descriptor.hpp"
+#include "barrier/newer_calls.hpp"
 #include "birth.hpp"
 #include "post_fork.hpp"
 #include "start_child.hpp"
@@ -16,45 +16,46 @@
 namespace syncspawn::detail {
 namespace {
 
-UniqueFd open_pidfd(pid_t pid) noexcept {
-    return UniqueFd(
-        core::above_standard_streams(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))));
+// Before Linux 5.3, or where a filter forbids it, the launch goes on without.
+void open_pidfd(StartedChild& child) noexcept {
+    const auto fd = static_cast<int>(syscall(SYS_pidfd_open, child.pid, 0));
+    if (fd >= 0 || !is_not_here(NewerCall::pidfd_open, errno)) {
+        take_pidfd(child, fd, "pidfd_open");
+    }
 }
 
 // glibc's fork resets its own locks in the child, which a bare clone does not: parts that are not
 // async-signal-safe would meet a malloc that another thread has locked for ever.
-pid_t fork_with_pidfd(StartedChild& child) noexcept {
+void fork_with_pidfd(StartedChild& child) noexcept {
     child.call = "fork";
-    const pid_t pid = fork();
-    if (pid > 0) {
-        child.pidfd = open_pidfd(pid);
+    child.pid = fork();
+    if (child.pid > 0) {
+        open_pidfd(child);
     }
-    return pid;
 }
 
 // Namespaces at birth need clone3 (Linux 5.3; with a cgroup 5.7), or the older clone where that is
 // refused: by the kernel, by a seccomp filter, or by valgrind. Then the child joins the cgroup itself.
-pid_t clone_with_pidfd(Plan& plan, StartedChild& child) noexcept {
+void clone_with_pidfd(Plan& plan, StartedChild& child) noexcept {
     const std::uint64_t namespaces = plan.namespaces;
     int pidfd = -1;
     clone_args arguments = birth_of(plan, pidfd);
     child.call = "clone3";
-    auto pid = static_cast<pid_t>(syscall(SYS_clone3, &arguments, sizeof arguments));
-    if (pid < 0 && (errno == ENOSYS || errno == EPERM || errno == E2BIG)) {
+    child.pid = static_cast<pid_t>(syscall(SYS_clone3, &arguments, sizeof arguments));
+    if (child.pid < 0 && is_not_here(NewerCall::clone3, errno)) {
         child.call = "clone";
         plan.joins_cgroup = plan.cgroup >= 0;
-        pid = static_cast<pid_t>(
+        child.pid = static_cast<pid_t>(
             syscall(SYS_clone, namespaces | CLONE_PIDFD | SIGCHLD, 0, &pidfd, 0, 0));
+        if (child.pid < 0 && is_not_here(NewerCall::clone_pidfd, errno)) {
+            child.pid =
+                static_cast<pid_t>(syscall(SYS_clone, namespaces | SIGCHLD, 0, nullptr, 0, 0));
+            pidfd = -1;
+        }
     }
-    if (pid < 0 && errno == EINVAL) {  // CLONE_PIDFD: Linux 5.2
-        plan.joins_cgroup = plan.cgroup >= 0;
-        pid = static_cast<pid_t>(syscall(SYS_clone, namespaces | SIGCHLD, 0, nullptr, 0, 0));
-        pidfd = -1;
+    if (child.pid > 0) {
+        pidfd >= 0 ? take_pidfd(child, pidfd, "clone") : open_pidfd(child);
     }
-    if (pid > 0) {
-        child.pidfd = pidfd >= 0 ? UniqueFd(core::above_standard_streams(pidfd)) : open_pidfd(pid);
-    }
-    return pid;
 }
 
 }  // namespace
@@ -63,11 +64,16 @@ StartedChild start_with_copied_memory(Plan& plan) noexcept {
     StartedChild child;
     plan.handlers_are_default = false;
     plan.joins_cgroup = plan.cgroup >= 0;
-    child.pid = plan.namespaces == 0 ? fork_with_pidfd(child) : clone_with_pidfd(plan, child);
+    // Joining a cgroup takes milliseconds, being born there nothing.
+    if (plan.namespaces == 0 && (plan.cgroup < 0 || !plan.may_be_cloned)) {
+        fork_with_pidfd(child);
+    } else {
+        clone_with_pidfd(plan, child);
+    }
     if (child.pid == 0) {
         run_child(plan);
     }
-    if (child.pid < 0) {
+    if (child.pid < 0 && child.error == 0) {
         child.error = errno;
     }
     return child;

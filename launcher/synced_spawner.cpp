@@ -78,12 +78,19 @@ SyncedSpawner::Definition::Definition(std::shared_ptr<const SpawnOptions> wanted
       schedule(detail::make_schedule(entries, options.program, options.working_directory)),
       plan(options, schedule) {}
 
+bool SyncedSpawner::Definition::child_parts_may_share_memory() const noexcept {
+    return std::all_of(entries.begin(), entries.end(), [](const detail::Entry& entry) {
+        return !entry.step.child.run || entry.step.child.rules == ChildRules::shared_memory;
+    });
+}
+
+bool SyncedSpawner::Definition::leaves_the_parent_nothing_to_do() const noexcept {
+    return entries.empty() && !options.setup_timeout && options.cancel_when_readable < 0 &&
+           !plan.plan().hand_over;
+}
+
 StartMethod SyncedSpawner::Definition::start_method() const noexcept {
-    const bool may_share =
-        std::all_of(entries.begin(), entries.end(), [](const detail::Entry& entry) {
-            return !entry.step.child.run || entry.step.child.rules == ChildRules::shared_memory;
-        });
-    return may_share ? options.start : StartMethod::copied_memory;
+    return child_parts_may_share_memory() ? options.start : StartMethod::copied_memory;
 }
 
 // What was asked for so far. The definition is made from it when it is first needed, so that adding a

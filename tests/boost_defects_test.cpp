@@ -109,7 +109,7 @@ struct MapsUser {
 }  // namespace
 
 TEST_CASE("a hook of the parent works on the child after all that the child has set up") {
-    if (syncspawn::detail::is_thread_sanitized) {
+    if (syncspawn::detail::is_thread_sanitized()) {
         SKIP_TEST("the sanitizer's own thread forbids unshare(CLONE_NEWUSER)");
     }
     Peer peer = peer_in_namespaces(CLONE_NEWUSER, [] {});

@@ -39,10 +39,24 @@ struct Report {
     char text[200] = {};
 };
 
-SyncedSpawner spawner(Report& report, StartMethod start) {
+enum class Way {
+    copied,
+    shared,
+    suspended  // shared, and the parent has nothing to do until execve
+};
+
+StartMethod method_of(Way way) {
+    return way == Way::copied ? StartMethod::copied_memory : StartMethod::shared_memory;
+}
+
+SyncedSpawner spawner(Report& report, Way way) {
+    if (way == Way::suspended) {
+        report.parents_part_ended = true;
+        return SyncedSpawner({.program = "true", .start = StartMethod::shared_memory});
+    }
     SpawnOptions options{.program = SYNCSPAWN_TEST_HELPERS "/launch_meets",
                          .arguments = {"2"},
-                         .start = start,
+                         .start = method_of(way),
                          .ready_within = 60s,
                          .on_destruction = OnDestruction::wait};
     options.environment.set("ASAN_OPTIONS", "detect_leaks=0");  // cannot work under ptrace
@@ -55,11 +69,13 @@ SyncedSpawner spawner(Report& report, StartMethod start) {
     return made;
 }
 
-void launch_and_report(Report& report, StartMethod start) {
+void launch_and_report(Report& report, Way way) {
     SpawnError error;
-    Process process = spawner(report, start).spawn(error);
+    Process process = spawner(report, way).spawn(error);
     if (process) {
-        (void)process.barrier().place_and_sync();
+        if (way != Way::suspended) {
+            (void)process.barrier().place_and_sync();
+        }
         process.wait();
     }
     std::strncpy(report.text, error.what(), sizeof report.text - 1);
@@ -80,20 +96,20 @@ struct Observed {
 // its way in and on its way out. Returns when every process has ended, whatever it takes.
 class Killer {
 public:
-    Killer(Report& report, StartMethod start, WhichSide victim, int when)
-        : report_(report), start_(start), victim_(victim), when_(when) {}
+    Killer(Report& report, Way way, WhichSide victim, int when)
+        : report_(report), way_(way), victim_(victim), when_(when) {}
 
     Observed run() {
         launcher_ = fork();
         if (launcher_ == 0) {
-            if (start_ == StartMethod::shared_memory) {  // is found possible only untraced
-                SyncedSpawner({.program = "true", .start = start_}).spawn().wait();
+            if (way_ != Way::copied) {  // is found possible only untraced
+                spawner_with_part().spawn().wait();
             }
             if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) < 0) {
                 _exit(77);
             }
             raise(SIGSTOP);
-            launch_and_report(report_, start_);
+            launch_and_report(report_, way_);
             _exit(status_reached);
         }
         int status = 0;
@@ -109,6 +125,11 @@ public:
     }
 
 private:
+    static SyncedSpawner spawner_with_part() {
+        SyncedSpawner made({.program = "true", .start = StartMethod::shared_memory});
+        return made.step({.name = "x", .child = {ChildRules::shared_memory, [](ChildSide&) {}}});
+    }
+
     void on_stop(pid_t pid, int status) {
         const int signal = WSTOPSIG(status);
         const bool is_new = known_.insert(pid).second;
@@ -134,7 +155,7 @@ private:
     }
 
     Report& report_;
-    StartMethod start_;
+    Way way_;
     WhichSide victim_;
     int when_;
     pid_t launcher_ = -1;
@@ -149,16 +170,17 @@ void adopt_orphans() { prctl(PR_SET_CHILD_SUBREAPER, 1); }
 // Kills the victim at each stop in turn; `judge` looks at each launch.
 template <class Judge>
 int kill_everywhere(WhichSide victim, Judge judge) {
-    StartMethod start = StartMethod::copied_memory;
+    Way way = Way::copied;
     SUBCASE("copied memory") {}
     if (detail::obstacle_to_shared_memory().what == nullptr) {
-        SUBCASE("shared memory") { start = StartMethod::shared_memory; }
+        SUBCASE("shared memory") { way = Way::shared; }
+        SUBCASE("shared memory, while the parent is suspended") { way = Way::suspended; }
     }
     adopt_orphans();
     for (int when = 1;; when += stride) {
         const Shared<Report> report;
         CAPTURE(when);
-        const Observed seen = Killer(*report, start, victim, when).run();
+        const Observed seen = Killer(*report, way, victim, when).run();
         if (!seen.is_permitted) {
             leave_out("this machine forbids ptrace");
             return -1;
@@ -186,7 +208,7 @@ TEST_CASE("a child killed at any system call leaves a result, and no process") {
             CHECK(std::string(report.text).starts_with("the child was killed by SIGKILL "));
         }
     });
-    CHECK((stops < 0 || stops > 50));
+    CHECK((stops < 0 || stops > 20));
 }
 
 TEST_CASE("a parent killed at any system call lets no uncommitted program run, and leaves nobody") {
@@ -194,7 +216,7 @@ TEST_CASE("a parent killed at any system call lets no uncommitted program run, a
     const int stops = kill_everywhere(WhichSide::parent, [](Report&, const Observed& seen) {
         CHECK((WIFSIGNALED(seen.launcher_status) && WTERMSIG(seen.launcher_status) == SIGKILL));
     });
-    CHECK((stops < 0 || stops > 50));
+    CHECK((stops < 0 || stops > 20));
 }
 
 TEST_CASE("a parent that is killed in the middle of a setup takes the child along") {

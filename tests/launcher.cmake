@@ -53,9 +53,37 @@ syncspawn_add_launcher_test(launch_death launch_meets)
 syncspawn_add_launcher_test(launch_safety launch_descriptors launch_meets)
 syncspawn_add_launcher_test(launch_hostile)
 syncspawn_add_launcher_test(placement)
+syncspawn_add_launcher_test(cgroup_limits)
+syncspawn_add_launcher_test(start_limits)
 syncspawn_add_launcher_test(die_with_parent)
 syncspawn_add_launcher_test(launch launch_meets launch_readiness)
+# A plug-in that swallows the library.
+add_library(plugin_launches MODULE helpers/plugin_launches.cpp)
+syncspawn_target(plugin_launches)
+set_target_properties(plugin_launches PROPERTIES
+    PREFIX ""
+    LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/helpers")
+target_link_libraries(plugin_launches PRIVATE syncspawn::launcher)
+syncspawn_add_launcher_test(plugin)
+add_dependencies(test_plugin plugin_launches)
 syncspawn_add_launcher_test(open_descriptors launch_descriptors launch_readiness)
+
+# A program under the thread sanitizer, with a library that is not.
+if(NOT SYNCSPAWN_SANITIZE)
+    include(CheckCXXSourceCompiles)
+    set(CMAKE_REQUIRED_FLAGS -fsanitize=thread)
+    check_cxx_source_compiles("int main() {}" SYNCSPAWN_HAS_THREAD_SANITIZER)
+    unset(CMAKE_REQUIRED_FLAGS)
+endif()
+if(SYNCSPAWN_HAS_THREAD_SANITIZER AND NOT SYNCSPAWN_SANITIZE)
+    syncspawn_add_helper(launches_under_thread_sanitizer LIBRARIES syncspawn::launcher)
+    target_compile_options(helper_launches_under_thread_sanitizer PRIVATE -fsanitize=thread)
+    target_link_options(helper_launches_under_thread_sanitizer PRIVATE -fsanitize=thread)
+    syncspawn_register_test(thread_sanitizer_in_the_program
+        COMMAND ${syncspawn_thread_sanitizer_launcher}
+            $<TARGET_FILE:helper_launches_under_thread_sanitizer>
+        LABELS unit)
+endif()
 
 # Under the thread sanitizer there is no start with shared memory; one test is about that.
 if(SYNCSPAWN_SANITIZE MATCHES "thread")
@@ -64,6 +92,7 @@ if(SYNCSPAWN_SANITIZE MATCHES "thread")
 endif()
 syncspawn_add_helper(large_thread_locals LIBRARIES syncspawn::launcher)
 syncspawn_add_launcher_test(shared_memory launch_meets launch_readiness large_thread_locals)
+syncspawn_add_launcher_test(single_thread)
 syncspawn_add_launcher_test(shared_memory_obstacles)
 syncspawn_add_launcher_test(shared_memory_crash)
 syncspawn_add_launcher_test(shared_memory_threads)

@@ -13,6 +13,7 @@
 #include "support/launched.hpp"
 #include "support/observe.hpp"
 #include "support/peer.hpp"
+#include "support/shared_memory.hpp"
 #include "support/skip.hpp"
 #include "support/system_call_trap.hpp"
 
@@ -79,7 +80,8 @@ SpawnOptions waiting_program(StartMethod start) {
     return {.program = "cat", .standard_input = Stdio::pipe(), .start = start};
 }
 
-// The program has been in the cgroup from the first: its parent's part saw it there.
+// The program has been in the cgroup from the first: its parent's part saw it there. Memory is copied:
+// a limit of the cgroup would reach all that share it.
 void expect_in(const Cgroup& cgroup, SpawnOptions options) {
     options.cgroup = cgroup.fd();
     std::string seen;
@@ -89,6 +91,7 @@ void expect_in(const Cgroup& cgroup, SpawnOptions options) {
                   .parent = [&](ParentSide& side) { seen = cgroup_of(side.child_pid()); },
                   .order = StepOrder::child_first});
     Process process = spawner.spawn();
+    CHECK(process.start_method() == StartMethod::copied_memory);
     CHECK(seen.ends_with("/" + cgroup.name()));
     CHECK(cgroup_of(process.pid()) == seen);
     CHECK(cgroup_of(getpid()).find(cgroup.name()) == std::string::npos);
@@ -108,6 +111,53 @@ TEST_CASE("the child is in the cgroup by either method") {
         with_namespaces.start = StartMethod::automatic;
         expect_in(cgroup, with_namespaces);
     }
+}
+
+TEST_CASE("a launch into a cgroup shares memory only while its caller is suspended") {
+    const Cgroup cgroup;
+    if (!cgroup) {
+        return;
+    }
+    RETURN_UNLESS_MEMORY_CAN_BE_SHARED();
+    SpawnOptions options = waiting_program(StartMethod::automatic);
+    options.cgroup = cgroup.fd();
+    Process process = SyncedSpawner(options).spawn();
+    CHECK(process.start_method() == StartMethod::shared_memory);
+    CHECK(cgroup_of(process.pid()).ends_with("/" + cgroup.name()));
+    process.kill();
+    options.start = StartMethod::shared_memory;
+    SyncedSpawner with_part(options);
+    with_part.step({.name = "x", .child = sharing([](ChildSide&) {})});
+    const SpawnError error = failure_of(with_part);
+    CHECK(std::string(error.what()) ==
+          "start the child: a limit of the cgroup would reach this process while memory is shared: "
+          "function not implemented");
+}
+
+TEST_CASE("a launch into a frozen cgroup is refused, also below one that is frozen") {
+    const Cgroup cgroup;
+    if (!cgroup) {
+        return;
+    }
+    mkdirat(cgroup.fd(), "below", 0755);
+    const UniqueFd below(openat(cgroup.fd(), "below", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    const UniqueFd freeze(openat(cgroup.fd(), "cgroup.freeze", O_WRONLY | O_CLOEXEC));
+    if (freeze) {
+        REQUIRE(write(freeze.get(), "1", 1) == 1);
+        for (const StartMethod start : {StartMethod::automatic, StartMethod::copied_memory}) {
+            for (const int directory : {cgroup.fd(), below.get()}) {
+                SpawnOptions options{.program = "true", .start = start};
+                options.cgroup = directory;
+                const SpawnError error = failure_of(options);
+                CHECK(std::string(error.what()) ==
+                      "start the child: the cgroup is frozen: resource deadlock avoided");
+            }
+        }
+        CHECK(count_children() == 0);
+    } else {
+        leave_out("cgroups cannot be frozen here (Linux 5.2)");
+    }
+    unlinkat(cgroup.fd(), "below", AT_REMOVEDIR);
 }
 
 TEST_CASE("without clone3 the child joins the cgroup itself") {

@@ -87,8 +87,11 @@ SyncedSpawner dying(const std::function<void()>& die) {
                                       })});
 }
 
+// With a part, for which the child needs a thread that lends.
 bool can_launch() {
-    Process process = SyncedSpawner(with_shared_memory({.program = "true"})).spawn();
+    SyncedSpawner spawner(with_shared_memory({.program = "true"}));
+    spawner.step({.name = "x", .child = sharing([](ChildSide&) {})});
+    Process process = spawner.spawn();
     return process.start_method() == StartMethod::shared_memory && process.wait().success();
 }
 

@@ -37,7 +37,9 @@ void expect_start_by(StartMethod asked_for, StartMethod method) {
 void expect_no_sharing(const char* reason) {
     const auto before = open_descriptors();
     expect_start_by(StartMethod::automatic, StartMethod::copied_memory);
-    const SpawnError error = failure_of(with_shared_memory({.program = "true"}));
+    SyncedSpawner spawner(with_shared_memory({.program = "true"}));
+    spawner.step({.name = "x", .child = sharing([](ChildSide&) {})});
+    const SpawnError error = failure_of(spawner);
     expect_same(error.what(), (std::string("start the child: ") + reason).c_str());
     expect(error.stage() == Stage::start && !error.program_may_have_run());
     // The next one too.
@@ -82,6 +84,17 @@ TEST_CASE("where clone3 is taken away later, memory is copied from then on") {
         expect_start_by(StartMethod::automatic, StartMethod::shared_memory);
         refuse_system_calls({SYS_clone3}, error);
         expect_no_sharing(reason);
+    });
+    CHECK(peer.ending() == reached_the_end);
+}
+
+TEST_CASE("where clone3 is refused to a launch without parts, memory is copied") {
+    Peer peer([] {
+        refuse_system_calls({SYS_clone3}, EPERM);
+        Process process = SyncedSpawner({.program = "true"}).spawn();
+        expect(process.start_method() == StartMethod::copied_memory && process.wait().success());
+        expect_same(failure_of(with_shared_memory({.program = "true"})).what(),
+                    "start the child: clone3: operation not permitted");
     });
     CHECK(peer.ending() == reached_the_end);
 }

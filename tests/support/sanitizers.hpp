@@ -2,6 +2,22 @@
 
 #include "launcher/sanitizers.hpp"
 
+#if defined(__SANITIZE_THREAD__)
+#define SYNCSPAWN_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SYNCSPAWN_THREAD_SANITIZER 1
+#endif
+#endif
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SYNCSPAWN_ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SYNCSPAWN_ADDRESS_SANITIZER 1
+#endif
+#endif
+
 namespace syncspawn::testing {
 
 // Whether this is built with a sanitizer, which makes fork and every access slow.

@@ -47,7 +47,7 @@ inline bool memory_can_be_shared() {
     int major = 0;
     int minor = 0;
     // NOLINTNEXTLINE(cert-err34-c): the kernel's own numbers
-    if (detail::is_thread_sanitized || uname(&system) < 0 ||
+    if (detail::is_thread_sanitized() || uname(&system) < 0 ||
         std::sscanf(system.release, "%d.%d", &major, &minor) != 2 || major < 5 ||
         (major == 5 && minor < 16) || value_in("/proc/self/status", "TracerPid") != "0") {
         return false;

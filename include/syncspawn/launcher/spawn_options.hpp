@@ -93,9 +93,12 @@ enum class StartMethod {
     copied_memory,
     /// The child shares the parent's memory until execve, while the parent goes on: the cost does
     /// not depend on the parent's size. Every child part must be ChildRules::shared_memory. Needs
-    /// Linux 5.16 on x86-64 or aarch64, a process that is not traced, and no filter against clone3;
-    /// else the launch fails with ENOSYS. A parked thread lends the child what is a thread's own;
-    /// see SyncedSpawner::end_idle_threads().
+    /// Linux 5.16 on x86-64 or aarch64, a process that is not traced or under the thread sanitizer, and
+    /// no filter against clone3; else the launch fails with ENOSYS. A parked thread lends the child
+    /// what is a thread's own; see SyncedSpawner::end_idle_threads(). Not so in a spawn() without steps,
+    /// rendezvous, hand-over, `setup_timeout` and `cancel_when_readable`: there the calling thread is
+    /// suspended until execve, as by posix_spawn(3), and set*id in another thread waits as long. With
+    /// `cgroup` only that is possible.
     shared_memory,
 };
 
@@ -163,8 +166,11 @@ struct SpawnOptions {
     /// The child is born into them. Child parts must then be async_signal_safe or shared_memory.
     Namespaces namespaces = Namespaces::none;
     /// A directory of cgroup v2 (cgroups(7)), opened with O_PATH or O_RDONLY, that the child is born
-    /// into (CLONE_INTO_CGROUP, Linux 5.7), or that it joins first of all where it is born by fork(3).
-    /// Borrowed until spawn() returns. -1: the parent's cgroup.
+    /// into (CLONE_INTO_CGROUP, Linux 5.7), or that it joins first of all where it is born by fork(3): if
+    /// a child part is not `shared_memory`. No limit of the cgroup reaches the parent, so a launch with
+    /// steps copies memory. A frozen cgroup is refused (EDEADLK); one that is frozen later, or by the
+    /// freezer of v1, holds the launch up, in v1 beyond `setup_timeout`, since not even SIGKILL ends a
+    /// process there. Borrowed until spawn() returns. -1: the parent's cgroup.
     int cgroup = -1;
     KillScope kill_scope = KillScope::process;
     /// The program is killed when this process ends (PR_SET_PDEATHSIG, which an execve of a set-user-ID

@@ -44,6 +44,7 @@ enum class ChildRules {
     ///  - Nothing that belongs to memory as a whole: PR_SET_DUMPABLE, PR_SET_THP_DISABLE, mlockall(2),
     ///    mprotect(2), /proc/self/oom_score_adj. It would be the parent's.
     ///  - No setns(2) into a time namespace (EUSERS).
+    ///  - Neither side moves the child into another cgroup: see ParentSide::child_pid().
     ///  - At most 128 KiB of stack.
     /// A crash or a kill ends the child alone and is reported as such (Linux 5.16).
     shared_memory,
@@ -144,7 +145,9 @@ public:
         : Side(slot), child_pid_(child_pid), child_pidfd_(child_pidfd), deadline_(deadline) {}
     /// In the parent's pid namespace. Not reaped while a part runs, so it names nothing else. Where the
     /// child shares memory, its /proc/PID/oom_score_adj is that of this process: set it after spawn(),
-    /// or ask for StartMethod::copied_memory.
+    /// or ask for StartMethod::copied_memory. Ask for that, too, to move the child into a cgroup (the
+    /// option `cgroup` needs no such care): when the memory of a cgroup runs out, the kernel judges each
+    /// process in it by all its memory, shared or not, and kills all that share it, wherever they are.
     [[nodiscard]] pid_t child_pid() const noexcept { return child_pid_; }
     /// Borrowed; -1 before Linux 5.3.
     [[nodiscard]] int child_pidfd() const noexcept { return child_pidfd_; }

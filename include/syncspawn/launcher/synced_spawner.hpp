@@ -58,8 +58,10 @@ public:
     /// The same launch for an event loop: nothing has happened yet, Launch::advance() does it.
     [[nodiscard]] Launch begin() const;
 
-    /// A launch with shared memory leaves a parked thread behind for the next one (64 at most), with all
-    /// signals blocked and the credentials and filters of the thread that launched. This ends those
+    /// A launch with shared memory leaves a parked thread behind for the next one (4 at most), with all
+    /// signals blocked and the credentials and filters of the thread that launched, unless the parent had
+    /// nothing to do in it: see StartMethod. Where a limit of processes is met, the library ends idle
+    /// threads itself. The plug-in that it is linked into stays loaded then (dlclose(3)). This ends those
     /// that no launch is using, and waits for their end: before an unshare(2) or setns(2) that a process
     /// of several threads is refused; before a process gives up privileges thread by thread; before
     /// the first thread ends by pthread_exit(3), which leaves a process that neither ends nor hears
