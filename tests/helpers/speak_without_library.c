@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,8 +46,41 @@ static int is_for_this_process(const char *state) {
     return number(strchr(role, ':') + 1, ':', 1, INT_MAX) == (long long)getpid();
 }
 
+/* A field of the state, counted from 1; a state that has too few has no such number either. */
+static long long field(const char *state, int count) {
+    for (; count > 1 && state != NULL; --count) {
+        state = strchr(state, ':');
+        state = state != NULL ? state + 1 : NULL;
+    }
+    return state != NULL ? number(state, strchr(state, ':') != NULL ? ':' : '\0', 0, LLONG_MAX)
+                         : -1;
+}
+
+/* The number that tells eventfds apart, 0 where /proc does not say it. */
+static long long eventfd_id(int fd) {
+    char text[128];
+    long long id = 0;
+    /* NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling) */
+    snprintf(text, sizeof text, "/proc/self/fdinfo/%d", fd);
+    FILE *file = fopen(text, "re");
+    while (file != NULL && fgets(text, sizeof text, file) != NULL) {
+        if (strncmp(text, "eventfd-id:", 11) == 0) {
+            id = strtoll(text + 11, NULL, 10);
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return id;
+}
+
+/* 0 stands for what is not known. */
+static int may_be_the_same(long long one, long long other) {
+    return one == 0 || other == 0 || one == other;
+}
+
 /* Step 2: the descriptors are open and of the right kind, before anything is written to them. */
-static int are_the_descriptors(const int *fds) {
+static int are_the_descriptors(const int *fds, const char *state) {
     struct stat about;
     for (int index = 0; index < 3; ++index) {
         if (fds[index] < 0 || fstat(fds[index], &about) < 0) {
@@ -54,6 +88,10 @@ static int are_the_descriptors(const int *fds) {
         }
         /* An eventfd is an anonymous inode, which has no type. */
         if (index < 2 ? (about.st_mode & S_IFMT) != 0 : !S_ISFIFO(about.st_mode)) {
+            return 0;
+        }
+        const long long found = index < 2 ? eventfd_id(fds[index]) : (long long)about.st_ino;
+        if (!may_be_the_same(found, field(state, 8 + index))) {
             return 0;
         }
     }
@@ -102,6 +140,14 @@ static int meet(const struct barrier *barrier) {
     return end; /* a count above 1 would be kept for the next meeting */
 }
 
+/* Step 6. Without room the closed pipe says it, and this program's exit does that. */
+static void give_up(const struct barrier *barrier) {
+    const uint64_t word = INT64_MAX;
+    if (write(barrier->local, &word, sizeof word) != sizeof word) {
+        close(barrier->pipe);
+    }
+}
+
 int main(void) {
     int fds[3];
     const char *state = getenv(names[3]);
@@ -109,15 +155,20 @@ int main(void) {
     for (int index = 0; index < 3; ++index) {
         fds[index] = (int)number(getenv(names[index]), '\0', 10, INT_MAX);
     }
+    const int is_handed_over = is_ours && are_the_descriptors(fds, state);
     for (int index = 0; index < 4; ++index) {
         unsetenv(names[index]);
     }
-    if (!is_ours || !are_the_descriptors(fds)) {
+    if (!is_handed_over) {
         return no_barrier;
     }
     for (int index = 0; index < 3; ++index) { /* step 3 */
         fcntl(fds[index], F_SETFD, FD_CLOEXEC);
     }
     const struct barrier barrier = {fds[0], fds[1], fds[2]};
-    return meet(&barrier);
+    const int end = meet(&barrier);
+    if (end == failed) {
+        give_up(&barrier);
+    }
+    return end;
 }
