@@ -8,7 +8,7 @@
 
 // Threads of this library, which outlive any call of it.
 
-// Weak: a program that is linked statically has no use for it, and the linker a warning.
+// Weak: a program that is linked without them, statically or before glibc 2.34, does without.
 #pragma weak dlopen
 #pragma weak dladdr
 

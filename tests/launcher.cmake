@@ -57,13 +57,16 @@ syncspawn_add_launcher_test(cgroup_limits)
 syncspawn_add_launcher_test(start_limits)
 syncspawn_add_launcher_test(die_with_parent)
 syncspawn_add_launcher_test(launch launch_meets launch_readiness)
-# A plug-in that swallows the library.
+# A plug-in that swallows the library and shows nothing of it: the unique symbols of the C++ library,
+# where it shows them, would keep it loaded by themselves.
 add_library(plugin_launches MODULE helpers/plugin_launches.cpp)
 syncspawn_target(plugin_launches)
 set_target_properties(plugin_launches PROPERTIES
     PREFIX ""
     LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/helpers")
 target_link_libraries(plugin_launches PRIVATE syncspawn::launcher)
+target_link_options(plugin_launches PRIVATE
+    "LINKER:--version-script=${CMAKE_CURRENT_SOURCE_DIR}/helpers/plugin_launches.map")
 syncspawn_add_launcher_test(plugin)
 add_dependencies(test_plugin plugin_launches)
 syncspawn_add_launcher_test(open_descriptors launch_descriptors launch_readiness)

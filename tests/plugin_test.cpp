@@ -17,6 +17,9 @@ void launch_from_plugin(const char* function) {
     void* const plugin =
         dlopen(SYNCSPAWN_TEST_HELPERS "/plugin_launches.so", RTLD_NOW | RTLD_LOCAL);
     expect(plugin != nullptr);
+    if (plugin == nullptr) {  // the analyzer does not know that this was expected
+        return;
+    }
     expect(reinterpret_cast<bool (*)()>(dlsym(plugin, function))());
     dlclose(plugin);
 }

@@ -26,7 +26,7 @@ namespace {
 
 thread_local int of_this_thread = 0;
 
-long address_space_in_pages() { return std::stol(value_in("/proc/self/status", "VmSize")); }
+long address_space_in_kib() { return std::stol(value_in("/proc/self/status", "VmSize")); }
 
 void launch_plainly() {
     Process process = SyncedSpawner(with_shared_memory({.program = "true"})).spawn();
@@ -39,14 +39,14 @@ TEST_CASE("a process of one thread stays one, and may enter a user namespace") {
     RETURN_UNLESS_MEMORY_CAN_BE_SHARED();
     Peer peer([] {
         const std::size_t threads = count_threads();
-        const long pages = address_space_in_pages();
+        const long before = address_space_in_kib();
         for (int round = 0; round < 10; ++round) {
             launch_plainly();
         }
         expect_same(static_cast<int>(count_threads()), static_cast<int>(threads));
         if (!is_sanitized) {
             // The first thread of the library would have an arena of malloc, 64 MiB.
-            expect(address_space_in_pages() - pages < 16 * 1024);
+            expect(address_space_in_kib() - before < 16L * 1024);
             expect(unshare(CLONE_NEWUSER) == 0 || errno != EINVAL);
         }
     });
