@@ -12,7 +12,7 @@ function(syncspawn_add_boost_test subject)
         LABELS ${test_LABELS}
         TIMEOUT ${test_TIMEOUT}
         HELPERS ${test_HELPERS})
-    # Line numbers alone: a third of the time and memory that these templates take goes into the rest. A
+    # Line numbers alone: a quarter of the time and memory that these templates take goes into the rest. A
     # precompiled header was tried and saves nothing.
     target_compile_options(test_${subject} PRIVATE -g1)
 endfunction()
