@@ -11,7 +11,7 @@ function(syncspawn_add_boost_test subject)
         LIBRARIES syncspawn::boost syncspawn_launched_support
         LABELS ${test_LABELS}
         HELPERS ${test_HELPERS})
-    # Line numbers alone: a third of the time and memory that these templates take goes into the rest. A
+    # Line numbers alone: a quarter of the time and memory that these templates take goes into the rest. A
     # precompiled header was tried and saves nothing.
     target_compile_options(test_${subject} PRIVATE -g1)
 endfunction()

@@ -142,6 +142,7 @@ class AnyHooks {
 public:
     AnyHooks(const AnyHooks&) = delete;
     AnyHooks& operator=(const AnyHooks&) = delete;
+    virtual ~AnyHooks() = default;
 
     struct Traits {
         bool have_exec_setup;
@@ -164,7 +165,6 @@ public:
 
 protected:
     AnyHooks(const Traits& traits, Arguments& argv) : traits_(traits), argv_(argv) {}
-    ~AnyHooks() = default;
 
     const Traits& traits_;
     Arguments& argv_;
