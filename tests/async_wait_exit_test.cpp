@@ -379,20 +379,6 @@ TEST_CASE_TEMPLATE("a process that somebody else has reaped is ECHILD", Kind, Of
     kind.process.detach();
 }
 
-TEST_CASE("a coroutine may return how a process ended") {
-    asio::io_context context;
-    Process process = SyncedSpawner({.program = "/bin/sh", .arguments = {"-c", "exit 7"}}).spawn();
-    auto status = asio::co_spawn(
-        context,
-        [&]() -> asio::awaitable<ExitStatus> {
-            co_return co_await async_wait_exit(context, process, asio::use_awaitable);
-        },
-        asio::use_future);
-    context.run();
-    CHECK(status.get() == ExitStatus::exited(7));
-    CHECK(ExitStatus() == ExitStatus::unknown());
-}
-
 TEST_CASE("our process that somebody else has reaped has an unknown end") {
     const NothingIsLeft nothing;
     asio::io_context context;

@@ -390,10 +390,6 @@ const Failing failing[]{
      "the program aborted the barrier before it was ready"},
 };
 
-}  // namespace
-
-namespace {
-
 void check_same_failure(const SpawnError& shared, const SpawnError& copied) {
     CHECK(shared.side() == copied.side());
     CHECK(shared.stage() == copied.stage());
