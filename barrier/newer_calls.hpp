@@ -5,19 +5,18 @@
 
 // The newer system calls, and which of their errors mean "not here": from the kernel (too old), from a
 // seccomp filter (which may answer what it likes, mostly ENOSYS or EPERM), from an emulation. Every call
-// in this table has an older way, taken on each of these answers; any other answer is an error.
+// in this table has an older way, taken on each of these answers; any other answer is an error. Not in it
+// is close_range(2), for whatever that answers, the descriptors are closed one by one.
 
 namespace syncspawn::detail {
 
 enum class NewerCall {
-    preadv2_nowait,      // read(2), which may block if the peer takes O_NONBLOCK away
-    clone3,              // clone(2)
-    clone_pidfd,         // the flag of clone(2); pidfd_open(2)
-    pidfd_open,          // the pid of a child that is not reaped yet
-    pidfd_send_signal,   // kill(2), likewise
-    waitid_pidfd,        // waitid(2) by pid, likewise
-    close_range,         // the descriptors in /proc/self/fd, one by one
-    close_range_cloexec  // the same, with fcntl(2)
+    preadv2_nowait,     // read(2), which may block if the peer takes O_NONBLOCK away
+    clone3,             // clone(2)
+    clone_pidfd,        // the flag of clone(2); pidfd_open(2)
+    pidfd_open,         // the pid of a child that is not reaped yet
+    pidfd_send_signal,  // kill(2), likewise
+    waitid_pidfd,       // waitid(2) by pid, likewise
 };
 
 struct NotHere {
@@ -36,9 +35,7 @@ inline constexpr std::array answers_not_here{
     NotHere{NewerCall::pidfd_open, {ENOSYS, EPERM, EOPNOTSUPP}},
     // Linux 5.1. EPERM of the kernel comes from kill(2) as well.
     NotHere{NewerCall::pidfd_send_signal, {ENOSYS, EPERM, EINVAL, EOPNOTSUPP}},
-    NotHere{NewerCall::waitid_pidfd, {EINVAL}},                                    // Linux 5.4
-    NotHere{NewerCall::close_range, {ENOSYS, EPERM, EINVAL, EOPNOTSUPP}},          // Linux 5.9
-    NotHere{NewerCall::close_range_cloexec, {ENOSYS, EPERM, EINVAL, EOPNOTSUPP}},  // Linux 5.11
+    NotHere{NewerCall::waitid_pidfd, {EINVAL}},  // Linux 5.4
 };
 
 // Async-signal-safe.

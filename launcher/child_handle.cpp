@@ -8,6 +8,7 @@
 #include <csignal>
 #include <ctime>
 
+#include "barrier/newer_calls.hpp"
 #include "program_state.hpp"
 
 #ifndef P_PIDFD
@@ -32,7 +33,7 @@ int wait_id(const ChildHandle& child, siginfo_t& info, int options) noexcept {
         if (child.pidfd() >= 0) {
             result = waitid(P_PIDFD, static_cast<id_t>(child.pidfd()), &info, options);
         }
-        if (child.pidfd() < 0 || (result < 0 && errno == EINVAL)) {  // before Linux 5.4
+        if (child.pidfd() < 0 || (result < 0 && is_not_here(NewerCall::waitid_pidfd, errno))) {
             result = waitid(P_PID, static_cast<id_t>(child.pid()), &info, options);
         }
         if (result == 0 || errno != EINTR) {
@@ -86,7 +87,7 @@ int ChildHandle::send(int signal) const noexcept {
         return 0;
     }
     // Where a filter refuses it, or the program is another user's now: kill(2) tells them apart.
-    const bool is_by_pid = !pidfd_ || errno == ENOSYS || errno == EPERM;
+    const bool is_by_pid = !pidfd_ || is_not_here(NewerCall::pidfd_send_signal, errno);
     if (is_by_pid && ::kill(pid_, signal) == 0) {
         return 0;
     }

@@ -1,6 +1,7 @@
 #include "descriptor_setup.hpp"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,6 +22,9 @@ constexpr int lowest_internal_fd = 10;
 // child that another launch has started meanwhile, until that executes its program.
 constexpr int tries_beside_other_launches = 14;
 std::atomic<int> launches_in_flight{0};
+// The child of a fork of the application has none of them: a launch under way is only dropped there.
+[[maybe_unused]] const int watching_forks =
+    pthread_atfork(nullptr, nullptr, [] { launches_in_flight = 0; });
 
 [[noreturn]] void fail(const std::string& what) {
     throw std::system_error(errno, std::generic_category(), what);
@@ -58,7 +62,11 @@ Pipe open_pipe(const char* what) {
 }  // namespace
 
 DescriptorSetup::InFlight::InFlight() noexcept { ++launches_in_flight; }
-DescriptorSetup::InFlight::~InFlight() { --launches_in_flight; }
+DescriptorSetup::InFlight::~InFlight() {
+    if (--launches_in_flight < 0) {  // begun before the fork
+        launches_in_flight = 0;
+    }
+}
 
 DescriptorSetup::DescriptorSetup(const SpawnOptions& options, const std::vector<Entry>& entries,
                                  bool hand_over) {

@@ -180,8 +180,8 @@ private:
         if (parent != 0 && parent != plan_.parent_pid) {
             _exit(exit_code_of_failure);
         }
-        // A rendezvous will tell soon enough whether the parent gave up.
-        if (parent == 0 || next->kind != ItemKind::rendezvous) {
+        // A rendezvous will tell soon enough whether the parent gave up. A child that is alone has none.
+        if (parent == 0 || plan_.is_alone || next->kind != ItemKind::rendezvous) {
             leave_if_aborted(barrier_->poll_now(), item);
         }
     }

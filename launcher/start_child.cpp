@@ -36,9 +36,9 @@ StartedChild start_on_right_thread(Plan& plan, StartMethod method) noexcept {
                 "caller in credentials, filters, namespaces or open files");
         }
     } catch (const std::system_error& failure) {
-        return no_child(failure.code().value(), "pthread_create");
+        return no_child(failure.code().value(), "pthread_create", KnownCall::new_thread);
     } catch (const std::bad_alloc&) {
-        return no_child(ENOMEM, "pthread_create");
+        return no_child(ENOMEM, "pthread_create", KnownCall::new_thread);
     }
     return child;
 }
@@ -62,7 +62,7 @@ void take_pidfd(StartedChild& child, int fd, const char* call) noexcept {
     kill(child.pid, SIGKILL);
     while (waitpid(child.pid, nullptr, 0) < 0 && errno == EINTR) {
     }
-    child = no_child(error, call);
+    child = no_child(error, call, KnownCall::birth);
 }
 
 StartedChild start_child(Plan& plan, StartMethod method) noexcept {

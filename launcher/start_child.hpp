@@ -24,7 +24,7 @@ struct StartedChild {
 };
 
 inline StartedChild no_child(int error, const char* call,
-                             KnownCall kind = KnownCall::new_thread) noexcept {
+                             KnownCall kind = KnownCall::other) noexcept {
     StartedChild none;
     none.error = error;
     none.call = call;
@@ -32,12 +32,12 @@ inline StartedChild no_child(int error, const char* call,
     return none;
 }
 
-// All start a child that runs run_child(plan). The caller has blocked all signals of its thread; in
-// the child they stay so until execve.
-
 // Of a child that is there already: `fd` or, if that is -1, errno. If there is no number for it, the child
 // is ended, and there is none.
 void take_pidfd(StartedChild& child, int fd, const char* call) noexcept;
+
+// All of these start a child that runs run_child(plan). The caller has blocked all signals of its thread; in
+// the child they stay so until execve.
 
 // By the method, which is not `automatic`. With die_with_parent the child is started by a thread that
 // lasts as long as this process.
@@ -52,6 +52,7 @@ StartedChild start_with_shared_memory(Plan& plan) noexcept;
 struct Obstacle {
     const char* what = nullptr;  // none
     int error = 0;
+    KnownCall kind = KnownCall::other;
 };
 
 // Found out once, but for what may pass: a limit, or no memory.

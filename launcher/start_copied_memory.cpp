@@ -1,4 +1,3 @@
-#include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -16,10 +15,11 @@
 namespace syncspawn::detail {
 namespace {
 
-// Before Linux 5.3, or where a filter forbids it, the launch goes on without.
+// Before Linux 5.3, or where a filter forbids it, the launch goes on without. So it does where the child
+// has ended already and SIGCHLD is ignored, so that nothing is left of it (ESRCH).
 void open_pidfd(StartedChild& child) noexcept {
     const auto fd = static_cast<int>(syscall(SYS_pidfd_open, child.pid, 0));
-    if (fd >= 0 || !is_not_here(NewerCall::pidfd_open, errno)) {
+    if (fd >= 0 || (errno != ESRCH && !is_not_here(NewerCall::pidfd_open, errno))) {
         take_pidfd(child, fd, "pidfd_open");
     }
 }

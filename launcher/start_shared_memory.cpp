@@ -15,6 +15,7 @@
 #include <string>
 #include <system_error>
 
+#include "barrier/fresh_descriptor.hpp"
 #include "barrier/newer_calls.hpp"
 #include "birth.hpp"
 #include "clone_with_stack.hpp"
@@ -131,7 +132,7 @@ Obstacle try_with(Loan& loan) noexcept {
         const int error = static_cast<int>(-trial);
         return is_not_here(NewerCall::clone3, error)
                    ? Obstacle{"this kernel, or a filter, has no clone3 that shares memory", ENOSYS}
-                   : Obstacle{"clone3", error};
+                   : Obstacle{"clone3", error, KnownCall::birth};
     }
     if (!trial_ends_by_itself(static_cast<pid_t>(trial), UniqueFd(pidfd))) {
         return {"the child that tries it out was stopped", ETIMEDOUT};
@@ -149,9 +150,9 @@ Obstacle try_it_out() noexcept {
         Loan loan = Loan::take();
         return try_with(loan);
     } catch (const std::system_error& failure) {
-        return {"pthread_create", failure.code().value()};
+        return {"pthread_create", failure.code().value(), KnownCall::new_thread};
     } catch (const std::exception&) {
-        return {"pthread_create", ENOMEM};
+        return {"pthread_create", ENOMEM, KnownCall::new_thread};
     }
 }
 
@@ -164,7 +165,7 @@ public:
     Obstacle get() noexcept {
         const char* const known = found_;
         if (known != not_looked_yet) {
-            return {known, known != nullptr ? ENOSYS : 0};
+            return {known, known != nullptr ? ENOSYS : 0, KnownCall::other};
         }
         const Obstacle obstacle = look_();
         if (obstacle.what == nullptr || obstacle.error == ENOSYS) {
@@ -213,7 +214,8 @@ StartedChild start_alone(const Plan& plan) noexcept {
     child.went_alone = true;
     child.left_memory = lone.was_here;
     is_proven = is_proven || child.left_memory;
-    take_pidfd(child, pidfd, "clone3");
+    // The program runs already: it does so without a pidfd, too, should there be no number for one.
+    child.pidfd = UniqueFd(core::above_standard_streams(pidfd));
     return child;
 }
 
@@ -222,9 +224,9 @@ StartedChild start_beside(Plan& plan) noexcept {
     try {
         child.loan = Loan::take();
     } catch (const std::system_error& failure) {
-        return no_child(failure.code().value(), "pthread_create");
+        return no_child(failure.code().value(), "pthread_create", KnownCall::new_thread);
     } catch (const std::bad_alloc&) {
-        return no_child(ENOMEM, "pthread_create");
+        return no_child(ENOMEM, "pthread_create", KnownCall::new_thread);
     }
     ParkedThread& lender = *child.loan;
     int pidfd = -1;
@@ -255,7 +257,7 @@ Obstacle obstacle_to_shared_memory() noexcept {
 StartedChild start_with_shared_memory(Plan& plan) noexcept {
     const Obstacle obstacle = plan.is_alone ? about_the_process.get() : obstacle_to_shared_memory();
     if (obstacle.what != nullptr) {
-        return no_child(obstacle.error, obstacle.what);
+        return no_child(obstacle.error, obstacle.what, obstacle.kind);
     }
     return plan.is_alone ? start_alone(plan) : start_beside(plan);
 }
@@ -270,7 +272,7 @@ Obstacle obstacle_to_shared_memory() noexcept {
 
 StartedChild start_with_shared_memory(Plan&) noexcept {
     const Obstacle obstacle = obstacle_to_shared_memory();
-    return no_child(obstacle.error, obstacle.what);
+    return no_child(obstacle.error, obstacle.what, obstacle.kind);
 }
 
 #endif

@@ -57,7 +57,7 @@ case $what in
         ;;
     musl)
         command -v musl-gcc >/dev/null || { echo "SKIP-REASON: musl-gcc is not installed (Debian: musl-tools)"; exit 77; }
-        if "$NM" "$archive" | grep -q __gcov; then
+        if "$NM" "$archive" | grep __gcov >/dev/null; then
             echo "SKIP-REASON: an archive that counts coverage needs the C library that it was compiled for"
             exit 77
         fi

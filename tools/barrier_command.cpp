@@ -185,9 +185,10 @@ int execute(Barrier& barrier, const std::vector<std::string>& program) {
     }
     arguments.push_back(nullptr);
     const int error = execute_from_path(arguments.data());
-    (void)barrier.abort();
+    // Before the abort: whoever sees that may end this process at once.
     complain("execve '" + program[0] + "': " + std::generic_category().message(error) +
              (error == ENOEXEC ? " (a script needs a first line, as #!/bin/sh)" : ""));
+    (void)barrier.abort();
     return error == ENOENT ? exit_not_found : exit_not_executable;
 }
 

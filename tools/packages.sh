@@ -21,6 +21,7 @@ declare -A purpose=(
     [qemu-user]="runs what was compiled for it"
     [musl-tools]="links a static C program against the barrier"
     [mmdebstrap]="fetches a newer C library to run the tests under"
+    [uidmap]="lets mmdebstrap work without root"
     [ccache]="compiles nothing twice"
     [clang]="second compiler"
     [libclang-rt-14-dev]="run time of Clang's sanitizers"
@@ -39,7 +40,7 @@ boost_packages=(libboost1.81-dev libboost-filesystem1.81-dev)
 build_packages=(g++ cmake ninja-build pkg-config libcli11-dev python3 scdoc)
 test_packages=("${build_packages[@]}" "${boost_packages[@]}" doctest-dev strace valgrind util-linux procps musl-tools)
 # For what `test` leaves out and `test --all` has.
-further_test_packages=(spin g++-aarch64-linux-gnu qemu-user mmdebstrap ccache)
+further_test_packages=(spin g++-aarch64-linux-gnu qemu-user mmdebstrap uidmap ccache)
 clang_packages=(clang libclang-rt-14-dev llvm)
 bench_packages=("${build_packages[@]}" libbenchmark-dev)
 lint_packages=(clang clang-format clang-tidy shellcheck libbenchmark-dev libuv1-dev)

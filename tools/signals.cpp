@@ -78,7 +78,14 @@ bool ends_a_launch(int signal) { return contains(ending_signals, signal); }
 void stop_by(int signal) {
     const sigset_t set = set_of(signal);
     sigset_t before;
+    sigset_t pending;
     raise(signal);  // pending while it is blocked
+    // One that continues us discards it, but only if it comes after. One that came before is for now, too.
+    if (sigpending(&pending) == 0 && sigismember(&pending, SIGCONT) == 1) {
+        const timespec now{};
+        sigtimedwait(&set, nullptr, &now);
+        return;
+    }
     sigprocmask(SIG_UNBLOCK, &set, &before);
     sigprocmask(SIG_SETMASK, &before, nullptr);
 }

@@ -10,6 +10,8 @@ clean_up() {
     rm -rf "$scratch"
 }
 trap clean_up EXIT
+# What this run lets sleep has a number of its own, to find what is left of it: another run may be under way.
+export nap=6543$$.
 failures=0
 
 # No call may hang: a watchdog ends it. That says so, for the verdict is then about the clock, not about the call.

@@ -90,33 +90,33 @@ expect "a script reports ready" 3 "ready" "" \
     syncspawn run --wait-ready=30s -- sh -c 'syncspawn barrier place-and-sync && echo ready; exit 3'
 expect "a program that is never ready" 125 "" \
     "syncspawn: the program was not ready within 200 ms; the program itself never attached to its barrier" \
-    syncspawn run --wait-ready=200ms -- sh -c 'sleep 6543.21 & sleep 6543.21'
-check "and nothing of it is left" test -z "$(pgrep -f 'sleep 6543.21')"
+    syncspawn run --wait-ready=200ms -- sh -c 'sleep '"$nap"'21 & sleep '"$nap"'21'
+check "and nothing of it is left" test -z "$(pgrep -f 'sleep '"$nap"'21')"
 expect "a program that ends before it is ready" 125 "" \
     "syncspawn: the program exited with code 4 before it was ready" syncspawn run --wait-ready -- sh -c 'exit 4'
 expect "a program that is killed before it is ready" 125 "" \
     "syncspawn: the program was killed by SIGKILL before it was ready" syncspawn run --wait-ready -- sh -c 'kill -9 $$'
 expect "a program that aborts before it is ready" 125 "" \
     "syncspawn: the program aborted the barrier before it was ready" \
-    syncspawn run --wait-ready -- sh -c 'syncspawn barrier abort; sleep 6543.22'
-check "and nothing of that is left" test -z "$(pgrep -f 'sleep 6543.22')"
+    syncspawn run --wait-ready -- sh -c 'syncspawn barrier abort; sleep '"$nap"'22'
+check "and nothing of that is left" test -z "$(pgrep -f 'sleep '"$nap"'22')"
 expect "a daemonised descendant of a failed launch is ended too" 125 "" "*" \
-    syncspawn run --wait-ready=300ms -- sh -c 'setsid sh -c "setsid sleep 6543.23 &"; sleep 6543.23'
-check "and nothing of that either" test -z "$(pgrep -f 'sleep 6543.23')"
+    syncspawn run --wait-ready=300ms -- sh -c 'setsid sh -c "setsid sleep '"$nap"'23 &"; sleep '"$nap"'23'
+check "and nothing of that either" test -z "$(pgrep -f 'sleep '"$nap"'23')"
 
 # The first process of a namespace becomes the launcher's child when its parent has ended.
 find_nested
 if ((${#nested[@]})); then
-    printf '#!/bin/sh\nsetsid %s sh -c "touch left; sleep 6543.24" &\nsetsid sleep 6543.24 &\n%s\nexit 4\n' \
+    printf '#!/bin/sh\nsetsid %s sh -c "touch left; sleep '"$nap"'24" &\nsetsid sleep '"$nap"'24 &\n%s\nexit 4\n' \
         "${nested[*]}" 'until test -e left; do sleep 0.01; done' >leaver
     chmod +x leaver
     ended="syncspawn: the program exited with code 4 before it was ready"
     expect "a process left behind in a pid namespace is ended too" 125 "" "$ended" \
         syncspawn run --wait-ready -- ./leaver
-    check "and nothing of it is left" test -z "$(pgrep -f 'sleep 6543.24')"
+    check "and nothing of it is left" test -z "$(pgrep -f 'sleep '"$nap"'24')"
     rm left
     expect "with the /proc of an outer pid namespace all are ended too" 0 "125" "$ended" \
-        "${nested[@]}" sh -c 'syncspawn run --wait-ready -- ./leaver; echo $?; pgrep -f "sleep [6]543.24"; true'
+        "${nested[@]}" sh -c 'syncspawn run --wait-ready -- ./leaver; echo $?; pgrep -f "sleep [6]'"${nap#6}"'24"; true'
     expect "without /proc a program that never ran is not said to have left anything" 127 "" \
         "syncspawn: execve '/nonexistent' in the child: no such file or directory" \
         "${nested[@]}" --mount sh -c 'mount -t tmpfs none /proc && exec syncspawn run -- /nonexistent'

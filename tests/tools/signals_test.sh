@@ -29,39 +29,39 @@ touch stop
 wait "$launcher"
 check "and the launch goes on to its end" test "$?" = 0
 
-launch -- sh -c 'echo $$ >running; exec sleep 6543.31'
+launch -- sh -c 'echo $$ >running; exec sleep '"$nap"'31'
 program=$(cat running)
 kill -INT "$launcher"
 wait "$launcher"
 check "a program killed by INT gives 130 to a shell" test "$?" = 130
 check "and is gone" is_gone "$program"
 
-launch -- sh -c 'setsid sleep 6543.32 & echo $$ >running; exec sleep 6543.32'
+launch -- sh -c 'setsid sleep '"$nap"'32 & echo $$ >running; exec sleep '"$nap"'32'
 kill -TERM "$launcher"
 wait "$launcher"
 check "a launch ended by TERM gives 143 to a shell" test "$?" = 143
-check "and takes what was daemonised with it" test -z "$(pgrep -f 'sleep 6543.32')"
+check "and takes what was daemonised with it" test -z "$(pgrep -f 'sleep '"$nap"'32')"
 
-launch --wait-ready -- sh -c 'trap "" INT TERM; echo $$ >running; sleep 6543.33'
+launch --wait-ready -- sh -c 'trap "" INT TERM; echo $$ >running; sleep '"$nap"'33'
 kill -INT "$launcher"
 wait "$launcher"
 check "INT before the program is ready ends the launch" test "$?" = 130
-check "and leaves nothing, even of a program that ignores it" test -z "$(pgrep -f 'sleep 6543.33')"
+check "and leaves nothing, even of a program that ignores it" test -z "$(pgrep -f 'sleep '"$nap"'33')"
 
-launch --wait-ready -- sh -c 'echo $$ >running; sleep 6543.34'
+launch --wait-ready -- sh -c 'echo $$ >running; sleep '"$nap"'34'
 kill -KILL "$launcher"
 wait "$launcher" 2>/dev/null
 check "a killed launcher is 137" test "$?" = 137
-pkill -KILL -f 'sleep 6543.34' # a program that runs already goes on, says the manual
+pkill -KILL -f 'sleep '"$nap"'34' # a program that runs already goes on, says the manual
 
 # Both come from the kernel, and to this process alone.
 expect "an alarm is passed on" 142 "" "" \
-    python3 -c 'import os, signal; signal.alarm(1); os.execvp("syncspawn", ["syncspawn", "run", "--", "sleep", "6543.35"])'
+    python3 -c 'import os, signal; signal.alarm(1); os.execvp("syncspawn", ["syncspawn", "run", "--", "sleep", "'"$nap"'35"])'
 cat >hang_up.py <<'PYTHON'
 import os, pty, time
 pid, terminal = pty.fork()
 if pid == 0:
-    os.execvp("syncspawn", ["syncspawn", "run", "--", "sh", "-c", "echo >running; exec sleep 6543.36"])
+    os.execvp("syncspawn", ["syncspawn", "run", "--", "sh", "-c", "echo >running; exec sleep " + os.environ["nap"] + "36"])
 while not os.path.exists("running"):
     time.sleep(0.01)
 os.close(terminal)
@@ -69,7 +69,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 PYTHON
 rm -f running
 expect "a terminal that hangs up ends its leader's program" 0 "-1" "" python3 hang_up.py
-check "and leaves nothing" test -z "$(pgrep -f 'sleep 6543.36')"
+check "and leaves nothing" test -z "$(pgrep -f 'sleep '"$nap"'36')"
 expect "a timeline that nobody reads leaves the program in care" 3 "" "" \
     python3 -c 'import os, signal
 read_end, write_end = os.pipe()
