@@ -23,6 +23,7 @@
 #include "support/launched.hpp"
 #include "support/observe.hpp"
 #include "support/peer.hpp"
+#include "support/sanitizers.hpp"
 #include "support/shared_memory.hpp"
 #include "support/skip.hpp"
 #include "support/system_call_trap.hpp"
@@ -90,6 +91,9 @@ void stop_the_first_that_exits() {
 TEST_CASE("where there is room for one process, it is the child") {
     if (geteuid() != 0) {
         SKIP_TEST("only root can become a user without processes");
+    }
+    if (detail::is_thread_sanitized()) {
+        SKIP_TEST("the sanitizer has a thread of its own");
     }
     SUBCASE("of a start that shares memory, whose lender takes the room at first") {
         Peer peer([] {

@@ -14,6 +14,9 @@ trap clean_up EXIT
 export nap=6543$$.
 failures=0
 
+# The sanitizers of the program read /proc: see cmake/SyncspawnTest.cmake.
+is_sanitized() { [[ -n ${ASAN_OPTIONS-} ]]; }
+
 # No call may hang: a watchdog ends it. That says so, for the verdict is then about the clock, not about the call.
 limit=600
 watchdog=(timeout --foreground --verbose --kill-after=5 "$limit")

@@ -117,9 +117,13 @@ if ((${#nested[@]})); then
     rm left
     expect "with the /proc of an outer pid namespace all are ended too" 0 "125" "$ended" \
         "${nested[@]}" sh -c 'syncspawn run --wait-ready -- ./leaver; echo $?; pgrep -f "sleep [6]'"${nap#6}"'24"; true'
-    expect "without /proc a program that never ran is not said to have left anything" 127 "" \
-        "syncspawn: execve '/nonexistent' in the child: no such file or directory" \
-        "${nested[@]}" --mount sh -c 'mount -t tmpfs none /proc && exec syncspawn run -- /nonexistent'
+    if is_sanitized; then
+        echo "SKIP-REASON: a sanitizer needs /proc itself"
+    else
+        expect "without /proc a program that never ran is not said to have left anything" 127 "" \
+            "syncspawn: execve '/nonexistent' in the child: no such file or directory" \
+            "${nested[@]}" --mount sh -c 'mount -t tmpfs none /proc && exec syncspawn run -- /nonexistent'
+    fi
     expect "there, too, the code passes through" 7 "" "" "${nested[@]}" syncspawn run -- sh -c 'exit 7'
     ! $user_namespaces || expect "an id map is not written for another process there" 125 "" \
         "*/proc is not there or of another pid namespace: no such file or directory" \
