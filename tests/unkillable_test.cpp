@@ -38,7 +38,7 @@ public:
         if (unshare(CLONE_NEWNS) < 0) {
             leave_out_here("this machine forbids new mount namespaces");
         }
-        make_mounts_private();
+        make_mounts_private("/");
         if (mount("none", directory_.path().c_str(), "cgroup", 0, "freezer") < 0) {
             leave_out_here("no freezer of cgroup v1");
         }

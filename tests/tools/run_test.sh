@@ -122,7 +122,8 @@ if ((${#nested[@]})); then
     else
         expect "without /proc a program that never ran is not said to have left anything" 127 "" \
             "syncspawn: execve '/nonexistent' in the child: no such file or directory" \
-            "${nested[@]}" --mount sh -c 'mount -t tmpfs none /proc && exec syncspawn run -- /nonexistent'
+            "${nested[@]}" --mount --propagation unchanged \
+            sh -c 'mount --make-private /proc && mount -t tmpfs none /proc && exec syncspawn run -- /nonexistent'
     fi
     expect "there, too, the code passes through" 7 "" "" "${nested[@]}" syncspawn run -- sh -c 'exit 7'
     ! $user_namespaces || expect "an id map is not written for another process there" 125 "" \

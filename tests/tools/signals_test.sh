@@ -94,7 +94,8 @@ echo all are gone
 SHELL
     expect "the first process of a pid namespace reaps all orphans" 0 "all are gone" "" \
         "${nested[@]}" sh -c 'exec syncspawn run -- sh orphans.sh'
-    without_proc=("${nested[@]}" --mount sh -c 'mount -t tmpfs none /proc && exec "$@"' -)
+    without_proc=("${nested[@]}" --mount --propagation unchanged
+        sh -c 'mount --make-private /proc && mount -t tmpfs none /proc && exec "$@"' -)
     if ! is_sanitized && "${without_proc[@]}" syncspawn --version >/dev/null 2>&1; then
         expect "without /proc too" 0 "all are gone" "" "${without_proc[@]}" syncspawn run -- sh orphans.sh
     else
