@@ -43,7 +43,7 @@ bool raise_descriptor_limit() {
     REQUIRE(getrlimit(RLIMIT_NOFILE, &limit) == 0);
     limit.rlim_cur = limit.rlim_max;
     REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-    return limit.rlim_cur >= 16 * most_in_flight;
+    return limit.rlim_cur >= rlim_t{16} * most_in_flight;
 }
 
 struct Sums {
