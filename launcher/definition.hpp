@@ -10,7 +10,8 @@
 
 namespace syncspawn {
 
-// All that a launch must know of its spawner. Immutable once made, so any number of launches may read it at once.
+// All that a launch must know of its spawner. Immutable once made, so any number of launches may read it
+// at once.
 struct SyncedSpawner::Definition {
     Definition(std::shared_ptr<const SpawnOptions> wanted, std::vector<detail::Entry> added);
 
