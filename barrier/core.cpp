@@ -11,8 +11,8 @@
 #include <cstdint>
 #include <limits>
 
-#include "fresh_descriptor.hpp"
-#include "newer_calls.hpp"
+#include "barrier/linux/fresh_descriptor.hpp"
+#include "barrier/linux/newer_calls.hpp"
 
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008  // not in every C library

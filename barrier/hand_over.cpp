@@ -11,8 +11,8 @@
 #include <limits>
 #include <string_view>
 
-#include "fresh_descriptor.hpp"
-#include "proc_self.hpp"
+#include "barrier/linux/fresh_descriptor.hpp"
+#include "barrier/linux/proc_self.hpp"
 
 namespace syncspawn::core {
 namespace {

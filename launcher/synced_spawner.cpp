@@ -5,10 +5,10 @@
 #include <stdexcept>
 #include <utility>
 
-#include "cancellation.hpp"
-#include "course.hpp"
-#include "definition.hpp"
-#include "parked_thread.hpp"
+#include "barrier/linux/cancellation.hpp"
+#include "launcher/course/course.hpp"
+#include "launcher/plan/definition.hpp"
+#include "launcher/start/parked_thread.hpp"
 
 namespace syncspawn {
 namespace {

@@ -19,7 +19,7 @@
 
 #include <syncspawn/launcher.hpp>
 
-#include "launcher/sanitizers.hpp"
+#include "launcher/child/sanitizers.hpp"
 #include "support/observe.hpp"
 #include "support/peer.hpp"
 #include "support/skip.hpp"
