@@ -27,10 +27,9 @@
 ///             return syncspawn::attach().place_and_sync() == Outcome::reached ? 0 : 1;
 ///         }
 ///         boost::asio::io_context context;
-///         syncspawn::SyncedSpawner spawner(
-///             {.program = "/proc/self/exe",
-///              .arguments = {"child"},
-///              .readiness = {.hand_over = syncspawn::HandOver::barrier}});
+///         syncspawn::SyncedSpawner spawner({.program = "/proc/self/exe",
+///                                           .arguments = {"child"},
+///                                           .readiness = {.hand_over = syncspawn::HandOver::barrier}});
 ///         syncspawn::Process child = spawner.spawn();
 ///         syncspawn::for_boost::AsyncBarrier barrier(context, child);
 ///         auto outcome = barrier.async_place_and_sync(boost::asio::use_future);

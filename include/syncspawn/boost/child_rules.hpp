@@ -7,8 +7,8 @@
 /// your program is.
 ///
 ///     #include <sys/resource.h>
-///     #include <cerrno>
 ///     #include <boost/asio/io_context.hpp>
+///     #include <cerrno>
 ///     #include <syncspawn/boost.hpp>
 ///
 ///     struct Nice {

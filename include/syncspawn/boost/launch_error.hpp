@@ -18,7 +18,7 @@
 ///         boost::asio::io_context context;
 ///         syncspawn::for_boost::SyncedLauncher launcher;
 ///         try {
-///             launcher(context, "/bin/true", {}, v2::process_start_dir("/no/such/directory"));
+///             launcher(context, "/bin/true", {}, v2::process_start_dir("/nowhere"));
 ///         } catch (const syncspawn::for_boost::LaunchError& failure) {
 ///             std::puts(failure.what());
 ///             return failure.code() == boost::system::errc::no_such_file_or_directory ? 0 : 1;
@@ -28,7 +28,7 @@
 ///
 /// It prints
 ///
-///     @@
+///     initializers in the child: on_exec_setup of process_start_dir '/nowhere': no such file or directory
 
 namespace syncspawn::for_boost {
 

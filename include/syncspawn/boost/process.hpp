@@ -17,8 +17,7 @@
 ///     int main() {
 ///         boost::asio::io_context context;
 ///         syncspawn::Process child = syncspawn::SyncedSpawner({.program = "true"}).spawn();
-///         auto theirs =
-///             syncspawn::for_boost::as_boost_process(context.get_executor(), std::move(child));
+///         auto theirs = syncspawn::for_boost::as_boost_process(context.get_executor(), std::move(child));
 ///         return theirs.wait();
 ///     }
 

@@ -45,8 +45,8 @@
 ///         boost::asio::io_context context;
 ///         boost::asio::readable_pipe output(context);
 ///         SyncedLauncher launcher;
-///         v2::process child = launcher(context, "/bin/echo", {"hello"},
-///                                      v2::process_stdio{{}, output, {}}, Announce());
+///         v2::process child =
+///             launcher(context, "/bin/echo", {"hello"}, v2::process_stdio{{}, output, {}}, Announce());
 ///         return child.wait();
 ///     }
 ///

@@ -13,19 +13,19 @@
 ///
 ///     #include <fcntl.h>
 ///     #include <stdio.h>
-///     #include <utility>
 ///     #include <syncspawn/launcher.hpp>
+///     #include <utility>
 ///
 ///     int main() {
 ///         syncspawn::UniqueFd log(open("/dev/null", O_WRONLY | O_CLOEXEC));
 ///         syncspawn::SyncedSpawner spawner({.program = "true"});
-///         spawner.step({.name = "log the child",
-///                       .parent = [log = std::move(log)](syncspawn::ParentSide& side) {
-///                           if (dprintf(log.get(), "%d\n", side.child_pid()) < 0) {
-///                               return side.fail("write the log");
-///                           }
-///                           return side.done();
-///                       }});
+///         spawner.step(
+///             {.name = "log the child", .parent = [log = std::move(log)](syncspawn::ParentSide& side) {
+///                  if (dprintf(log.get(), "%d\n", side.child_pid()) < 0) {
+///                      return side.fail("write the log");
+///                  }
+///                  return side.done();
+///              }});
 ///         return spawner.spawn().wait().shell_code();
 ///     }
 

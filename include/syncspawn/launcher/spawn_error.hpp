@@ -14,8 +14,8 @@
 /// syncspawn::SpawnError: why a launch failed: which side, where, how, and what to do about it.
 ///
 ///     #include <cstdio>
-///     #include <system_error>
 ///     #include <syncspawn/launcher.hpp>
+///     #include <system_error>
 ///
 ///     int main() {
 ///         syncspawn::SyncedSpawner spawner({.program = "/no/such/program"});
