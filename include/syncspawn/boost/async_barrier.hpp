@@ -49,9 +49,9 @@ namespace syncspawn::for_boost {
 ///  - operation_aborted after a cancellation;
 ///  - else the barrier's own error(), or that of a call which the operation needed (EMFILE and so on).
 ///
-/// Cancellation: terminal, partial and total. For async_place_and_sync not total, since the place it has made
-/// stays made. After a cancellation you can go on using the barrier. cancel() and the destructor end all
-/// operations.
+/// Cancellation: terminal, partial and total; async_place_and_sync does not take total, because a place that
+/// it has made stays. After a cancellation you can go on using the barrier. cancel() and the destructor end
+/// all operations.
 ///
 /// Threads. Like any object of Asio: one thread or strand at a time. Several operations may be outstanding,
 /// and when the peer places, all of them see it. None completes within the call that began it, and no thread

@@ -56,7 +56,7 @@ public:
     using Hook = std::function<void(Barrier&)>;
 
     BarrierInitializer() = default;
-    /// Calls `once_it_runs` in the parent as soon as the program runs. What that throws, the launch throws.
+    /// Calls `once_it_runs` in the parent, with the parent's side, as soon as the program runs.
     explicit BarrierInitializer(Hook once_it_runs) : once_it_runs_(std::move(once_it_runs)) {}
     BarrierInitializer(const BarrierInitializer&) = delete;
     BarrierInitializer& operator=(const BarrierInitializer&) = delete;

@@ -26,8 +26,8 @@ namespace syncspawn::for_boost::detail {
 ///     void expects(auto& self)               sets which kinds of cancellation it takes
 ///     std::shared_ptr<Registry> registry()   the list on which its waiter belongs, or null
 ///     bool looks_done()                      goes on as far as it can; throws system_error
-///     bool cancel()                          true: the operation ends at once; false: the task ends by itself
-///     bool is_cancelled()                    whether it was cancelled otherwise than by its cancellation slot
+///     bool cancel()                          true: the operation ends now; false: the task ends by itself
+///     bool is_cancelled()                    whether it was cancelled, but not by its cancellation slot
 ///     void watch(Waiter&)                    called before each wait; throws system_error
 ///     void complete(auto& self, error_code)  hands its result to the handler
 template <class Executor, class Task>
