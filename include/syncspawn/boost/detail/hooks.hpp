@@ -12,9 +12,7 @@
 // Calls the hooks of Boost.Process's initializers, each of which has any subset of them. The language finds
 // the hooks (`requires`), not Boost's own dispatch, which misses the error hooks before Boost 1.88.
 
-namespace syncspawn::for_boost {
-
-namespace detail {
+namespace syncspawn::for_boost::detail {
 
 using Path = v2::filesystem::path;
 using Arguments = const char* const*;
@@ -209,5 +207,4 @@ private:
     std::tuple<Initializers&...> initializers_;
 };
 
-}  // namespace detail
-}  // namespace syncspawn::for_boost
+}  // namespace syncspawn::for_boost::detail
