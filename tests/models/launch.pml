@@ -123,6 +123,7 @@ bool killed_by_outsider;
 bool killed_by_its_filter;
 byte filter_struck_in;
 byte childs_failed_step;
+bool hangs_in_its_last_part;
 bool parent_was_there;          /* when the child looked for the last time */
 bool closed_a_foreign_descriptor;
 bool program_ran;
@@ -174,7 +175,7 @@ byte reports;
 #define may_outlive_its_parent (true)
 #else
 #ifdef LAST_PARTS
-#define may_outlive_its_parent (childs_item == LAST_PART && !tie_is_asked)
+#define may_outlive_its_parent (hangs_in_its_last_part && !tie_is_asked)
 #else
 #define may_outlive_its_parent (false)
 #endif
@@ -299,19 +300,25 @@ inline last_part_of_child()
     if
     :: atomic { last_part_done = true; printf("child: last part done\n") }
     :: atomic { part_failed[CHILD] = true; childs_failed_step = LAST_PART; printf("child: last part failed\n") };
+#ifdef WRONG_LAST_PART_LEFT_OUT_IF_IT_FAILS
+        goto without_it;
+#endif
 #ifdef WRONG_LAST_PART_TOLD_AS_EXECVE
         failing_step = LAST_RENDEZVOUS;
 #else
         failing_step = LAST_PART;
 #endif
         goto part_failed_here
-    :: atomic { child_hangs = true; printf("child: last part hangs\n") };
+    :: atomic { child_hangs = true; hangs_in_its_last_part = true; printf("child: last part hangs\n") };
         goto end_part_hangs
     :: atomic { killed_by_its_filter = true; filter_struck_in = LAST_PART; printf("child: killed by its filter\n") };
         goto leave
     fi;
 #ifdef WRONG_LAST_PART_CHANGES_IDENTITY
     die_with_parent = false;
+#endif
+#ifdef WRONG_LAST_PART_LEFT_OUT_IF_IT_FAILS
+without_it:
 #endif
     childs_item = 0
 }
@@ -699,6 +706,12 @@ rendezvous_failed:
             :: outcome != cancelled_by_caller && failing_step == READY -> claim_the_failure((outcome == peer_gone -> exited_unready : (outcome == aborted_there -> aborted_unready : deadline_unready)), failing_step)
             :: outcome != cancelled_by_caller && failing_step != READY -> claim_the_failure((outcome == peer_gone -> child_died : (outcome == aborted_there -> aborted_without_a_word : deadline)), failing_step)
             fi;
+#ifdef WRONG_HANG_UP_TAKEN_FOR_THE_END
+            if
+            :: outcome == peer_gone -> goto no_more
+            :: else
+            fi;
+#endif
             outcome = going_on
         };
 give_up:
@@ -727,6 +740,9 @@ give_up:
             fi
         };
         ended[CHILD];
+#ifdef WRONG_HANG_UP_TAKEN_FOR_THE_END
+no_more:
+#endif
 
         /* The flag is gone with the process: read it first. */
         atomic {
@@ -798,16 +814,18 @@ proctype Killer(bit victim)
 }
 
 #ifdef WAITING_PART
-/* What the part waits for comes any number of times, or never again; and the caller may cancel, or not. */
+/* What the part waits for comes any number of times, then never again; and the caller may cancel, or not. */
 proctype Outside()
 {
-end_nothing_comes:
     do
-    :: atomic { part_waits && !event && !no_more_events -> event = true; printf("outside: what the part waits for\n") }
-    :: atomic { part_waits && !event && !no_more_events -> no_more_events = true; printf("outside: it will not come again\n") }
-    :: atomic { cancel = true; printf("outside: the caller cancels\n") };
+    :: atomic { part_waits && !event -> event = true; printf("outside: what the part waits for\n") }
+    :: atomic { no_more_events = true; printf("outside: it will not come again\n") };
         break
-    od
+    od;
+    if
+    :: atomic { cancel = true; printf("outside: the caller cancels\n") }
+    :: true
+    fi
 }
 #endif
 
