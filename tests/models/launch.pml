@@ -435,7 +435,11 @@ proctype Child()
 #endif
         };
 #endif
-#ifndef LAST_PARTS
+#ifdef LAST_PARTS
+#ifdef WRONG_PROGRAM_IS_UNTIED
+        die_with_parent = false;
+#endif
+#else
         die_with_parent = false;
 #endif
 
@@ -465,12 +469,12 @@ proctype Child()
             never_execd = false;
             program_ran = true;
             printf("child: the program runs\n");
+#ifdef LAST_PARTS
+            claim(every_last_part_was_done, last_part_done);
+#endif
             claim(nothing_was_undone, !undone);
             claim(no_part_failed, !part_failed[CHILD] && !part_failed[PARENT]);
-            claim(every_part_was_done, child_done[STEP_A] && child_done[STEP_B] && parent_done[STEP_A] && parent_done[STEP_B]);
-#ifdef LAST_PARTS
-            claim(every_last_part_was_done, last_part_done)
-#endif
+            claim(every_part_was_done, child_done[STEP_A] && child_done[STEP_B] && parent_done[STEP_A] && parent_done[STEP_B])
         };
         atomic {
             exec_pipe_open = false;
@@ -581,7 +585,11 @@ inline waiting_part_of_parent(step)
             :: death_shows_in_a_part -> outcome = peer_gone; reach(child_died_during_a_part)
             :: aborted[CHILD] -> outcome = aborted_there
             :: cancelled_there -> outcome = cancelled_by_caller; reach(cancelled_in_a_part)
+#ifdef WRONG_DEADLINE_TOLD_AS_CANCELLATION
+            :: a_deadline_may_pass_in_a_part -> outcome = cancelled_by_caller
+#else
             :: a_deadline_may_pass_in_a_part -> deadline_passed = true; outcome = timed_out; reach(deadline_in_a_part)
+#endif
             fi;
             printf("parent: the wait of part %d ends %e\n", step, outcome);
             if
@@ -869,10 +877,12 @@ init
         :: true
         fi;
 #ifdef LAST_PARTS
+#ifndef NO_DEATH_SIGNAL
         if
         :: tie_is_asked = true
         :: true
         fi;
+#endif
 #endif
 #ifdef WAITING_PART
         run Outside();
