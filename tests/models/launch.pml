@@ -61,6 +61,7 @@
 #define outlived_its_parent_in_a_part 32
 #define tied_program_died_with_its_parent 33
 #define closed_its_barrier 34
+#define held_in_execve 35
 
 /* One claim per line: the check names the one that failed by this line. */
 #define claim(name, holds) assert(holds)
@@ -123,7 +124,7 @@ bool killed_by_outsider;
 bool killed_by_its_filter;
 byte filter_struck_in;
 byte childs_failed_step;
-bool hangs_in_its_last_part;
+bool held_by_its_filter;         /* or in its last part */
 bool parent_was_there;          /* when the child looked for the last time */
 bool closed_a_foreign_descriptor;
 bool program_ran;
@@ -175,7 +176,7 @@ byte reports;
 #define may_outlive_its_parent (true)
 #else
 #ifdef LAST_PARTS
-#define may_outlive_its_parent (hangs_in_its_last_part && !tie_is_asked)
+#define may_outlive_its_parent (held_by_its_filter && !tie_is_asked)
 #else
 #define may_outlive_its_parent (false)
 #endif
@@ -253,13 +254,18 @@ inline part_of_child(step)
     fi
 }
 
-/* The filter kills for a system call; what is in the record stays there. Without last parts there is no filter. */
-inline the_filter_may_kill(in_item)
+/*
+ * The filter kills for a system call, or leaves it to a supervisor, who never answers; what is in the record stays there.
+ * Without last parts there is no filter.
+ */
+inline the_filter_may_strike(in_item)
 {
 #ifdef LAST_PARTS
     if
     :: atomic { killed_by_its_filter = true; filter_struck_in = in_item; printf("child: killed by its filter\n") };
         goto leave
+    :: atomic { child_hangs = true; held_by_its_filter = true; printf("child: held by its filter\n") };
+        goto end_part_hangs
     :: true
     fi
 #else
@@ -309,7 +315,7 @@ inline last_part_of_child()
         failing_step = LAST_PART;
 #endif
         goto part_failed_here
-    :: atomic { child_hangs = true; hangs_in_its_last_part = true; printf("child: last part hangs\n") };
+    :: atomic { child_hangs = true; held_by_its_filter = true; printf("child: last part hangs\n") };
         goto end_part_hangs
     :: atomic { killed_by_its_filter = true; filter_struck_in = LAST_PART; printf("child: killed by its filter\n") };
         goto leave
@@ -447,20 +453,22 @@ proctype Child()
         if
         :: atomic { execve_was_refused = true; printf("child: execve is refused\n") };
 #ifdef WRONG_DIAGNOSED_BEFORE_IT_IS_TOLD
-            the_filter_may_kill(0);
+            the_filter_may_strike(0);
 #endif
 #ifdef WRONG_REPORT_AFTER_ABORT
             abort_the_barrier(CHILD);
             claim_the_failure(execve_refused, LAST_RENDEZVOUS);
 #else
             claim_the_failure(execve_refused, LAST_RENDEZVOUS);
-            the_filter_may_kill(0);
+            the_filter_may_strike(0);
             abort_the_barrier(CHILD);
 #endif
             goto leave
 #ifdef LAST_PARTS
         :: atomic { killed_by_its_filter = true; printf("child: killed by its filter in execve\n") };
             goto leave
+        :: atomic { child_hangs = true; held_by_its_filter = true; printf("child: held by its filter in execve\n") };
+            goto end_part_hangs
 #endif
         :: true
         fi;
@@ -515,7 +523,7 @@ part_failed_here:
 #else
         claim_the_failure(child_part, failing_step);
         if
-        :: failing_step == LAST_PART -> the_filter_may_kill(LAST_PART)
+        :: failing_step == LAST_PART -> the_filter_may_strike(LAST_PART)
         :: else
         fi;
         abort_the_barrier(CHILD);
@@ -791,6 +799,7 @@ no_more:
             fi;
             if
             :: killed_by_its_filter && commit == hot && reported_cause == child_died -> reach(filter_forbids_execve)
+            :: held_by_its_filter && commit == hot && reported_cause == deadline && reported_run == never_ran -> reach(held_in_execve)
             :: killed_by_its_filter && (reported_cause == execve_refused || reported_cause == child_part) -> reach(told_although_the_filter_killed)
             :: else
             fi
