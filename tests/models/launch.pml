@@ -865,8 +865,8 @@ proctype Referee()
         claim(a_living_parent_reports_once, reports == 1 || killed[PARENT]);
         claim(never_more_than_one_report, reports <= 1);
         claim(a_failure_leaves_nothing, report != failed || (reaped && ended[CHILD] && !parent_done[STEP_A] && !parent_done[STEP_B] && !part_waits));
-        claim(an_uncommitted_child_ends_with_its_parent, !killed[PARENT] || ended[CHILD] || program_ran || (child_hangs && may_outlive_its_parent));
         claim(a_tied_program_ends_with_its_parent, !ended[PARENT] || ended[CHILD] || !tie_is_asked);
+        claim(an_uncommitted_child_ends_with_its_parent, !killed[PARENT] || ended[CHILD] || program_ran || (child_hangs && may_outlive_its_parent));
         claim(a_death_is_noticed, killed[PARENT] || program_ran || !ended[CHILD] || report == failed);
         claim(success_only_if_it_ran, (report != running && report != ready) || program_ran);
         if
