@@ -1,12 +1,10 @@
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -15,6 +13,11 @@
 
 #include "commands.hpp"
 #include "exit_codes.hpp"
+#include "launcher/child/exec_search.hpp"
+#include "launcher/plan/program_paths.hpp"
+#include "messages.hpp"
+#include "tools/command_line/command_line.hpp"
+#include "tools/command_line/duration.hpp"
 
 namespace syncspawn::tools {
 namespace {
@@ -86,17 +89,24 @@ Outcome perform(const NamedOperation& operation, Barrier& barrier,
     return outcome;
 }
 
+std::vector<std::string_view> names_of_operations() {
+    std::vector<std::string_view> names;
+    for (const NamedOperation& operation : operations) {
+        names.push_back(operation.name);
+    }
+    return names;
+}
+
 const NamedOperation& operation_named(const std::string& name) {
     for (const NamedOperation& operation : operations) {
         if (operation.name == name) {
             return operation;
         }
     }
-    std::string known;
-    for (const NamedOperation& operation : operations) {
-        known += (known.empty() ? "" : ", ") + std::string(operation.name);
-    }
-    throw CLI::ValidationError("there is no operation '" + name + "'; there are " + known);
+    const std::string meant(nearest_to(name, names_of_operations()));
+    throw UsageError("unknown operation '" + name + "'",
+                     meant.empty() ? "there are " + listed(names_of_operations())
+                                   : "did you mean '" + meant + "'?");
 }
 
 // The balance does not outlive the call, so a sync that begins one would wait for nothing and tell
@@ -146,27 +156,15 @@ int report(std::string_view operation, Outcome outcome, const Barrier& barrier) 
 
 // As execvp(3), but what is neither a program nor a script is not given to sh. Returns errno.
 int execute_from_path(char* const* arguments) {
-    const std::string name = arguments[0];
-    if (name.find('/') != std::string::npos) {
-        execv(name.c_str(), arguments);
-        return errno;
+    const char* path = std::getenv("PATH");
+    const std::vector<std::string> texts = detail::program_paths(
+        arguments[0], path != nullptr ? std::optional<std::string>(path) : std::nullopt);
+    std::vector<const char*> paths;
+    for (const std::string& text : texts) {
+        paths.push_back(text.c_str());
     }
-    const char* variable = std::getenv("PATH");
-    const std::string path = variable != nullptr ? variable : "/bin:/usr/bin";
-    int error = ENOENT;
-    for (std::size_t begin = 0; begin <= path.size();) {
-        const std::size_t end = std::min(path.find(':', begin), path.size());
-        const std::string directory = path.substr(begin, end - begin);
-        execv(((directory.empty() ? "." : directory) + "/" + name).c_str(), arguments);
-        if (errno == EACCES) {
-            error = EACCES;
-        } else if (errno != ENOENT && errno != ENOTDIR && errno != ESTALE && errno != ENODEV &&
-                   errno != ETIMEDOUT && errno != ENAMETOOLONG) {
-            return errno;
-        }
-        begin = end + 1;
-    }
-    return error;
+    paths.push_back(nullptr);
+    return detail::execute_first_of(paths.data(), arguments, environ, 1).error;
 }
 
 int execute(Barrier& barrier, const std::vector<std::string>& program) {
@@ -192,8 +190,15 @@ int execute(Barrier& barrier, const std::vector<std::string>& program) {
     return error == ENOENT ? exit_not_found : exit_not_executable;
 }
 
-int run(const std::vector<const NamedOperation*>& chosen, const std::vector<std::string>& program,
-        const std::optional<std::chrono::nanoseconds>& timeout) {
+struct BarrierSettings {
+    std::vector<const NamedOperation*> operations{};
+    std::vector<std::string> program{};
+    std::optional<std::chrono::nanoseconds> timeout{};
+};
+
+int speak(const BarrierSettings& settings) {
+    const std::vector<const NamedOperation*>& chosen = settings.operations;
+    const std::vector<std::string>& program = settings.program;
     // With a program to execute this process is to become the next holder, so it must be the holder
     // now; without, it acts for the script that called it.
     AttachError error;
@@ -213,8 +218,8 @@ int run(const std::vector<const NamedOperation*>& chosen, const std::vector<std:
         return exit_own_failure;
     }
     std::optional<Deadline> deadline;
-    if (timeout) {
-        deadline = std::chrono::steady_clock::now() + *timeout;
+    if (settings.timeout) {
+        deadline = std::chrono::steady_clock::now() + *settings.timeout;
     }
     int code = 0;
     for (auto operation = chosen.begin(); code == 0 && operation != chosen.end(); ++operation) {
@@ -227,44 +232,44 @@ int run(const std::vector<const NamedOperation*>& chosen, const std::vector<std:
     return code;
 }
 
+CommandLine barrier_line(BarrierSettings& settings) {
+    return {
+        .command = "syncspawn barrier",
+        .synopsis = "[--timeout TIMEOUT] OP... [-- PROGRAM [ARG]...]",
+        .summary =
+            "Speak on the barrier that the calling script was launched with: do each OP "
+            "in order. Then execute PROGRAM, if there is one, and hand the barrier on to it.",
+        .options = {{"--timeout", "TIMEOUT", "Limit the time for all operations together", "",
+                     [&](const Given& given) { settings.timeout = parse_duration(*given.value); }},
+                    help_option},
+        .notes = "An OP is " + listed(names_of_operations(), "or") +
+                 ".\n"
+                 "A TIMEOUT is 2, 1.5s, 200ms or 3m.\n"
+                 "Exits with 0 if every OP succeeded, 1 if a side has aborted or is gone, "
+                 "124 after TIMEOUT, and 125 without a barrier or if the command line is wrong.",
+        .operand_place = OperandPlace::among_options};
+}
+
 }  // namespace
 
-void add_barrier(CLI::App& app, const Separated& separated, int& exit_code) {
-    struct Options {
-        std::vector<std::string> names;
-        std::optional<std::chrono::nanoseconds> timeout;
-    };
-    auto options = std::make_shared<Options>();
-    CLI::App* command = app.add_subcommand(
-        "barrier", "Speak on the barrier that this script was launched with, in order");
-    set_usage(*command, "Usage: syncspawn barrier [--timeout TIMEOUT] OP... [-- PROGRAM [ARG...]]");
-    command
-        ->add_option("OP", options->names,
-                     "place, sync, wait-next, sync-next, wait-abortion, abort, place-and-sync or "
-                     "status")
-        ->required();
-    command
-        ->add_option_function<std::string>(
-            "--timeout",
-            [=](const std::string& text) {
-                options->timeout = std::chrono::nanoseconds(parse_duration(text));
-            },
-            "For all operations together")
-        ->type_name("TIMEOUT");
-    command->footer(
-        "Exit status: 0 if all were reached; 1 if a side aborted or is gone; 124 after TIMEOUT; "
-        "125\n"
-        "without a barrier or for misuse. With PROGRAM: that is executed with the barrier.");
-    command->callback([=, &separated, &exit_code] {
-        std::vector<const NamedOperation*> chosen;
-        for (const std::string& name : options->names) {
-            chosen.push_back(&operation_named(name));
-        }
-        if (separated.is_there && separated.words.empty()) {
-            throw CLI::RequiredError("PROGRAM behind --");
-        }
-        exit_code = run(chosen, separated.words, options->timeout);
-    });
+int barrier(int argc, char** argv) {
+    BarrierSettings settings;
+    const CommandLine line = barrier_line(settings);
+    const auto operands = parse(line, argc, argv);
+    if (!operands) {
+        return print(help_of(line));
+    }
+    for (const std::string& name : operands->words) {
+        settings.operations.push_back(&operation_named(name));
+    }
+    if (settings.operations.empty()) {
+        throw UsageError("OP is required");
+    }
+    settings.program = operands->behind_separator.value_or(std::vector<std::string>());
+    if (operands->behind_separator && settings.program.empty()) {
+        throw UsageError("PROGRAM behind -- is required");
+    }
+    return speak(settings);
 }
 
 }  // namespace syncspawn::tools

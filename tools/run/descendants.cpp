@@ -13,7 +13,7 @@
 #include <system_error>
 
 #include "barrier/linux/proc_status.hpp"
-#include "commands.hpp"
+#include "tools/messages.hpp"
 
 namespace syncspawn::tools {
 namespace {
