@@ -62,8 +62,8 @@ public:
     BarrierInitializer& operator=(const BarrierInitializer&) = delete;
 
     /// The parent's side, once the launch has succeeded; before that this throws std::logic_error. You may
-    /// move it out, for example into an AsyncBarrier, but keep this object as long: it owns the pidfd by
-    /// which the barrier sees the program die.
+    /// move it out, for example into an AsyncBarrier, but keep this object as long: if the barrier watches
+    /// a pidfd, this object owns it.
     [[nodiscard]] Barrier& barrier() {
         if (!runs_) {
             throw std::logic_error("syncspawn::for_boost: the program does not run");
