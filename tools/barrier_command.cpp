@@ -13,6 +13,7 @@
 
 #include <syncspawn/barrier.hpp>
 
+#include "barrier/linux/time_left.hpp"
 #include "commands.hpp"
 #include "exit_codes.hpp"
 
@@ -214,7 +215,7 @@ int run(const std::vector<const NamedOperation*>& chosen, const std::vector<std:
     }
     std::optional<Deadline> deadline;
     if (timeout) {
-        deadline = std::chrono::steady_clock::now() + *timeout;
+        deadline = detail::after(*timeout);
     }
     int code = 0;
     for (auto operation = chosen.begin(); code == 0 && operation != chosen.end(); ++operation) {

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <memory>
 
-#include "barrier/linux/own_proc.hpp"
+#include "barrier/linux/proc.hpp"
 #include "course.hpp"
 #include "launcher/result/hints.hpp"
 #include "launcher/result/spawn_error_facts.hpp"
@@ -24,7 +24,7 @@ std::string why_it_survives(pid_t pid) {
         return "this process may not signal it";
     }
     const std::string state =
-        proc_is_of_this_pid_namespace() ? proc_status(std::to_string(pid), "State:") : "";
+        proc::is_of_this_pid_namespace() ? proc::status_text(pid, "State:") : "";
     return state.starts_with('D') ? "it is frozen, or in an uninterruptible call (state D)"
            : state.empty()        ? "it has not ended in five seconds"
                                   : "it has not ended in five seconds, and is in state " + state;
