@@ -40,7 +40,7 @@ SpawnError cannot_prepare(const SpawnOptions& options, const std::system_error& 
 
 }  // namespace
 
-Course::Course(std::shared_ptr<const SyncedSpawner::Definition> definition, Waits waits)
+Course::Course(std::shared_ptr<const Definition> definition, Waits waits)
     : definition_(std::move(definition)),
       options_(definition_->options),
       schedule_(definition_->schedule),

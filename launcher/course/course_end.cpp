@@ -171,7 +171,7 @@ void Course::leave_behind() {
     why_it_survived_ = why_it_survives(child_.pid());
     if (!loan_.is_over()) {
         // It may still look at these, should SIGKILL have been refused. Better lost than pulled away.
-        static_cast<void>(new std::shared_ptr<const SyncedSpawner::Definition>(definition_));
+        static_cast<void>(new std::shared_ptr<const Definition>(definition_));
         is_record_lost_ = true;
     }
     loan_.discard();

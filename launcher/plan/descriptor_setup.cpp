@@ -76,8 +76,10 @@ DescriptorSetup::DescriptorSetup(const SpawnOptions& options, const std::vector<
         keep(passed.from, "");
     }
     for (const Entry& entry : entries) {
-        for (const int fd : entry.step.descriptors) {
-            keep(fd, " of step '" + entry.step.name + "'");
+        if (const Step* const step = std::get_if<Step>(&entry)) {
+            for (const int fd : step->descriptors) {
+                keep(fd, " of step '" + step->name + "'");
+            }
         }
     }
     if (options.cgroup >= 0) {
