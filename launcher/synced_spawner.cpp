@@ -48,7 +48,7 @@ Process SyncedSpawner::spawn(SpawnError& error) const {
     return course.take_result(error);
 }
 
-Launch SyncedSpawner::begin() const {
+Launch SyncedSpawner::launch() const {
     return Launch(
         std::make_unique<detail::Course>(draft_->definition(), detail::Course::Waits::outside));
 }

@@ -125,19 +125,19 @@ void Course::start() {
     plan_ = definition_->plan.plan();
     descriptors_->describe_in(plan_, *barrier_.native());
     // spawn() is inside until execve. A Launch may be begun by any thread, which may end at any time.
-    plan_.starter_stays =
-        waits_ == Waits::inside || options_.die_with_parent || syscall(SYS_gettid) == getpid();
+    plan_.starter_stays = waits_ == Waits::inside || options_.ending.die_with_parent ||
+                          syscall(SYS_gettid) == getpid();
     plan_.may_be_cloned = definition_->child_parts_may_share_memory();
     // Not on the thread for children that die with their parent: others would have to wait for it.
     plan_.is_alone = waits_ == Waits::inside && definition_->leaves_the_parent_nothing_to_do() &&
-                     (!options_.die_with_parent || syscall(SYS_gettid) == getpid());
-    plan_.program_mask = options_.signal_mask ? &*options_.signal_mask : nullptr;
+                     (!options_.ending.die_with_parent || syscall(SYS_gettid) == getpid());
+    plan_.program_mask = options_.signals.mask ? &*options_.signals.mask : nullptr;
     if (plan_.hand_over) {
         environment_ = definition_->plan.environment_for_hand_over();
         plan_.environment = environment_.data();
     }
-    if (options_.setup_timeout) {
-        deadline_ = after(*options_.setup_timeout);
+    if (options_.setup.within) {
+        deadline_ = after(*options_.setup.within);
     }
     StartedChild started;
     const StartMethod wanted = definition_->start_method();
@@ -163,7 +163,7 @@ void Course::start() {
         return;
     }
     loan_ = std::move(started.loan);
-    child_ = ChildHandle(started.pid, std::move(started.pidfd), options_.kill_scope);
+    child_ = ChildHandle(started.pid, std::move(started.pidfd), options_.ending.scope);
     descriptors_->close_childs_ends();
     (void)barrier_.set_role(Role::parent);
     (void)barrier_.watch_peer(child_.pidfd());
@@ -274,7 +274,7 @@ std::optional<Course::Failure> Course::after_meeting(std::uint32_t item, Outcome
 
 // The rendezvous as the barrier has it, but watching for a cancellation where one is possible.
 std::optional<Outcome> Course::place_and_sync(const std::optional<Deadline>& deadline) {
-    if (waits_ == Waits::inside && options_.cancel_when_readable < 0) {
+    if (waits_ == Waits::inside && options_.setup.cancel_when_readable < 0) {
         return deadline ? barrier_.place_and_sync_until(*deadline) : barrier_.place_and_sync();
     }
     const syncspawn_barrier& side = *barrier_.native();
@@ -289,10 +289,11 @@ std::optional<Outcome> Course::place_and_sync(const std::optional<Deadline>& dea
             has_placed_ = false;
             return outcome;
         }
-        const int ready = await({readable(options_.cancel_when_readable), readable(side.remote_fd),
-                                 pollfd{has_placed_ ? -1 : side.local_fd, POLLOUT, 0},
-                                 hung_up(side.pipe_read_fd), readable(child_.pidfd())},
-                                deadline);
+        const int ready =
+            await({readable(options_.setup.cancel_when_readable), readable(side.remote_fd),
+                   pollfd{has_placed_ ? -1 : side.local_fd, POLLOUT, 0}, hung_up(side.pipe_read_fd),
+                   readable(child_.pidfd())},
+                  deadline);
         if (ready == not_yet) {
             return std::nullopt;
         }
@@ -310,8 +311,8 @@ bool Course::is_late() const { return deadline_ && steady_clock::now() >= *deadl
 bool Course::is_cancelled() const {
     const Deadline now{};
     return is_to_be_cancelled_ ||
-           (options_.cancel_when_readable >= 0 &&
-            wait_for_any({readable(options_.cancel_when_readable)}, &now) == 0);
+           (options_.setup.cancel_when_readable >= 0 &&
+            wait_for_any({readable(options_.setup.cancel_when_readable)}, &now) == 0);
 }
 
 Course::Failure Course::cancellation(WhichSide side, std::uint32_t item) {
@@ -354,7 +355,7 @@ Course::Failure Course::late_child() const {
 
 std::string Course::not_done_in_time() const {
     return "the setup was not done " +
-           (options_.setup_timeout ? "within " + in_words(*options_.setup_timeout) : "in time");
+           (options_.setup.within ? "within " + in_words(*options_.setup.within) : "in time");
 }
 
 Course::Failure Course::failed_wait(std::uint32_t item) const {
@@ -381,9 +382,9 @@ Course::Progress Course::await_execve() {
     int ready = at_the_deadline;
     while (ready == at_the_deadline && !(has_left_memory_ && is_running())) {
         const Deadline next = std::min(*phase_deadline_, deadline_.value_or(Deadline::max()));
-        ready = await(
-            {readable(options_.cancel_when_readable), hung_up(exec_end), readable(child_.pidfd())},
-            next);
+        ready = await({readable(options_.setup.cancel_when_readable), hung_up(exec_end),
+                       readable(child_.pidfd())},
+                      next);
         if (ready == not_yet) {
             return Progress::waits;
         }
@@ -411,7 +412,7 @@ Course::Progress Course::await_execve() {
     record().end(WhichSide::parent, schedule_.execve);
     loan_.give_back();
     is_inside_ = false;
-    if (options_.ready_within) {
+    if (options_.readiness.within) {
         phase_ = Phase::readiness;
     } else {
         make_process();
@@ -438,7 +439,7 @@ Course::Progress Course::await_readiness() {
     if (!is_inside_) {
         record().begin(WhichSide::parent, schedule_.readiness);
         is_inside_ = true;
-        phase_deadline_ = after(*options_.ready_within);
+        phase_deadline_ = after(*options_.readiness.within);
         // The program may have taken the flag away and filled the counter, and the place would wait
         // for room without regard to the deadline.
         fcntl(barrier_.native()->local_fd, F_SETFL, O_RDWR | O_NONBLOCK);
@@ -466,8 +467,8 @@ std::optional<Course::Failure> Course::after_readiness(Outcome outcome) const {
             return std::nullopt;
         case Outcome::timed_out:
             return Failure{WhichSide::child, item, Cause::timed_out, ETIMEDOUT,
-                           "the program was not ready within " + in_words(*options_.ready_within) +
-                               says_whether_attached()};
+                           "the program was not ready within " +
+                               in_words(*options_.readiness.within) + says_whether_attached()};
         case Outcome::aborted_there:
             return Failure{WhichSide::child, item, Cause::aborted, ECANCELED, {}};
         case Outcome::failed:
@@ -501,8 +502,8 @@ void Course::make_process() {
         state->barrier = std::move(barrier_);
     }
     state->streams = descriptors_->take_parents_streams();
-    state->on_destruction = options_.on_destruction;
-    state->terminate_grace = options_.terminate_grace;
+    state->on_destruction = options_.ending.on_destruction;
+    state->terminate_grace = options_.ending.terminate_grace;
     state->start_method = start_method_;
     state->trace = trace();
     process_ = Process(std::move(state));

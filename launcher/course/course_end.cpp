@@ -152,7 +152,7 @@ void Course::tell_to_end() {
     record().commit.compare_exchange_strong(expected, Commit::cancelled);
     (void)barrier_.abort();
     phase_ = Phase::grace;
-    phase_deadline_ = after(options_.abort_grace);
+    phase_deadline_ = after(options_.setup.abort_grace);
 }
 
 void Course::kill() {

@@ -20,12 +20,12 @@ bool Definition::child_parts_may_share_memory() const noexcept {
 }
 
 bool Definition::leaves_the_parent_nothing_to_do() const noexcept {
-    return entries.empty() && !options.setup_timeout && options.cancel_when_readable < 0 &&
+    return entries.empty() && !options.setup.within && options.setup.cancel_when_readable < 0 &&
            !plan.plan().hand_over;
 }
 
 StartMethod Definition::start_method() const noexcept {
-    return child_parts_may_share_memory() ? options.start : StartMethod::copied_memory;
+    return child_parts_may_share_memory() ? options.birth.method : StartMethod::copied_memory;
 }
 
 }  // namespace syncspawn::detail
