@@ -34,6 +34,7 @@ inline int above_standard_streams(int fd) noexcept {
 
 }  // namespace syncspawn::detail
 
+// The barrier's own code says them without a prefix.
 namespace syncspawn::core {
 using detail::above_standard_streams;
 using detail::duplicate_from;
