@@ -13,6 +13,7 @@
 
 #include "barrier/linux/fresh_descriptor.hpp"
 #include "barrier/linux/newer_calls.hpp"
+#include "barrier/linux/time_left.hpp"
 
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008  // not in every C library
@@ -26,7 +27,6 @@ constexpr int there = SYNCSPAWN_ABORTED_THERE;
 constexpr int gone = SYNCSPAWN_PEER_GONE;
 
 constexpr std::uint64_t abort_word = std::numeric_limits<std::int64_t>::max();
-constexpr long nanoseconds_per_second = 1'000'000'000;
 
 // A peer can make the counts as large as it likes; they stop at the ends of the range.
 void add_saturating(std::int64_t& value, std::int64_t summand) noexcept {
@@ -34,21 +34,6 @@ void add_saturating(std::int64_t& value, std::int64_t summand) noexcept {
         value = summand > 0 ? std::numeric_limits<std::int64_t>::max()
                             : std::numeric_limits<std::int64_t>::min();
     }
-}
-
-// What is left until the deadline, and zero once it has passed: ppoll then looks exactly once.
-timespec time_left(const timespec& deadline) noexcept {
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    if (deadline.tv_sec < now.tv_sec) {
-        return {0, 0};
-    }
-    timespec left{deadline.tv_sec - now.tv_sec, deadline.tv_nsec - now.tv_nsec};
-    if (left.tv_nsec < 0) {
-        left.tv_nsec += nanoseconds_per_second;
-        --left.tv_sec;
-    }
-    return left.tv_sec < 0 ? timespec{0, 0} : left;
 }
 
 // In one piece: a signal handler may abort in between.
@@ -101,7 +86,7 @@ Look look(Side& side, Wanted wanted, const timespec* deadline) noexcept {
     do {
         timespec left{};
         if (deadline != nullptr) {
-            left = time_left(*deadline);
+            left = detail::time_left(*deadline);
             seen.is_last = left.tv_sec == 0 && left.tv_nsec == 0;
         }
         const timespec* const limit = deadline != nullptr ? &left : nullptr;

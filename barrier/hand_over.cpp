@@ -11,11 +11,14 @@
 #include <limits>
 #include <string_view>
 
+#include "barrier/linux/bounded_text.hpp"
 #include "barrier/linux/fresh_descriptor.hpp"
-#include "barrier/linux/proc_self.hpp"
+#include "barrier/linux/proc.hpp"
 
 namespace syncspawn::core {
 namespace {
+
+using detail::BoundedText;
 
 constexpr const char* local_name = "SYNCSPAWN_BARRIER_LOCAL_FD";
 constexpr const char* remote_name = "SYNCSPAWN_BARRIER_REMOTE_FD";
@@ -28,43 +31,6 @@ constexpr std::int64_t version = 1;
 constexpr int lowest_exported_fd = 10;
 constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t largest_int = std::numeric_limits<int>::max();
-
-// Appends to a fixed buffer; what does not fit is dropped, and none of our texts is that long.
-class Text {
-public:
-    template <std::size_t Size>
-    explicit Text(char (&buffer)[Size]) noexcept : at_(buffer), end_(buffer + Size - 1) {
-        *at_ = '\0';
-    }
-    Text& operator<<(std::string_view text) noexcept {
-        for (const char character : text) {
-            if (at_ != end_) {
-                *at_++ = character;
-            }
-        }
-        *at_ = '\0';
-        return *this;
-    }
-    Text& operator<<(std::int64_t number) noexcept {
-        char digits[20];
-        char* first = std::end(digits);
-        // Negated as unsigned, so that the smallest number has a magnitude too.
-        auto magnitude = static_cast<std::uint64_t>(number);
-        magnitude = number < 0 ? 0 - magnitude : magnitude;
-        do {
-            *--first = static_cast<char>('0' + magnitude % 10);
-            magnitude /= 10;
-        } while (magnitude != 0);
-        if (number < 0) {
-            *this << "-";
-        }
-        return *this << std::string_view(first, static_cast<std::size_t>(std::end(digits) - first));
-    }
-
-private:
-    char* at_;
-    char* end_;
-};
 
 // One canonical decimal number within a range: no blanks, plus sign or leading zeroes.
 bool parse(std::string_view text, std::int64_t lowest, std::int64_t highest,
@@ -136,7 +102,7 @@ private:
     bool end(AttachProblem problem, int error, const char* variable, const char* message) noexcept {
         result_ = {error, problem};
         report_.variable = variable;
-        Text(report_.message) << variable << ": " << message;
+        BoundedText(report_.message) << variable << ": " << message;
         return false;
     }
 
@@ -145,9 +111,9 @@ private:
         constexpr std::size_t longest = 40;
         const bool is_longer = found.size() > longest;
         char message[160];
-        Text(message) << what << " must be " << expected << ", not '"
-                      << std::string_view(found.data(), is_longer ? longest : found.size())
-                      << (is_longer ? "...'" : "'");
+        BoundedText(message) << what << " must be " << expected << ", not '"
+                             << std::string_view(found.data(), is_longer ? longest : found.size())
+                             << (is_longer ? "...'" : "'");
         return end(AttachProblem::malformed, EINVAL, variable, message);
     }
 
@@ -158,7 +124,7 @@ private:
             found += value != nullptr ? 1 : 0;
             present_[index] = value != nullptr;
             if (value != nullptr) {
-                Text(values_[index]) << value;
+                BoundedText(values_[index]) << value;
                 too_long_[index] = std::strlen(value) >= sizeof values_[index];
             }
         }
@@ -224,10 +190,12 @@ private:
             return true;
         }
         char message[224];
-        Text(message) << "meant for process " << state_.pid
-                      << (is_elsewhere ? " of another pid namespace" : "") << "; this is process "
-                      << std::int64_t{getpid()} << ", which merely inherited the environment"
-                      << (is_callers ? " (to speak for that one, attach for the calling script)"
+        BoundedText(message) << "meant for process " << state_.pid
+                             << (is_elsewhere ? " of another pid namespace" : "")
+                             << "; this is process " << getpid()
+                             << ", which merely inherited the environment"
+                             << (is_callers
+                                     ? " (to speak for that one, attach for the calling script)"
                                      : "");
         return end(AttachProblem::other_process, ESRCH, state_name, message);
     }
@@ -246,14 +214,14 @@ private:
 
     bool is_the_same(std::size_t index, std::size_t other) noexcept {
         char message[160];
-        Text(message) << "descriptor " << std::int64_t{descriptors_[index]} << " is named by "
-                      << names[other] << " too";
+        BoundedText(message) << "descriptor " << descriptors_[index] << " is named by "
+                             << names[other] << " too";
         return end(AttachProblem::not_distinct, EINVAL, names[index], message);
     }
 
     bool complain(std::size_t index, AttachProblem problem, const char* what) noexcept {
         char message[160];
-        Text(message) << "descriptor " << std::int64_t{descriptors_[index]} << " " << what;
+        BoundedText(message) << "descriptor " << descriptors_[index] << " " << what;
         return end(problem, problem == AttachProblem::not_open ? EBADF : EPROTOTYPE, names[index],
                    message);
     }
@@ -384,9 +352,9 @@ Outcome export_side(Side& side, syncspawn_barrier_environment& environment,
         !survive_execve(side.remote_fd) || !survive_execve(own_pipe_end(side))) {
         return fail(side, errno);
     }
-    Text(environment.local_fd) << local_name << "=" << std::int64_t{side.local_fd};
-    Text(environment.remote_fd) << remote_name << "=" << std::int64_t{side.remote_fd};
-    Text(environment.pipe_fd) << pipe_name << "=" << std::int64_t{own_pipe_end(side)};
+    BoundedText(environment.local_fd) << local_name << "=" << side.local_fd;
+    BoundedText(environment.remote_fd) << remote_name << "=" << side.remote_fd;
+    BoundedText(environment.pipe_fd) << pipe_name << "=" << own_pipe_end(side);
     const State state{version,
                       side.role,
                       getpid(),
@@ -397,7 +365,7 @@ Outcome export_side(Side& side, syncspawn_barrier_environment& environment,
                       proc::eventfd_id(side.local_fd),
                       proc::eventfd_id(side.remote_fd),
                       static_cast<std::int64_t>(pipe.st_ino)};
-    Text text(environment.state);
+    BoundedText text(environment.state);
     text << state_name;
     for (const Field& field : fields) {
         text << (&field == std::begin(fields) ? "=" : ":") << state.*field.member;

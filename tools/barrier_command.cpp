@@ -11,6 +11,7 @@
 
 #include <syncspawn/barrier.hpp>
 
+#include "barrier/linux/time_left.hpp"
 #include "commands.hpp"
 #include "exit_codes.hpp"
 #include "launcher/child/exec_search.hpp"
@@ -219,7 +220,7 @@ int speak(const BarrierSettings& settings) {
     }
     std::optional<Deadline> deadline;
     if (settings.timeout) {
-        deadline = std::chrono::steady_clock::now() + *settings.timeout;
+        deadline = detail::after(*settings.timeout);
     }
     int code = 0;
     for (auto operation = chosen.begin(); code == 0 && operation != chosen.end(); ++operation) {
