@@ -26,6 +26,8 @@ syncspawn_add_barrier_test(states LABELS unit)
 target_compile_definitions(test_barrier_states PRIVATE
     SYNCSPAWN_BARRIER_README="${PROJECT_SOURCE_DIR}/barrier/README.md")
 syncspawn_add_barrier_test(waiting LABELS unit)
+syncspawn_add_barrier_test(trying LABELS unit)
+syncspawn_add_barrier_test(put_back LABELS unit)
 syncspawn_add_barrier_test(death LABELS unit)
 syncspawn_add_barrier_test(full_counter LABELS unit)
 syncspawn_add_barrier_test(descriptors LABELS unit)
