@@ -8,9 +8,9 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "barrier/linux/proc_self.hpp"
 #include "hand_over.hpp"
 #include "handed_state.hpp"
-#include "proc_self.hpp"
 
 namespace syncspawn::core {
 namespace {

@@ -6,10 +6,10 @@
 
 #include <cerrno>
 
-#include "fresh_descriptor.hpp"
+#include "barrier/linux/fresh_descriptor.hpp"
+#include "barrier/linux/proc_self.hpp"
 #include "hand_over.hpp"
 #include "handed_state.hpp"
-#include "proc_self.hpp"
 
 namespace syncspawn::core {
 namespace {

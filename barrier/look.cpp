@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <limits>
 
-#include "newer_calls.hpp"
+#include "barrier/linux/newer_calls.hpp"
 
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008  // not in every C library

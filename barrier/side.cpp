@@ -6,8 +6,8 @@
 
 #include <cerrno>
 
+#include "barrier/linux/fresh_descriptor.hpp"
 #include "core.hpp"
-#include "fresh_descriptor.hpp"
 
 namespace syncspawn::core {
 

@@ -21,7 +21,7 @@
 #include <thread>
 #include <vector>
 
-#include "launcher/proc_status.hpp"
+#include "barrier/linux/proc_status.hpp"
 #include "machine.hpp"
 #include "rounds.hpp"
 #include "worker_process.hpp"

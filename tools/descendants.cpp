@@ -12,8 +12,8 @@
 #include <string>
 #include <system_error>
 
+#include "barrier/linux/proc_status.hpp"
 #include "commands.hpp"
-#include "launcher/proc_status.hpp"
 
 namespace syncspawn::tools {
 namespace {

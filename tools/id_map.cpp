@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <string>
 
-#include "launcher/own_proc.hpp"
+#include "barrier/linux/own_proc.hpp"
 
 namespace syncspawn::tools {
 namespace {

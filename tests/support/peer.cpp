@@ -9,7 +9,7 @@
 #include <cstring>
 #include <utility>
 
-#include "launcher/signal_names.hpp"
+#include "barrier/linux/signal_names.hpp"
 
 namespace syncspawn::testing {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "launcher/sanitizers.hpp"
+#include "launcher/child/sanitizers.hpp"
 
 #if defined(__SANITIZE_THREAD__)
 #define SYNCSPAWN_THREAD_SANITIZER 1

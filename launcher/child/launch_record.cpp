@@ -1,0 +1,94 @@
+#include "launch_record.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <ctime>
+#include <system_error>
+
+namespace syncspawn::detail {
+namespace {
+
+std::int64_t now_of(clockid_t clock) noexcept {
+    timespec now{};
+    clock_gettime(clock, &now);
+    return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+// CLOCK_REALTIME less CLOCK_MONOTONIC. Tried again where the thread was interrupted between the two.
+std::int64_t clocks_apart() noexcept {
+    constexpr std::int64_t short_enough = 2000;
+    std::int64_t apart = 0;
+    for (int tries = 0; tries < 8; ++tries) {
+        const std::int64_t before = monotonic_now();
+        apart = now_of(CLOCK_REALTIME) - before;
+        if (monotonic_now() - before < short_enough) {
+            break;
+        }
+    }
+    return apart;
+}
+
+}  // namespace
+
+void FailureSlot::set_text(const char* what) noexcept {
+    std::size_t size = 0;
+    for (; what[size] != '\0' && size < sizeof text - 1; ++size) {
+        text[size] = what[size];
+    }
+    text[size] = '\0';
+}
+
+void FailureSlot::set_text(const std::error_code& foreign) noexcept {
+    constexpr const char* middle = " error ";
+    constexpr std::size_t room_for_number = 12;
+    set_text(foreign.category().name());
+    std::size_t size =
+        std::min(std::strlen(text), sizeof text - room_for_number - sizeof " error ");
+    std::memcpy(text + size, middle, std::strlen(middle));
+    size += std::strlen(middle);
+    *std::to_chars(text + size, text + sizeof text - 1, foreign.value()).ptr = '\0';
+}
+
+Times& LaunchRecord::times(WhichSide side, std::uint32_t item) noexcept {
+    auto* first = reinterpret_cast<Times*>(this + 1);
+    return first[2 * item + (side == WhichSide::parent ? 0 : 1)];
+}
+
+void LaunchRecord::begin(WhichSide side, std::uint32_t item) noexcept {
+    if (side == WhichSide::child) {
+        child_item.store(item, std::memory_order_relaxed);
+    }
+    times(side, item).began.store(monotonic_now(), std::memory_order_relaxed);
+}
+
+void LaunchRecord::end(WhichSide side, std::uint32_t item) noexcept {
+    times(side, item).ended.store(monotonic_now(), std::memory_order_relaxed);
+}
+
+void LaunchRecord::note_childs_clocks() noexcept {
+    childs_clocks.store(clocks_apart(), std::memory_order_relaxed);
+}
+
+std::int64_t LaunchRecord::childs_clock_is_ahead(std::int64_t launch_began,
+                                                 std::uint32_t begin_item) noexcept {
+    // A begin in between is by the same clock. Else the real time tells, which somebody may set: not
+    // asked without need.
+    const std::int64_t child_began = times(WhichSide::child, begin_item).began;
+    std::int64_t ahead = 0;
+    if (child_began == 0 || (launch_began <= child_began && child_began <= monotonic_now()) ||
+        __builtin_sub_overflow(clocks_apart(), childs_clocks.load(), &ahead)) {
+        return 0;
+    }
+    return ahead;
+}
+
+void LaunchRecord::claim(WhichSide side) noexcept {
+    std::uint32_t expected = nobody;
+    // Release: whoever reads the claim reads the slot complete.
+    first_failure.compare_exchange_strong(expected, claim_of(side), std::memory_order_acq_rel);
+}
+
+std::int64_t monotonic_now() noexcept { return now_of(CLOCK_MONOTONIC); }
+
+}  // namespace syncspawn::detail

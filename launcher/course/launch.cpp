@@ -1,0 +1,65 @@
+#include <syncspawn/launcher/launch.hpp>
+
+#include <stdexcept>
+
+#include "barrier/linux/cancellation.hpp"
+#include "course.hpp"
+
+namespace syncspawn {
+
+Launch::Launch() noexcept = default;
+Launch::Launch(std::unique_ptr<detail::Course> course) noexcept : course_(std::move(course)) {}
+Launch::Launch(Launch&&) noexcept = default;
+
+Launch& Launch::operator=(Launch&& other) noexcept {
+    if (this != &other) {
+        Launch old(std::move(*this));
+        course_ = std::move(other.course_);
+    }
+    return *this;
+}
+
+Launch::~Launch() {
+    const detail::CancellationHeldBack held_back;
+    course_.reset();
+}
+
+detail::Course& Launch::course() const {
+    if (course_ == nullptr) {
+        throw std::logic_error("syncspawn::Launch: there is no launch");
+    }
+    if (!course_->is_of_this_process()) {
+        throw std::logic_error(
+            "syncspawn::Launch: it is under way in another process, of which this one is a copy");
+    }
+    return *course_;
+}
+
+bool Launch::advance() {
+    const detail::CancellationHeldBack held_back;
+    return course().advance();
+}
+
+int Launch::descriptor() const { return course().descriptor(); }
+
+void Launch::cancel() { course().cancel(); }
+
+Process Launch::take_process() {
+    SpawnError error;
+    Process process = take_process(error);
+    if (error) {
+        throw SpawnError(error);
+    }
+    return process;
+}
+
+Process Launch::take_process(SpawnError& error) {
+    if (!course().is_over()) {
+        throw std::logic_error("syncspawn::Launch: it is not over yet");
+    }
+    Process process = course().take_result(error);
+    course_.reset();
+    return process;
+}
+
+}  // namespace syncspawn

@@ -1,0 +1,79 @@
+#include "watch.hpp"
+
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <ctime>
+#include <system_error>
+
+#include "barrier/linux/fresh_descriptor.hpp"
+
+namespace syncspawn::detail {
+namespace {
+
+constexpr long nanoseconds_per_second = 1'000'000'000;
+
+UniqueFd own(int fd, const char* call) {
+    UniqueFd owned(core::above_standard_streams(fd));
+    if (!owned) {
+        throw std::system_error(errno, std::generic_category(), call);
+    }
+    return owned;
+}
+
+bool is_same(const pollfd& one, const pollfd& other) noexcept {
+    return one.fd == other.fd && one.events == other.events;
+}
+
+}  // namespace
+
+Watch::Watch()
+    : epoll_(own(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+      timer_(own(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create")) {
+    if (!add(readable(timer_.get()))) {
+        throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+    }
+    // Where a filter refuses this, it is told here: later nobody could be woken at a deadline.
+    if (!arm(nullptr)) {
+        throw std::system_error(errno, std::generic_category(), "timerfd_settime");
+    }
+}
+
+void Watch::set(const Events& events, const Deadline* deadline) noexcept {
+    if (!std::ranges::equal(events.list(), watched_.list(), is_same)) {
+        for (const pollfd& old : watched_.list()) {
+            epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, old.fd, nullptr);
+        }
+        watched_ = events;
+        sees_all_ = true;
+        for (const pollfd& one : watched_.list()) {
+            sees_all_ = (one.fd < 0 || add(one)) && sees_all_;
+        }
+    }
+    const Deadline soon = std::chrono::steady_clock::now() + look_every;
+    const bool is_sooner = !sees_all_ && (deadline == nullptr || soon < *deadline);
+    (void)arm(is_sooner ? &soon : deadline);
+}
+
+bool Watch::add(const pollfd& event) noexcept {
+    epoll_event wanted{};
+    // The values are those of poll(2); a hang-up is always told.
+    wanted.events = static_cast<std::uint32_t>(event.events);
+    return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, event.fd, &wanted) == 0;
+}
+
+bool Watch::arm(const Deadline* deadline) noexcept {
+    itimerspec time{};
+    if (deadline != nullptr) {
+        // A zero would disarm it.
+        const auto count = std::max<std::int64_t>(deadline->time_since_epoch().count(), 1);
+        time.it_value = {static_cast<time_t>(count / nanoseconds_per_second),
+                         static_cast<long>(count % nanoseconds_per_second)};
+    }
+    return timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &time, nullptr) == 0;
+}
+
+}  // namespace syncspawn::detail

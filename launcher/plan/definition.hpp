@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include <syncspawn/launcher/synced_spawner.hpp>
+
+#include "plan_storage.hpp"
+#include "schedule.hpp"
+
+namespace syncspawn {
+
+// All that a launch must know of its spawner. Immutable once made, so any number of launches may read it
+// at once.
+struct SyncedSpawner::Definition {
+    Definition(std::shared_ptr<const SpawnOptions> wanted, std::vector<detail::Entry> added);
+
+    [[nodiscard]] bool child_parts_may_share_memory() const noexcept;
+    // Nothing but the last rendezvous, and nobody is asked to look whether it takes too long.
+    [[nodiscard]] bool leaves_the_parent_nothing_to_do() const noexcept;
+    // What the options ask for and the parts allow.
+    [[nodiscard]] StartMethod start_method() const noexcept;
+
+    std::shared_ptr<const SpawnOptions> shared_options;
+    const SpawnOptions& options = *shared_options;
+    std::vector<detail::Entry> entries;
+    detail::Schedule schedule;
+    detail::PlanStorage plan;
+};
+
+}  // namespace syncspawn

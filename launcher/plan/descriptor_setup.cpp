@@ -1,0 +1,209 @@
+#include "descriptor_setup.hpp"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <set>
+#include <system_error>
+
+#include "barrier/linux/fresh_descriptor.hpp"
+
+namespace syncspawn::detail {
+namespace {
+
+constexpr int lowest_internal_fd = 10;
+
+// Half a second in all. A file that the caller has written and closed may still be open for writing in a
+// child that another launch has started meanwhile, until that executes its program.
+constexpr int tries_beside_other_launches = 14;
+std::atomic<int> launches_in_flight{0};
+// The child of a fork of the application has none of them: a launch under way is only dropped there.
+[[maybe_unused]] const int watching_forks =
+    pthread_atfork(nullptr, nullptr, [] { launches_in_flight = 0; });
+
+[[noreturn]] void fail(const std::string& what) {
+    throw std::system_error(errno, std::generic_category(), what);
+}
+
+UniqueFd own(int fd, const char* what) {
+    UniqueFd owned(core::above_standard_streams(fd));
+    if (!owned) {
+        fail(what);
+    }
+    return owned;
+}
+
+void check(int fd, const std::string& whose) {
+    if (fcntl(fd, F_GETFD) < 0) {
+        fail("descriptor " + std::to_string(fd) + whose);
+    }
+}
+
+struct Pipe {
+    UniqueFd read;
+    UniqueFd write;
+};
+
+Pipe open_pipe(const char* what) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0) {
+        fail(what);
+    }
+    UniqueFd write(ends[1]);  // while the other is looked at
+    UniqueFd read = own(ends[0], what);
+    return {std::move(read), own(write.release(), what)};
+}
+
+}  // namespace
+
+DescriptorSetup::InFlight::InFlight() noexcept { ++launches_in_flight; }
+DescriptorSetup::InFlight::~InFlight() {
+    if (--launches_in_flight < 0) {  // begun before the fork
+        launches_in_flight = 0;
+    }
+}
+
+DescriptorSetup::DescriptorSetup(const SpawnOptions& options, const std::vector<Entry>& entries,
+                                 bool hand_over) {
+    // The caller's first: what is opened below must not be taken for one that the caller had closed.
+    for (const Stdio* stream :
+         {&options.streams.input, &options.streams.output, &options.streams.error}) {
+        if (stream->kind() == Stdio::Kind::descriptor) {
+            keep(stream->fd(), "");
+        }
+    }
+    for (const int number : options.descriptors.filled_by_parts) {
+        highest_reserved_ = std::max(highest_reserved_, number);
+    }
+    for (const PassedDescriptor& passed : options.descriptors.passed) {
+        keep(passed.from, "");
+    }
+    for (const Entry& entry : entries) {
+        for (const int fd : entry.step.descriptors) {
+            keep(fd, " of step '" + entry.step.name + "'");
+        }
+    }
+    if (options.birth.cgroup >= 0) {
+        check(options.birth.cgroup, " of the cgroup");
+    }
+    if (options.setup.cancel_when_readable >= 0) {
+        check(options.setup.cancel_when_readable, " that cancels");
+    }
+    if (hand_over) {
+        Pipe exec_pipe = open_pipe("pipe for the end of execve");
+        exec_pipe_read_ = std::move(exec_pipe.read);
+        exec_pipe_write_ = std::move(exec_pipe.write);
+    }
+    if ((options.birth.namespaces & Namespaces::pid) != Namespaces::none) {
+        open_parent_pidfd();
+    }
+    open_stream(options.streams.input, STDIN_FILENO);
+    open_stream(options.streams.output, STDOUT_FILENO);
+    open_stream(options.streams.error, STDERR_FILENO);
+    for (const PassedDescriptor& passed : options.descriptors.passed) {
+        redirections_.push_back({.from = passed.from, .to = passed.to});
+    }
+}
+
+// Where the child cannot know its parent by getppid(2).
+void DescriptorSetup::open_parent_pidfd() {
+    const long pidfd = syscall(SYS_pidfd_open, getpid(), 0);
+    if (pidfd >= 0) {
+        parent_pidfd_ = own(static_cast<int>(pidfd), "pidfd_open");
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+        fail("pidfd_open");  // else an old kernel or a filter: the child does without
+    }
+}
+
+void DescriptorSetup::keep(int fd, const std::string& whose) {
+    check(fd, whose);
+    kept_.push_back(fd);
+}
+
+void DescriptorSetup::open_stream(const Stdio& stream, int number) {
+    UniqueFd childs;
+    switch (stream.kind()) {
+        case Stdio::Kind::inherit:
+            return;
+        case Stdio::Kind::descriptor:
+            redirections_.push_back({.from = stream.fd(), .to = number});
+            return;
+        case Stdio::Kind::null:
+            childs = own(open("/dev/null", O_RDWR | O_CLOEXEC), "/dev/null");
+            break;
+        case Stdio::Kind::pipe: {
+            Pipe pipe = open_pipe("pipe for a standard stream");
+            const bool is_input = number == STDIN_FILENO;
+            childs = std::move(is_input ? pipe.read : pipe.write);
+            parents_streams_[static_cast<std::size_t>(number)] =
+                std::move(is_input ? pipe.write : pipe.read);
+            break;
+        }
+    }
+    if (childs.get() <=
+        highest_reserved_) {  // a part may fill that number before it is put in place
+        childs.reset(core::duplicate_from(childs.get(), highest_reserved_ + 1));
+        if (!childs) {
+            fail("fcntl(F_DUPFD_CLOEXEC)");
+        }
+    }
+    redirections_.push_back({.from = childs.get(), .to = number});
+    kept_.push_back(childs.get());
+    childs_streams_.push_back(std::move(childs));
+}
+
+void DescriptorSetup::mark_overwritten_sources() {
+    std::set<int> overwritten;
+    for (const Redirection& redirection : redirections_) {
+        if (redirection.from != redirection.to) {
+            overwritten.insert(redirection.to);
+        }
+    }
+    for (Redirection& redirection : redirections_) {
+        redirection.is_source_overwritten = overwritten.contains(redirection.from);
+    }
+}
+
+void DescriptorSetup::describe_in(Plan& plan, const syncspawn_barrier& barrier) {
+    plan.barrier = barrier;
+    plan.exec_pipe = exec_pipe_write_.get();
+    plan.parent_pidfd = parent_pidfd_.get();
+    plan.parent_pid = getpid();
+    for (const int fd : {plan.exec_pipe, plan.parent_pidfd, barrier.local_fd, barrier.remote_fd,
+                         barrier.pipe_read_fd, barrier.pipe_write_fd}) {
+        kept_.push_back(fd);
+    }
+    std::sort(kept_.begin(), kept_.end());
+    kept_.erase(std::unique(kept_.begin(), kept_.end()), kept_.end());
+    kept_.erase(kept_.begin(), std::find_if(kept_.begin(), kept_.end(),
+                                            [](int fd) { return fd > STDERR_FILENO; }));
+    plan.kept = kept_.data();
+    plan.kept_count = kept_.size();
+
+    mark_overwritten_sources();
+    plan.tries_if_busy = launches_in_flight > 1 ? tries_beside_other_launches : 1;
+    safe_sources_.resize(redirections_.size());
+    plan.safe_sources = safe_sources_.data();
+    plan.redirections = redirections_.data();
+    plan.redirection_count = redirections_.size();
+    const bool are_numbers_taken = plan.hand_over || plan.leaves_descriptors ||
+                                   !redirections_.empty() || highest_reserved_ >= 0;
+    plan.lowest_internal_fd = are_numbers_taken ? lowest_internal_fd : STDERR_FILENO + 1;
+    plan.lowest_internal_fd = std::max(plan.lowest_internal_fd, highest_reserved_ + 1);
+    for (const Redirection& redirection : redirections_) {
+        plan.lowest_internal_fd = std::max(plan.lowest_internal_fd, redirection.to + 1);
+    }
+}
+
+void DescriptorSetup::close_childs_ends() {
+    exec_pipe_write_.reset();
+    parent_pidfd_.reset();
+    childs_streams_.clear();
+}
+
+}  // namespace syncspawn::detail

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include <syncspawn/barrier/unique_fd.hpp>
+#include <syncspawn/launcher/spawn_options.hpp>
+
+#include "launcher/child/plan.hpp"
+#include "schedule.hpp"
+
+namespace syncspawn::detail {
+
+// The descriptors of one launch beside its barrier: those opened for it, and the numbers that the
+// child keeps and rearranges. All are close-on-exec and none is below 3.
+class DescriptorSetup {
+    // While it is there, children of other launches may get copies of what the caller has open.
+    struct InFlight {
+        InFlight() noexcept;
+        ~InFlight();
+        InFlight(const InFlight&) = delete;
+        InFlight& operator=(const InFlight&) = delete;
+    };
+
+public:
+    // Throws std::system_error.
+    DescriptorSetup(const SpawnOptions& options, const std::vector<Entry>& entries, bool hand_over);
+
+    // Writes what the child needs into the plan, with its copy of the barrier.
+    void describe_in(Plan& plan, const syncspawn_barrier& barrier);
+    // After the start: what only the child should hold.
+    void close_childs_ends();
+    // Hung up by execve, as the barrier's own pipe is if that is not handed over: -1 then.
+    [[nodiscard]] int exec_pipe() const noexcept { return exec_pipe_read_.get(); }
+    [[nodiscard]] std::array<UniqueFd, 3> take_parents_streams() noexcept {
+        return std::move(parents_streams_);
+    }
+
+private:
+    void keep(int fd, const std::string& whose);
+    void open_parent_pidfd();
+    void open_stream(const Stdio& stream, int number);
+
+    void mark_overwritten_sources();
+
+    InFlight in_flight_;
+    UniqueFd exec_pipe_read_;
+    UniqueFd exec_pipe_write_;
+    UniqueFd parent_pidfd_;
+    std::array<UniqueFd, 3> parents_streams_;
+    std::vector<UniqueFd> childs_streams_;
+    std::vector<Redirection> redirections_;
+    std::vector<int> safe_sources_;
+    std::vector<int> kept_;
+    int highest_reserved_ = -1;
+};
+
+}  // namespace syncspawn::detail

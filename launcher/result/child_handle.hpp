@@ -1,0 +1,55 @@
+#pragma once
+
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <optional>
+#include <utility>
+
+#include <syncspawn/barrier/barrier.hpp>
+#include <syncspawn/barrier/unique_fd.hpp>
+#include <syncspawn/launcher/exit_status.hpp>
+#include <syncspawn/launcher/spawn_options.hpp>
+
+#include "barrier/linux/waiting.hpp"
+
+namespace syncspawn::detail {
+
+// A child that was not reaped yet, so its pid names nothing else, and its pidfd where the kernel has
+// one. Does not kill or reap by itself. Belongs to the process that made it: after a fork the copy has
+// a handle, too, but no such child.
+class ChildHandle {
+public:
+    ChildHandle() noexcept = default;
+    ChildHandle(pid_t pid, UniqueFd pidfd, KillScope scope) noexcept
+        : pid_(pid), pidfd_(std::move(pidfd)), scope_(scope) {}
+
+    [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+    [[nodiscard]] int pidfd() const noexcept { return pidfd_.get(); }
+    [[nodiscard]] UniqueFd take_pidfd() noexcept { return std::move(pidfd_); }
+    [[nodiscard]] const std::optional<ExitStatus>& status() const noexcept { return status_; }
+
+    // Whether it is a child of the process that asks.
+    [[nodiscard]] bool is_ours() const noexcept { return owner_ == getpid(); }
+
+    // Whether it has ended by the deadline (none: whenever). Does not reap.
+    bool wait_for_end(const Deadline* deadline) const;
+    // Waits and reaps. Again: the same status.
+    ExitStatus reap();
+    // Both: 0 or the errno. A signal to what has ended is none, and no error.
+    int send(int signal) const noexcept;
+    int send_to_scope(int signal) const noexcept;
+    // SIGKILL to the kill scope, and reaps. The errno if that is refused: then it runs on.
+    int end_now();
+    // SIGTERM to the kill scope; what is left after the grace is killed as above.
+    int end_within(std::chrono::nanoseconds grace);
+
+private:
+    pid_t pid_ = -1;
+    pid_t owner_ = getpid();
+    UniqueFd pidfd_;
+    KillScope scope_ = KillScope::process;
+    std::optional<ExitStatus> status_;
+};
+
+}  // namespace syncspawn::detail

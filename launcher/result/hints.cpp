@@ -1,0 +1,247 @@
+#include "hints.hpp"
+
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+
+#include "barrier/linux/proc_status.hpp"
+
+namespace syncspawn::detail {
+namespace {
+
+constexpr const char* processes_are_too_many =
+    "the limit of processes is reached: RLIMIT_NPROC, pids.max of the cgroup, or kernel.pid_max";
+
+// The number in a file of /proc/sys, or `otherwise` if there is no such file.
+long setting(const char* path, long otherwise) {
+    std::ifstream file(path);
+    long value = otherwise;
+    return file >> value ? value : otherwise;
+}
+
+bool has_capability(unsigned number) {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3]{};
+    return syscall(SYS_capget, &header, sets) == 0 &&
+           ((sets[number / 32].effective >> (number % 32)) & 1U) != 0;
+}
+
+bool asks_for(const SpawnOptions& options, Namespaces which) {
+    return (options.birth.namespaces & which) != Namespaces::none;
+}
+
+bool forbids_user_namespaces(std::string& hint) {
+    if (setting("/proc/sys/user/max_user_namespaces", 1) == 0) {
+        hint = "user namespaces are off: the sysctl user.max_user_namespaces is 0";
+    } else if (geteuid() != 0 && setting("/proc/sys/kernel/unprivileged_userns_clone", 1) == 0) {
+        hint = "the sysctl kernel.unprivileged_userns_clone is 0";
+    } else if (geteuid() != 0 &&
+               setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", 0) == 1) {
+        hint =
+            "AppArmor restricts user namespaces: give the program a profile with 'userns,', or set "
+            "the sysctl kernel.apparmor_restrict_unprivileged_userns to 0";
+    }
+    return !hint.empty();
+}
+
+std::string hint_for_refused_namespaces(const SpawnOptions& options) {
+    std::string hint;
+    if (!asks_for(options, Namespaces::user)) {
+        return has_capability(CAP_SYS_ADMIN)
+                   ? "a seccomp filter or a container forbids these namespaces"
+                   : "these namespaces need CAP_SYS_ADMIN, or a user namespace beside them";
+    }
+    if (!forbids_user_namespaces(hint)) {
+        hint =
+            "this process is in a chroot, or a seccomp filter, a container or a security module "
+            "forbids user namespaces, or the id is not in the parent namespace's map";
+    }
+    return hint;
+}
+
+// What writing a map takes: user_namespaces(7).
+std::string hint_for_id_map(int error) {
+    if (error == EACCES && prctl(PR_GET_DUMPABLE) != 1) {
+        return "this process is not dumpable, so its child's files in /proc are root's: its "
+               "program "
+               "may not be read, or is set-user-ID or has file capabilities, or see "
+               "PR_SET_DUMPABLE";
+    }
+    std::string hint;
+    if ((error != EPERM && error != EACCES) || forbids_user_namespaces(hint)) {
+        return hint;
+    }
+    if (geteuid() != 0) {
+        return "only one's own id can be mapped, with setgroups denied first; ranges need "
+               "newuidmap "
+               "and an entry in /etc/subuid";
+    }
+    for (const auto& [number, name] : {std::pair{CAP_SETUID, "CAP_SETUID"},
+                                       {CAP_SETGID, "CAP_SETGID"},
+                                       {CAP_SETFCAP, "CAP_SETFCAP"}}) {
+        if (!has_capability(static_cast<unsigned>(number))) {
+            hint += (hint.empty() ? "this process lacks " : ", ") + std::string(name);
+        }
+    }
+    return hint.empty() ? "the map is written already, or an id in it is not in the map of this "
+                          "process's own user namespace"
+                        : hint;
+}
+
+// Why a process may not be born into a cgroup or join it: clone(2), cgroups(7).
+const char* hint_for_cgroup(int error) {
+    switch (error) {
+        case EBUSY:
+            return "the cgroup gives controllers to its children (cgroup.subtree_control), so only "
+                   "those may hold processes";
+        case EOPNOTSUPP:
+            return "the cgroup's type is 'domain invalid' or it is threaded";
+        case ENODEV:
+        case ENOENT:
+            return "the cgroup has been removed, or is none";
+        case EACCES:
+        case EPERM:
+            return "writing to cgroup.procs must be allowed there and in the nearest cgroup that "
+                   "both have above them";
+        case EBADF:
+        case ENOTDIR:
+            return "the descriptor is not that of a directory of cgroup v2";
+        default:
+            return "";
+    }
+}
+
+const char* hint_for_limit_of_this_process(int error) {
+    switch (error) {
+        case EMFILE:
+            return "this process's limit of descriptors is reached: RLIMIT_NOFILE";
+        case ENFILE:
+            return "the system's limit of open files is reached: fs.file-max; or that of pipes: "
+                   "fs.pipe-user-pages-hard";
+        default:
+            return "";
+    }
+}
+
+const char* hint_for_preparation(int error) {
+    return error == ENOSPC ? "the limit of epoll's watches is reached: fs.epoll.max_user_watches"
+                           : hint_for_limit_of_this_process(error);
+}
+
+// fork fails with ENOMEM, too, where it would make a process in a pid namespace whose first one has
+// ended: pid_namespaces(7). The links differ after unshare(2) or setns(2).
+bool has_children_in_another_pid_namespace() {
+    std::error_code error;
+    const auto own = std::filesystem::read_symlink("/proc/thread-self/ns/pid", error);
+    if (error) {
+        return false;
+    }
+    const auto childrens =
+        std::filesystem::read_symlink("/proc/thread-self/ns/pid_for_children", error);
+    return error || own != childrens;
+}
+
+std::string hint_for_birth(const SpawnOptions& options, StartMethod method, int error) {
+    switch (error) {
+        case EPERM:
+        case EACCES:
+            return options.birth.namespaces != Namespaces::none
+                       ? hint_for_refused_namespaces(options)
+                       : "";
+        case EAGAIN:
+            return processes_are_too_many;
+        case ENOSPC:
+            return options.birth.namespaces != Namespaces::none
+                       ? "a limit of namespaces is reached: see the sysctls user.max_*_namespaces"
+                       : "";
+        case ENOMEM:
+            if (has_children_in_another_pid_namespace()) {
+                return "this process's children are to be in another pid namespace, and the first "
+                       "process there has ended; or there is no memory";
+            }
+            return method == StartMethod::copied_memory
+                       ? "no memory for the copy of the page tables"
+                       : "";
+        default:
+            return hint_for_limit_of_this_process(error);
+    }
+}
+
+std::string hint_for_birth_in_cgroup(const SpawnOptions& options, StartMethod method, int error) {
+    const std::string hint = hint_for_cgroup(error);
+    const bool is_about_namespaces = error == EPERM && options.birth.namespaces != Namespaces::none;
+    return hint.empty() || is_about_namespaces ? hint_for_birth(options, method, error) : hint;
+}
+
+// What the launch itself does in the child: poll(2) and fcntl(2) say so in different ways.
+const char* hint_for_limit_of_the_child(int error, KnownCall call) {
+    return error == EMFILE || (error == EINVAL && call == KnownCall::duplication)
+               ? "the child's limit of descriptors is too low for the launch: RLIMIT_NOFILE"
+               : "";
+}
+
+std::string hint_for_error(const SpawnOptions& options, StartMethod method,
+                           const SpawnError::Facts& failure) {
+    const int error = failure.error;
+    switch (failure.call) {
+        case KnownCall::id_map:
+            return hint_for_id_map(error);
+        case KnownCall::session:
+            return error == EPERM && options.ending.scope == KillScope::process_group
+                       ? "the child leads a process group already; KillScope::session makes it "
+                         "lead "
+                         "both"
+                       : "";
+        case KnownCall::preparation:
+            return hint_for_preparation(error);
+        case KnownCall::new_thread:
+            return error == EAGAIN ? processes_are_too_many : "";
+        case KnownCall::birth:
+            return hint_for_birth(options, method, error);
+        case KnownCall::birth_in_cgroup:
+            return hint_for_birth_in_cgroup(options, method, error);
+        case KnownCall::joining_a_cgroup:
+            return hint_for_cgroup(error);
+        case KnownCall::other:
+        case KnownCall::duplication:
+            return failure.side == WhichSide::child
+                       ? hint_for_limit_of_the_child(error, failure.call)
+                       : hint_for_limit_of_this_process(error);
+        case KnownCall::none:
+            break;
+    }
+    return {};
+}
+
+bool has_several_threads() {
+    const std::string count = proc_status("self", "Threads:");
+    return !count.empty() && count != "1";
+}
+
+}  // namespace
+
+std::string hint_for(const SpawnOptions& options, StartMethod method,
+                     const SpawnError::Facts& failure) {
+    const bool is_in_childs_part = failure.stage == Stage::step && failure.side == WhichSide::child;
+    if (failure.cause == Cause::error) {
+        return hint_for_error(options, method, failure);
+    }
+    if (failure.cause == Cause::exited && is_in_childs_part &&
+        method == StartMethod::shared_memory) {
+        return "did the part call exit(3)? It must not: the exit handlers are the parent's";
+    }
+    if (failure.cause == Cause::timed_out && is_in_childs_part &&
+        method == StartMethod::copied_memory && options.birth.namespaces != Namespaces::none &&
+        has_several_threads()) {
+        return "does the part call setuid(3) or the like? The C library waits there for ever, for "
+               "threads that this child does not have: use syscall(2)";
+    }
+    return {};
+}
+
+}  // namespace syncspawn::detail

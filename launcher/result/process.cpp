@@ -1,0 +1,146 @@
+#include <syncspawn/launcher/process.hpp>
+
+#include <csignal>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "barrier/linux/cancellation.hpp"
+#include "process_state.hpp"
+
+namespace syncspawn {
+namespace {
+
+constexpr const char* still_runs = "cannot end the program, which still runs";
+
+void require_no_error(int error, const std::string& what) {
+    if (error != 0) {
+        throw std::system_error(error, std::generic_category(), "syncspawn::Process: " + what);
+    }
+}
+
+}  // namespace
+
+Process::Process() noexcept = default;
+Process::Process(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+Process::Process(Process&&) noexcept = default;
+
+Process& Process::operator=(Process&& other) noexcept {
+    if (this != &other) {
+        Process old(std::move(*this));
+        state_ = std::move(other.state_);
+    }
+    return *this;
+}
+
+// No error can be told from here: a program that may not be signalled is left alone.
+Process::~Process() {
+    const detail::CancellationHeldBack held_back;
+    if (state_ == nullptr || state_->child.status() || !state_->child.is_ours()) {
+        return;
+    }
+    switch (state_->on_destruction) {
+        case OnDestruction::kill:
+            (void)state_->child.end_now();
+            break;
+        case OnDestruction::terminate:
+            (void)state_->child.end_within(state_->terminate_grace);
+            break;
+        case OnDestruction::wait:
+            state_->child.reap();
+            break;
+        case OnDestruction::release:
+            break;
+    }
+}
+
+Process::State& Process::state() const {
+    if (state_ == nullptr) {
+        throw std::logic_error("syncspawn::Process: there is no process");
+    }
+    return *state_;
+}
+
+// What only the process that launched may do.
+Process::State& Process::own_state() const {
+    if (!state().child.is_ours()) {
+        throw std::logic_error(
+            "syncspawn::Process: the program is not a child of this process, which is a copy of "
+            "the "
+            "one that launched it");
+    }
+    return state();
+}
+
+pid_t Process::pid() const { return state().child.pid(); }
+int Process::pidfd() const { return state().child.pidfd(); }
+
+ExitStatus Process::wait() {
+    const detail::CancellationHeldBack held_back;
+    return own_state().child.reap();
+}
+
+std::optional<ExitStatus> Process::try_wait() { return wait_until(Deadline()); }
+
+std::optional<ExitStatus> Process::wait_until(Deadline deadline) {
+    const detail::CancellationHeldBack held_back;
+    detail::ChildHandle& child = own_state().child;
+    if (!child.wait_for_end(&deadline)) {
+        return std::nullopt;
+    }
+    return child.reap();
+}
+
+void Process::signal(int signal) {
+    require_no_error(own_state().child.send(signal), "cannot send " + signal_name(signal));
+}
+
+void Process::signal(int signal, std::error_code& error) {
+    error.assign(own_state().child.send(signal), std::generic_category());
+}
+
+ExitStatus Process::terminate(std::chrono::nanoseconds grace) {
+    const detail::CancellationHeldBack held_back;
+    detail::ChildHandle& child = own_state().child;
+    require_no_error(child.end_within(grace), still_runs);
+    return *child.status();
+}
+
+ExitStatus Process::kill() {
+    const detail::CancellationHeldBack held_back;
+    detail::ChildHandle& child = own_state().child;
+    require_no_error(child.end_now(), still_runs);
+    return *child.status();
+}
+
+pid_t Process::release() {
+    UniqueFd closed;
+    return release(closed);
+}
+
+pid_t Process::release(UniqueFd& pidfd) {
+    const pid_t pid = own_state().child.pid();
+    pidfd = state().child.take_pidfd();
+    state_.reset();
+    return pid;
+}
+
+Barrier& Process::barrier() {
+    std::optional<Barrier>& barrier = state().barrier;
+    if (!barrier || !barrier->is_open()) {
+        throw std::logic_error(std::string("syncspawn::Process: the barrier was ") +
+                               (barrier ? "moved away" : "not handed over"));
+    }
+    return *barrier;
+}
+
+UniqueFd& Process::standard_input() { return state().streams[0]; }
+UniqueFd& Process::standard_output() { return state().streams[1]; }
+UniqueFd& Process::standard_error() { return state().streams[2]; }
+
+StartMethod Process::start_method() const { return state().start_method; }
+
+Timeline Process::timeline() const { return detail::timeline_of(state().trace); }
+
+}  // namespace syncspawn

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <syncspawn/launcher/timeline.hpp>
+
+#include "launcher/child/launch_record.hpp"
+#include "launcher/plan/schedule.hpp"
+
+namespace syncspawn::detail {
+
+// What happened in a launch and when, as its record had it at the end.
+struct Trace {
+    struct Moments {
+        std::int64_t began;
+        std::int64_t ended;
+    };
+    Trace() = default;
+    Trace(std::shared_ptr<const Schedule> its_schedule, std::int64_t its_beginning,
+          LaunchRecord& record);
+
+    std::shared_ptr<const Schedule> schedule{};  // shares the life of its spawner's definition
+    std::int64_t launch_began = 0;
+    std::vector<Moments> parent{};  // by the index of the item
+    std::vector<Moments> child{};
+};
+
+Timeline timeline_of(const Trace& trace);
+
+}  // namespace syncspawn::detail

@@ -1,0 +1,87 @@
+#include "start_child.hpp"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <functional>
+#include <new>
+#include <system_error>
+
+#include "barrier/linux/fresh_descriptor.hpp"
+#include "lasting_thread.hpp"
+
+namespace syncspawn::detail {
+namespace {
+
+StartedChild start_here(Plan& plan, StartMethod method) noexcept {
+    return method == StartMethod::copied_memory ? start_with_copied_memory(plan)
+                                                : start_with_shared_memory(plan);
+}
+
+StartedChild start_on_right_thread(Plan& plan, StartMethod method) noexcept {
+    if (!plan.die_with_parent) {
+        return start_here(plan, method);
+    }
+    StartedChild child;
+    try {
+        const auto work = [&] { child = start_here(plan, method); };
+        if (!run_on_lasting_thread(std::ref(work))) {
+            return no_child(
+                EPERM,
+                "the library's thread for children that die with their parent is unlike the "
+                "caller in credentials, filters, namespaces or open files");
+        }
+    } catch (const std::system_error& failure) {
+        return no_child(failure.code().value(), "pthread_create", KnownCall::new_thread);
+    } catch (const std::bad_alloc&) {
+        return no_child(ENOMEM, "pthread_create", KnownCall::new_thread);
+    }
+    return child;
+}
+
+// By itself or by one above it (cgroups(7)). False where the kernel does not say: before Linux 5.2.
+bool is_frozen(int cgroup) noexcept {
+    const UniqueFd events(openat(cgroup, "cgroup.events", O_RDONLY | O_CLOEXEC));
+    char text[256] = {};
+    return events && read(events.get(), text, sizeof text - 1) > 0 &&
+           std::strstr(text, "frozen 1") != nullptr;
+}
+
+}  // namespace
+
+void take_pidfd(StartedChild& child, int fd, const char* call) noexcept {
+    child.pidfd = UniqueFd(core::above_standard_streams(fd));
+    if (child.pidfd) {
+        return;
+    }
+    const int error = errno;
+    kill(child.pid, SIGKILL);
+    while (waitpid(child.pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    child = no_child(error, call, KnownCall::birth);
+}
+
+StartedChild start_child(Plan& plan, StartMethod method) noexcept {
+    if (plan.cgroup >= 0 && is_frozen(plan.cgroup)) {
+        return no_child(EDEADLK, "the cgroup is frozen");
+    }
+    // When a limit of memory is reached, the kernel judges each process in the cgroup by the whole
+    // memory that it has, and kills all that share it: this process. Only a parent that is suspended
+    // until the execve (CLONE_VFORK) makes it pass the child over.
+    if (method == StartMethod::shared_memory && plan.cgroup >= 0 && !plan.is_alone) {
+        return no_child(ENOSYS,
+                        "a limit of the cgroup would reach this process while memory is shared");
+    }
+    StartedChild child = start_on_right_thread(plan, method);
+    if (child.pid < 0 && child.error == EAGAIN) {
+        end_idle_threads();  // the limits of processes count them
+        child = start_on_right_thread(plan, method);
+    }
+    return child;
+}
+
+}  // namespace syncspawn::detail

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <syncspawn/barrier/unique_fd.hpp>
+
+#include "launcher/child/known_call.hpp"
+#include "launcher/child/plan.hpp"
+#include "parked_thread.hpp"
+
+// The seam between a launch and the way its child comes to be. There is one file for each way.
+
+namespace syncspawn::detail {
+
+struct StartedChild {
+    pid_t pid = -1;
+    UniqueFd pidfd{};            // none before Linux 5.3
+    int error = 0;               // errno, if there is no child
+    const char* call = nullptr;  // that failed
+    KnownCall kind = KnownCall::birth;
+    Loan loan{};               // with shared memory: what the child lives on until it leaves it
+    bool went_alone = false;   // it has passed the last rendezvous by itself
+    bool left_memory = false;  // it shared this process's memory, but does not any more
+};
+
+inline StartedChild no_child(int error, const char* call,
+                             KnownCall kind = KnownCall::other) noexcept {
+    StartedChild none;
+    none.error = error;
+    none.call = call;
+    none.kind = kind;
+    return none;
+}
+
+// Of a child that is there already: `fd` or, if that is -1, errno. If there is no number for it, the child
+// is ended, and there is none.
+void take_pidfd(StartedChild& child, int fd, const char* call) noexcept;
+
+// All of these start a child that runs run_child(plan). The caller has blocked all signals of its thread; in
+// the child they stay so until execve.
+
+// By the method, which is not `automatic`. With die_with_parent the child is started by a thread that
+// lasts as long as this process.
+StartedChild start_child(Plan& plan, StartMethod method) noexcept;
+
+// The child shares this process's memory until execve, while this thread goes on; if the plan's child is
+// alone, this thread is suspended until then. The plan, and all that it points to, must stay until the
+// loan is over.
+StartedChild start_with_shared_memory(Plan& plan) noexcept;
+
+// Why this process cannot share its memory with a child that runs beside it.
+struct Obstacle {
+    const char* what = nullptr;  // none
+    int error = 0;
+    KnownCall kind = KnownCall::other;
+};
+
+// Found out once, but for what may pass: a limit, or no memory.
+Obstacle obstacle_to_shared_memory() noexcept;
+
+// Whether that was seen to work: an emulation of Linux may take all the flags and give a copy.
+bool is_sharing_proven() noexcept;
+
+// The child has a copy of this process's memory.
+StartedChild start_with_copied_memory(Plan& plan) noexcept;
+
+}  // namespace syncspawn::detail

@@ -1,0 +1,132 @@
+// What docs/boost.md shows in pieces: each stands here between `// [NAME]` and `// [end]`, and runs.
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <string>
+#include <utility>
+
+#include <syncspawn/boost.hpp>
+
+#include "support/boost.hpp"
+#include "support/shared_memory.hpp"
+#include "support/skip.hpp"
+
+using namespace std::chrono_literals;
+using namespace syncspawn::testing;
+using boost::system::error_code;
+using boost::system::system_category;
+using syncspawn::for_boost::async_spawn;
+using syncspawn::for_boost::async_wait_exit;
+
+namespace {
+
+// [a hook that may share memory]
+struct Nice {
+    static constexpr auto child_rules = syncspawn::ChildRules::shared_memory;
+
+    error_code on_exec_setup(auto&, const auto&, auto&) {
+        if (setpriority(PRIO_PROCESS, 0, 10) < 0) {
+            return {errno, system_category()};
+        }
+        return {};
+    }
+};
+// [end]
+
+std::error_code write_map(syncspawn::ParentSide& side) {
+    std::ofstream map("/proc/" + std::to_string(side.child_pid()) + "/uid_map");
+    map << "0 " << geteuid() << " 1\n" << std::flush;
+    return map ? side.done() : side.fail("write the uid map");
+}
+
+// [a session]
+asio::awaitable<int> session(const syncspawn::SyncedSpawner& spawner) {
+    const auto executor = co_await asio::this_coro::executor;
+    syncspawn::Process worker = co_await async_spawn(executor, spawner, asio::use_awaitable);
+    syncspawn::for_boost::AsyncBarrier barrier(executor, worker);
+    const auto deadline = std::chrono::steady_clock::now() + 60s;
+    const auto outcome = co_await barrier.async_place_and_sync(deadline, asio::use_awaitable);
+    if (outcome != syncspawn::Outcome::reached) {
+        worker.kill();
+    }
+    const auto status = co_await async_wait_exit(executor, worker, asio::use_awaitable);
+    co_return status.shell_code();
+}
+// [end]
+
+}  // namespace
+
+TEST_CASE("the manual's hook that may share memory") {
+    Ours launcher;
+    if (memory_can_be_shared()) {
+        launcher.options.birth.method = syncspawn::StartMethod::shared_memory;
+    }
+    CHECK(run_shell(launcher, "nice", Nice{}) == "exit 0: 10\n");
+}
+
+TEST_CASE("the manual's steps and options") {
+    syncspawn::SpawnError refused;
+    (void)syncspawn::SyncedSpawner(
+        {.program = "true", .birth = {.namespaces = syncspawn::Namespaces::user}})
+        .spawn(refused);
+    if (refused) {
+        SKIP_TEST("this machine forbids new namespaces");
+    }
+    asio::io_context context;
+    asio::readable_pipe output(context);
+    const std::string program = helper("launch_meets");
+    const Texts arguments{"2", "id -u"};
+    // [steps and options]
+    syncspawn::for_boost::SyncedLauncher launcher;
+    launcher.options.birth.namespaces = syncspawn::Namespaces::user;
+    launcher.options.readiness.within = 60s;                  // the program attaches and places
+    launcher.step({.name = "uid map", .parent = write_map});  // while the child waits
+    v2::process server = launcher(context, program, arguments, v2::process_stdio{{}, output, {}});
+    auto barrier = launcher.take_barrier(context);  // to meet it again later
+    // [end]
+    auto met = barrier.async_place_and_sync(asio::use_future);
+    context.run();
+    CHECK(met.get() == syncspawn::Outcome::reached);
+    CHECK(read_all(output.native_handle()) == "0\n");
+    CHECK(server.wait() == 42);
+}
+
+TEST_CASE("the manual's stock launcher") {
+    asio::io_context context;
+    const std::string program = helper("launch_meets");
+    const Texts arguments{"1"};
+    // [an initializer]
+    syncspawn::for_boost::BarrierInitializer ready;
+    v2::process server(context, program, arguments, ready);
+    syncspawn::for_boost::AsyncBarrier barrier(context, std::move(ready.barrier()));
+    // [end]
+    auto met = barrier.async_place_and_sync(asio::use_future);
+    context.run();
+    CHECK(met.get() == syncspawn::Outcome::reached);
+    CHECK(server.wait() == 42);
+}
+
+TEST_CASE("the manual's session") {
+    asio::io_context context;
+    const auto run_session = [&](const std::string& does) {
+        const syncspawn::SyncedSpawner spawner(
+            {.program = helper("launch_readiness"),
+             .arguments = {does},
+             .readiness = {.hand_over = syncspawn::HandOver::barrier}});
+        auto code = asio::co_spawn(context, session(spawner), asio::use_future);
+        context.restart();
+        context.run();
+        return code.get();
+    };
+    CHECK(run_session("is ready") == 42);
+    CHECK(run_session("aborts") == 128 + SIGKILL);
+}
