@@ -1,6 +1,5 @@
 /* syncspawn: the barrier in C.
  *
- *     #define _POSIX_C_SOURCE 200809L
  *     #include <stdio.h>
  *     #include <unistd.h>
  *

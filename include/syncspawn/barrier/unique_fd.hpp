@@ -11,11 +11,11 @@
 ///     #include <syncspawn/barrier/unique_fd.hpp>
 ///
 ///     int main() {
-///         syncspawn::UniqueFd file(open("/dev/null", O_RDONLY | O_CLOEXEC));
+///         syncspawn::UniqueFd file(open("/dev/null", O_RDONLY | O_CLOEXEC));  // closed at the end
 ///         if (!file) return 1;
 ///         char byte = 0;
 ///         return read(file.get(), &byte, 1) == 0 ? 0 : 1;
-///     }  // closed here
+///     }
 
 namespace syncspawn {
 
