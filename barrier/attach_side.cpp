@@ -8,12 +8,15 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "barrier/linux/proc_self.hpp"
+#include "barrier/linux/bounded_text.hpp"
+#include "barrier/linux/proc.hpp"
 #include "hand_over.hpp"
 #include "handed_state.hpp"
 
 namespace syncspawn::core {
 namespace {
+
+using detail::BoundedText;
 
 // One canonical decimal number within a range: no blanks, plus sign or leading zeroes.
 bool parse(std::string_view text, std::int64_t lowest, std::int64_t highest,
@@ -59,7 +62,7 @@ private:
     bool end(AttachProblem problem, int error, const char* variable, const char* message) noexcept {
         result_ = {error, problem};
         report_.variable = variable;
-        Text(report_.message) << variable << ": " << message;
+        BoundedText(report_.message) << variable << ": " << message;
         return false;
     }
 
@@ -68,9 +71,9 @@ private:
         constexpr std::size_t longest = 40;
         const bool is_longer = found.size() > longest;
         char message[160];
-        Text(message) << what << " must be " << expected << ", not '"
-                      << std::string_view(found.data(), is_longer ? longest : found.size())
-                      << (is_longer ? "...'" : "'");
+        BoundedText(message) << what << " must be " << expected << ", not '"
+                             << std::string_view(found.data(), is_longer ? longest : found.size())
+                             << (is_longer ? "...'" : "'");
         return end(AttachProblem::malformed, EINVAL, variable, message);
     }
 
@@ -81,7 +84,7 @@ private:
             found += value != nullptr ? 1 : 0;
             present_[index] = value != nullptr;
             if (value != nullptr) {
-                Text(values_[index]) << value;
+                BoundedText(values_[index]) << value;
                 too_long_[index] = std::strlen(value) >= sizeof values_[index];
             }
         }
@@ -147,10 +150,12 @@ private:
             return true;
         }
         char message[224];
-        Text(message) << "meant for process " << state_.pid
-                      << (is_elsewhere ? " of another pid namespace" : "") << "; this is process "
-                      << std::int64_t{getpid()} << ", which merely inherited the environment"
-                      << (is_callers ? " (to speak for that one, attach for the calling script)"
+        BoundedText(message) << "meant for process " << state_.pid
+                             << (is_elsewhere ? " of another pid namespace" : "")
+                             << "; this is process " << getpid()
+                             << ", which merely inherited the environment"
+                             << (is_callers
+                                     ? " (to speak for that one, attach for the calling script)"
                                      : "");
         return end(AttachProblem::other_process, ESRCH, state_name, message);
     }
@@ -169,14 +174,14 @@ private:
 
     bool is_the_same(std::size_t index, std::size_t other) noexcept {
         char message[160];
-        Text(message) << "descriptor " << std::int64_t{descriptors_[index]} << " is named by "
-                      << names[other] << " too";
+        BoundedText(message) << "descriptor " << descriptors_[index] << " is named by "
+                             << names[other] << " too";
         return end(AttachProblem::not_distinct, EINVAL, names[index], message);
     }
 
     bool complain(std::size_t index, AttachProblem problem, const char* what) noexcept {
         char message[160];
-        Text(message) << "descriptor " << std::int64_t{descriptors_[index]} << " " << what;
+        BoundedText(message) << "descriptor " << descriptors_[index] << " " << what;
         return end(problem, problem == AttachProblem::not_open ? EBADF : EPROTOTYPE, names[index],
                    message);
     }

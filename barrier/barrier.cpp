@@ -2,21 +2,11 @@
 
 #include <utility>
 
+#include "barrier/linux/time_left.hpp"
 #include "core.hpp"
 
 namespace syncspawn {
 namespace {
-
-// A deadline as the kernel takes it. Before the start of the clock counts as just there.
-timespec to_timespec(Deadline deadline) noexcept {
-    const auto since_start = std::chrono::nanoseconds(deadline.time_since_epoch());
-    if (since_start.count() < 0) {
-        return {0, 0};
-    }
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_start);
-    return {static_cast<time_t>(seconds.count()),
-            static_cast<long>((since_start - seconds).count())};
-}
 
 BarrierEvents list_of(const syncspawn_barrier& side, core::Wanted wanted) noexcept {
     syncspawn_barrier_events events;
@@ -103,7 +93,7 @@ BarrierEvents Barrier::events_for_place() const noexcept {
 Outcome Barrier::place() noexcept { return core::place(side_, nullptr); }
 
 Outcome Barrier::place_until(Deadline deadline) noexcept {
-    const timespec at = to_timespec(deadline);
+    const timespec at = detail::to_timespec(deadline);
     return core::place(side_, &at);
 }
 
@@ -112,7 +102,7 @@ Outcome Barrier::try_place() noexcept { return core::place(side_, &core::at_once
 Outcome Barrier::wait_next() noexcept { return core::wait_next(side_, nullptr); }
 
 Outcome Barrier::wait_next_until(Deadline deadline) noexcept {
-    const timespec at = to_timespec(deadline);
+    const timespec at = detail::to_timespec(deadline);
     return core::wait_next(side_, &at);
 }
 
@@ -123,7 +113,7 @@ Outcome Barrier::wait_for_place(int64_t n) noexcept {
 }
 
 Outcome Barrier::wait_for_place_until(int64_t n, Deadline deadline) noexcept {
-    const timespec at = to_timespec(deadline);
+    const timespec at = detail::to_timespec(deadline);
     return core::wait_for_place(side_, n, &at);
 }
 
@@ -134,7 +124,7 @@ Outcome Barrier::try_wait_for_place(int64_t n) noexcept {
 Outcome Barrier::sync_next() noexcept { return core::sync_next(side_, nullptr); }
 
 Outcome Barrier::sync_next_until(Deadline deadline) noexcept {
-    const timespec at = to_timespec(deadline);
+    const timespec at = detail::to_timespec(deadline);
     return core::sync_next(side_, &at);
 }
 
@@ -143,7 +133,7 @@ Outcome Barrier::try_sync_next() noexcept { return core::sync_next(side_, &core:
 Outcome Barrier::sync() noexcept { return core::sync(side_, nullptr); }
 
 Outcome Barrier::sync_until(Deadline deadline) noexcept {
-    const timespec at = to_timespec(deadline);
+    const timespec at = detail::to_timespec(deadline);
     return core::sync(side_, &at);
 }
 
@@ -152,14 +142,14 @@ Outcome Barrier::try_sync() noexcept { return core::sync(side_, &core::at_once);
 Outcome Barrier::place_and_sync() noexcept { return core::place_and_sync(side_, nullptr); }
 
 Outcome Barrier::place_and_sync_until(Deadline deadline) noexcept {
-    const timespec at = to_timespec(deadline);
+    const timespec at = detail::to_timespec(deadline);
     return core::place_and_sync(side_, &at);
 }
 
 Outcome Barrier::wait_abortion() noexcept { return core::wait_abortion(side_, nullptr); }
 
 Outcome Barrier::wait_abortion_until(Deadline deadline) noexcept {
-    const timespec at = to_timespec(deadline);
+    const timespec at = detail::to_timespec(deadline);
     return core::wait_abortion(side_, &at);
 }
 

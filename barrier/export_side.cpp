@@ -6,8 +6,9 @@
 
 #include <cerrno>
 
+#include "barrier/linux/bounded_text.hpp"
 #include "barrier/linux/fresh_descriptor.hpp"
-#include "barrier/linux/proc_self.hpp"
+#include "barrier/linux/proc.hpp"
 #include "hand_over.hpp"
 #include "handed_state.hpp"
 
@@ -55,9 +56,9 @@ Outcome export_side(Side& side, syncspawn_barrier_environment& environment,
         !survive_execve(side.remote_fd) || !survive_execve(own_pipe_end(side))) {
         return fail(side, errno);
     }
-    Text(environment.local_fd) << local_name << "=" << std::int64_t{side.local_fd};
-    Text(environment.remote_fd) << remote_name << "=" << std::int64_t{side.remote_fd};
-    Text(environment.pipe_fd) << pipe_name << "=" << std::int64_t{own_pipe_end(side)};
+    detail::BoundedText(environment.local_fd) << local_name << "=" << side.local_fd;
+    detail::BoundedText(environment.remote_fd) << remote_name << "=" << side.remote_fd;
+    detail::BoundedText(environment.pipe_fd) << pipe_name << "=" << own_pipe_end(side);
     const State state{version,
                       side.role,
                       getpid(),
@@ -68,7 +69,7 @@ Outcome export_side(Side& side, syncspawn_barrier_environment& environment,
                       proc::eventfd_id(side.local_fd),
                       proc::eventfd_id(side.remote_fd),
                       static_cast<std::int64_t>(pipe.st_ino)};
-    Text text(environment.state);
+    detail::BoundedText text(environment.state);
     text << state_name;
     for (const Field& field : fields) {
         text << (&field == std::begin(fields) ? "=" : ":") << state.*field.member;

@@ -8,7 +8,7 @@
 
 #include <syncspawn/barrier.h>
 
-// What stands in the four variables: their names, the fields of the state, and the text of both.
+// What stands in the four variables: their names, and the fields of the state.
 // Async-signal-safe.
 
 namespace syncspawn::core {
@@ -24,43 +24,6 @@ inline constexpr std::int64_t version = 1;
 inline constexpr int lowest_exported_fd = 10;
 inline constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
 inline constexpr std::int64_t largest_int = std::numeric_limits<int>::max();
-
-// Appends to a fixed buffer; what does not fit is dropped, and none of our texts is that long.
-class Text {
-public:
-    template <std::size_t Size>
-    explicit Text(char (&buffer)[Size]) noexcept : at_(buffer), end_(buffer + Size - 1) {
-        *at_ = '\0';
-    }
-    Text& operator<<(std::string_view text) noexcept {
-        for (const char character : text) {
-            if (at_ != end_) {
-                *at_++ = character;
-            }
-        }
-        *at_ = '\0';
-        return *this;
-    }
-    Text& operator<<(std::int64_t number) noexcept {
-        char digits[20];
-        char* first = std::end(digits);
-        // Negated as unsigned, so that the smallest number has a magnitude too.
-        auto magnitude = static_cast<std::uint64_t>(number);
-        magnitude = number < 0 ? 0 - magnitude : magnitude;
-        do {
-            *--first = static_cast<char>('0' + magnitude % 10);
-            magnitude /= 10;
-        } while (magnitude != 0);
-        if (number < 0) {
-            *this << "-";
-        }
-        return *this << std::string_view(first, static_cast<std::size_t>(std::end(digits) - first));
-    }
-
-private:
-    char* at_;
-    char* end_;
-};
 
 // The fields of SYNCSPAWN_BARRIER_STATE, in their order.
 struct State {

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "barrier/linux/newer_calls.hpp"
+#include "barrier/linux/time_left.hpp"
 
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008  // not in every C library
@@ -16,23 +17,6 @@
 
 namespace syncspawn::core {
 namespace {
-
-constexpr long nanoseconds_per_second = 1'000'000'000;
-
-// What is left until the deadline, and zero once it has passed: ppoll then looks exactly once.
-timespec time_left(const timespec& deadline) noexcept {
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    if (deadline.tv_sec < now.tv_sec) {
-        return {0, 0};
-    }
-    timespec left{deadline.tv_sec - now.tv_sec, deadline.tv_nsec - now.tv_nsec};
-    if (left.tv_nsec < 0) {
-        left.tv_nsec += nanoseconds_per_second;
-        --left.tv_sec;
-    }
-    return left.tv_sec < 0 ? timespec{0, 0} : left;
-}
 
 // The one list of what can end a wait. The kernel looks in this order (do_poll in fs/select.c): at the
 // witnesses of death first, at the count second.
@@ -88,7 +72,7 @@ Look look(Side& side, Wanted wanted, const timespec* deadline) noexcept {
     do {
         timespec left{};
         if (deadline != nullptr) {
-            left = time_left(*deadline);
+            left = detail::time_left(*deadline);
             seen.is_last = left.tv_sec == 0 && left.tv_nsec == 0;
         }
         const timespec* const limit = deadline != nullptr ? &left : nullptr;

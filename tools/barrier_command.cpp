@@ -12,6 +12,7 @@
 
 #include <syncspawn/barrier.hpp>
 
+#include "barrier/linux/time_left.hpp"
 #include "commands.hpp"
 #include "exit_codes.hpp"
 
@@ -196,7 +197,7 @@ int run(const std::vector<const NamedOperation*>& chosen, const std::vector<std:
     }
     std::optional<Deadline> deadline;
     if (timeout) {
-        deadline = std::chrono::steady_clock::now() + *timeout;
+        deadline = detail::after(*timeout);
     }
     int code = 0;
     for (auto operation = chosen.begin(); code == 0 && operation != chosen.end(); ++operation) {

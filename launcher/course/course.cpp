@@ -20,18 +20,6 @@ using std::chrono::steady_clock;
 
 constexpr auto first_pause = std::chrono::milliseconds(5);
 
-std::string in_words(std::chrono::nanoseconds duration) {
-    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(duration);
-    if (milliseconds.count() == 0) {
-        const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(duration);
-        return std::to_string(microseconds.count()) + " us";
-    }
-    if (milliseconds.count() % 1000 == 0) {
-        return std::to_string(milliseconds.count() / 1000) + " s";
-    }
-    return std::to_string(milliseconds.count()) + " ms";
-}
-
 // `what`: the call, if the exception does not say so itself.
 SpawnError cannot_prepare(const SpawnOptions& options, const std::system_error& failure,
                           std::string what) {
@@ -51,7 +39,7 @@ SpawnError cannot_prepare(const SpawnOptions& options, const std::system_error& 
 
 }  // namespace
 
-Course::Course(std::shared_ptr<const SyncedSpawner::Definition> definition, Waits waits)
+Course::Course(std::shared_ptr<const Definition> definition, Waits waits)
     : definition_(std::move(definition)),
       options_(definition_->options),
       schedule_(definition_->schedule),
