@@ -147,8 +147,8 @@ SYNCSPAWN_API int syncspawn_barrier_poll_now(struct syncspawn_barrier *barrier);
  * Never blocks. */
 SYNCSPAWN_API int syncspawn_barrier_put_back(struct syncspawn_barrier *barrier);
 
-/* The same, but they never block: -ETIMEDOUT means "not yet". A try that has to be repeated has
- * changed nothing but what was read. Instead of a place_and_sync try place until it is 1, then sync. */
+/* Tries: place and the waits once more, but these never block. -ETIMEDOUT means "not yet"; what a try
+ * has read stays counted. Instead of place_and_sync, try place until that is 1, and then sync. */
 SYNCSPAWN_API int syncspawn_barrier_try_place(struct syncspawn_barrier *barrier);
 SYNCSPAWN_API int syncspawn_barrier_try_wait_next(struct syncspawn_barrier *barrier);
 SYNCSPAWN_API int syncspawn_barrier_try_wait_abortion(struct syncspawn_barrier *barrier);
@@ -176,9 +176,9 @@ SYNCSPAWN_API void syncspawn_barrier_events_for_wait(const struct syncspawn_barr
 SYNCSPAWN_API void syncspawn_barrier_events_for_place(const struct syncspawn_barrier *barrier,
                                                       struct syncspawn_barrier_events *events);
 
-/* The same with a deadline: an absolute time of CLOCK_MONOTONIC, NULL for none. At the deadline the
- * barrier looks once more. After -ETIMEDOUT the barrier stays usable, and what was read stays
- * counted. */
+/* Place and the waits with a deadline: an absolute time of CLOCK_MONOTONIC, NULL for none. At the
+ * deadline the barrier looks once more. After -ETIMEDOUT the barrier stays usable, and what was read
+ * stays counted. */
 SYNCSPAWN_API int syncspawn_barrier_place_until(struct syncspawn_barrier *barrier,
                                                 const struct timespec *monotonic_deadline);
 SYNCSPAWN_API int syncspawn_barrier_wait_next_until(struct syncspawn_barrier *barrier,
