@@ -1,6 +1,5 @@
 #include "course.hpp"
 
-#include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -411,6 +410,7 @@ Course::Progress Course::await_execve() {
     }
     record().end(WhichSide::parent, schedule_.execve);
     loan_.give_back();
+    (void)barrier_.distrust_peer();  // which is the program by now
     is_inside_ = false;
     if (options_.readiness.within) {
         phase_ = Phase::readiness;
@@ -440,9 +440,6 @@ Course::Progress Course::await_readiness() {
         record().begin(WhichSide::parent, schedule_.readiness);
         is_inside_ = true;
         phase_deadline_ = after(*options_.readiness.within);
-        // The program may have taken the flag away and filled the counter, and the place would wait
-        // for room without regard to the deadline.
-        fcntl(barrier_.native()->local_fd, F_SETFL, O_RDWR | O_NONBLOCK);
     }
     const std::optional<Outcome> outcome = place_and_sync(phase_deadline_);
     if (!outcome) {
@@ -497,8 +494,7 @@ void Course::make_process() {
     if (plan_.hand_over) {
         // What the program has placed already may have been read together with the last place of the
         // setup. It goes back, for whoever waits for it.
-        const BarrierStatus status = barrier_.status();
-        (void)barrier_.put_back_after(status.seen + std::min<std::int64_t>(status.balance, 0));
+        (void)barrier_.put_back();
         state->barrier = std::move(barrier_);
     }
     state->streams = descriptors_->take_parents_streams();
