@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -11,6 +10,7 @@
 
 #include <syncspawn/barrier.hpp>
 
+#include "barrier/linux/time_left.hpp"
 #include "commands.hpp"
 #include "exit_codes.hpp"
 #include "launcher/child/exec_search.hpp"
@@ -22,25 +22,10 @@
 namespace syncspawn::tools {
 namespace {
 
-// `needs`: the number of the last place of the other side that the operation is for, given what was known
-// before. What it reads beyond is for the next operation or call.
 struct NamedOperation {
     std::string_view name;
     Outcome (*perform)(Barrier&, const std::optional<Deadline>&);
-    std::int64_t (*needs)(const BarrierStatus& before);
 };
-
-std::int64_t nothing(const BarrierStatus& before) { return before.seen; }
-std::int64_t one(const BarrierStatus& before) { return before.seen + 1; }
-std::int64_t one_owed(const BarrierStatus& before) {
-    return before.seen + (before.balance > 0 ? 1 : 0);
-}
-std::int64_t all_owed(const BarrierStatus& before) {
-    return before.seen + std::max<std::int64_t>(before.balance, 0);
-}
-std::int64_t all_owed_and_one(const BarrierStatus& before) {
-    return before.seen + std::max<std::int64_t>(before.balance + 1, 0);
-}
 
 template <auto Plain, auto Until>
 Outcome timed(Barrier& barrier, const std::optional<Deadline>& deadline) {
@@ -67,24 +52,22 @@ Outcome print_status(Barrier& barrier, const std::optional<Deadline>& /*deadline
 }
 
 constexpr NamedOperation operations[] = {
-    {"place", timed<&Barrier::place, &Barrier::place_until>, nothing},
-    {"sync", timed<&Barrier::sync, &Barrier::sync_until>, all_owed},
-    {"wait-next", timed<&Barrier::wait_next, &Barrier::wait_next_until>, one},
-    {"sync-next", timed<&Barrier::sync_next, &Barrier::sync_next_until>, one_owed},
-    {"wait-abortion", timed<&Barrier::wait_abortion, &Barrier::wait_abortion_until>, nothing},
-    {"abort", abort, nothing},
-    {"place-and-sync", timed<&Barrier::place_and_sync, &Barrier::place_and_sync_until>,
-     all_owed_and_one},
-    {"status", print_status, nothing},
+    {"place", timed<&Barrier::place, &Barrier::place_until>},
+    {"sync", timed<&Barrier::sync, &Barrier::sync_until>},
+    {"wait-next", timed<&Barrier::wait_next, &Barrier::wait_next_until>},
+    {"sync-next", timed<&Barrier::sync_next, &Barrier::sync_next_until>},
+    {"wait-abortion", timed<&Barrier::wait_abortion, &Barrier::wait_abortion_until>},
+    {"abort", abort},
+    {"place-and-sync", timed<&Barrier::place_and_sync, &Barrier::place_and_sync_until>},
+    {"status", print_status},
 };
 
 // What is read and not put back dies with this process.
 Outcome perform(const NamedOperation& operation, Barrier& barrier,
                 const std::optional<Deadline>& deadline) {
-    const BarrierStatus before = barrier.status();
     const Outcome outcome = operation.perform(barrier, deadline);
     if (outcome != Outcome::failed) {
-        (void)barrier.put_back_after(operation.needs(before));
+        (void)barrier.put_back();
     }
     return outcome;
 }
@@ -219,7 +202,7 @@ int speak(const BarrierSettings& settings) {
     }
     std::optional<Deadline> deadline;
     if (settings.timeout) {
-        deadline = std::chrono::steady_clock::now() + *settings.timeout;
+        deadline = detail::after(*settings.timeout);
     }
     int code = 0;
     for (auto operation = chosen.begin(); code == 0 && operation != chosen.end(); ++operation) {
