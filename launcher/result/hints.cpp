@@ -217,6 +217,12 @@ std::string hint_for_error(const SpawnOptions& options, StartMethod method,
     return {};
 }
 
+bool is_nowhere_in_path(const SpawnOptions& options, const SpawnError::Facts& failure) {
+    return failure.stage == Stage::execve && failure.error == ENOENT && failure.detail.empty() &&
+           options.program_search == ProgramSearch::path &&
+           options.program.find('/') == std::string::npos;
+}
+
 bool has_several_threads() {
     const std::string count = proc_status("self", "Threads:");
     return !count.empty() && count != "1";
@@ -227,6 +233,9 @@ bool has_several_threads() {
 std::string hint_for(const SpawnOptions& options, StartMethod method,
                      const SpawnError::Facts& failure) {
     const bool is_in_childs_part = failure.stage == Stage::step && failure.side == WhichSide::child;
+    if (failure.cause == Cause::error && is_nowhere_in_path(options, failure)) {
+        return "it is in no directory of PATH";
+    }
     if (failure.cause == Cause::error) {
         return hint_for_error(options, method, failure);
     }
