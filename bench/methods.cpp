@@ -52,7 +52,7 @@ bool write_id_maps(pid_t child) {
 Method ours(const std::string& name, const std::string& program, StartMethod start, Hooks hooks,
             Namespaces namespaces = Namespaces::none) {
     auto spawner = std::make_shared<SyncedSpawner>(
-        SpawnOptions{.program = program, .start = start, .namespaces = namespaces});
+        SpawnOptions{.program = program, .birth = {.method = start, .namespaces = namespaces}});
     if (hooks == Hooks::both_sides) {
         spawner->step(
             {.name = "hooks",

@@ -32,7 +32,7 @@ void check(const SpawnOptions& options) {
                 std::none_of(options.arguments.begin(), options.arguments.end(), has_nul),
             "program, arguments and working directory must not contain a NUL");
     std::vector<int> targets;
-    for (const PassedDescriptor& passed : options.descriptors) {
+    for (const PassedDescriptor& passed : options.descriptors.passed) {
         require(passed.from >= 0, "a passed descriptor must have a number to come from");
         require(passed.to > 2, "a passed descriptor must become 3 or more: 0 to 2 are the streams");
         require(passed.to < 1 << 30, "descriptor " + std::to_string(passed.to) + " is too large");
@@ -40,12 +40,13 @@ void check(const SpawnOptions& options) {
                 "descriptor " + std::to_string(passed.to) + " cannot be filled twice");
         targets.push_back(passed.to);
     }
-    for (const int number : options.numbers_filled_by_parts) {
+    for (const int number : options.descriptors.filled_by_parts) {
         require(number >= 0 && number < 1 << 30,
                 "the parts cannot fill descriptor " + std::to_string(number));
     }
-    require(!is_negative(options.setup_timeout) && !is_negative(options.ready_within) &&
-                options.abort_grace.count() >= 0 && options.terminate_grace.count() >= 0,
+    require(!is_negative(options.setup.within) && !is_negative(options.readiness.within) &&
+                options.setup.abort_grace.count() >= 0 &&
+                options.ending.terminate_grace.count() >= 0,
             "a duration must not be negative");
 }
 
@@ -57,13 +58,13 @@ void check(const SpawnOptions& options, const Step& step) {
     require(!step.undo || step.parent,
             "step '" + step.name + "' has an undo but no parent part to take back");
     require(
-        !step.child.run || options.namespaces == Namespaces::none ||
+        !step.child.run || options.birth.namespaces == Namespaces::none ||
             step.child.rules != ChildRules::after_fork,
         "step '" + step.name +
             "': with namespaces at birth the child is not started by fork, so a child part must "
             "be ChildRules::async_signal_safe or shared_memory");
     require(
-        !step.child.run || options.start != StartMethod::shared_memory ||
+        !step.child.run || options.birth.method != StartMethod::shared_memory ||
             step.child.rules == ChildRules::shared_memory,
         "step '" + step.name +
             "': StartMethod::shared_memory takes child parts that are ChildRules::shared_memory");
@@ -85,12 +86,12 @@ bool SyncedSpawner::Definition::child_parts_may_share_memory() const noexcept {
 }
 
 bool SyncedSpawner::Definition::leaves_the_parent_nothing_to_do() const noexcept {
-    return entries.empty() && !options.setup_timeout && options.cancel_when_readable < 0 &&
+    return entries.empty() && !options.setup.within && options.setup.cancel_when_readable < 0 &&
            !plan.plan().hand_over;
 }
 
 StartMethod SyncedSpawner::Definition::start_method() const noexcept {
-    return child_parts_may_share_memory() ? options.start : StartMethod::copied_memory;
+    return child_parts_may_share_memory() ? options.birth.method : StartMethod::copied_memory;
 }
 
 // What was asked for so far. The definition is made from it when it is first needed, so that adding a
@@ -180,7 +181,7 @@ Process SyncedSpawner::spawn(SpawnError& error) const {
     return course.take_result(error);
 }
 
-Launch SyncedSpawner::begin() const {
+Launch SyncedSpawner::launch() const {
     return Launch(
         std::make_unique<detail::Course>(draft_->definition(), detail::Waiter::Manner::looks));
 }

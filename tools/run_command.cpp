@@ -54,10 +54,10 @@ void print_timeline(const RunOptions& options, Timeline timeline) {
 int run(RunOptions& options) {
     const HeldSignals signals;
     const Descendants descendants;
-    options.spawn.signal_mask = signals.callers_mask();
-    options.spawn.cancel_when_readable = signals.ending();
+    options.spawn.signals.mask = signals.callers_mask();
+    options.spawn.setup.cancel_when_readable = signals.ending();
     if (options.map_root) {
-        options.spawn.namespaces = Namespaces::user;
+        options.spawn.birth.namespaces = Namespaces::user;
     }
     SyncedSpawner spawner(options.spawn);
     if (options.map_root) {
@@ -99,7 +99,7 @@ void add_options(CLI::App& command, RunOptions& options) {
         .add_option_function<std::string>(
             "--setup-timeout",
             [&](const std::string& text) {
-                options.spawn.setup_timeout = std::chrono::nanoseconds(parse_duration(text));
+                options.spawn.setup.within = std::chrono::nanoseconds(parse_duration(text));
             },
             "Fail unless the program is executed within TIMEOUT")
         ->type_name("TIMEOUT");
@@ -200,7 +200,7 @@ void add_run(CLI::App& app, const Separated& separated, int& exit_code) {
         options->spawn.program = words.front();
         options->spawn.arguments.assign(words.begin() + 1, words.end());
         if (!options->wait_ready.empty()) {
-            options->spawn.ready_within =
+            options->spawn.readiness.within =
                 options->wait_ready == "true"
                     ? std::chrono::nanoseconds::max()
                     : std::chrono::nanoseconds(parse_duration(options->wait_ready));

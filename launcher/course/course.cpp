@@ -50,10 +50,10 @@ Course::Course(std::shared_ptr<const SyncedSpawner::Definition> definition, Wait
       options_(definition_->options),
       schedule_(definition_->schedule),
       child_(definition_),
-      waiter_(manner, options_.cancel_when_readable),
+      waiter_(manner, options_.setup.cancel_when_readable),
       parts_(schedule_),
       meeting_(child_.barrier()),
-      unwinding_(child_, waiter_, options_.abort_grace) {}
+      unwinding_(child_, waiter_, options_.setup.abort_grace) {}
 
 Course::~Course() {
     if (!is_of_this_process()) {
@@ -108,7 +108,7 @@ void Course::enter_next_phase() {
             phase_ = Phase::execve;
             break;
         case Phase::execve:
-            if (options_.ready_within) {
+            if (options_.readiness.within) {
                 phase_ = Phase::readiness;
                 break;
             }
@@ -161,8 +161,8 @@ Course::Progress Course::prepare() {
         child_.open();
         waiter_.open();
         readiness_ = make_readiness(definition_->plan.plan(), child_.barrier());
-        if (options_.setup_timeout) {
-            deadline_ = after(*options_.setup_timeout);
+        if (options_.setup.within) {
+            deadline_ = after(*options_.setup.within);
         }
         const auto starter =
             waiter_.sleeps() ? LaunchedChild::Starter::waits : LaunchedChild::Starter::may_leave;
@@ -255,7 +255,7 @@ Course::Progress Course::after_execve() {
 Course::Progress Course::await_readiness() {
     if (!has_begun_) {
         child_.record().begin(WhichSide::parent, schedule_.readiness);
-        phase_deadline_ = after(*options_.ready_within);
+        phase_deadline_ = after(*options_.readiness.within);
         readiness_->begin();
         has_begun_ = true;
     }
@@ -295,8 +295,8 @@ Course::Progress Course::after_readiness(Readiness::Answer answer) {
 
 void Course::make_process() {
     auto state = std::make_unique<Process::State>();
-    state->on_destruction = options_.on_destruction;
-    state->terminate_grace = options_.terminate_grace;
+    state->on_destruction = options_.ending.on_destruction;
+    state->terminate_grace = options_.ending.terminate_grace;
     state->trace = trace();
     if (readiness_) {
         readiness_->leave_in(*state);

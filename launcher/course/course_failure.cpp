@@ -48,7 +48,7 @@ Course::Progress Course::fail_without_child(SpawnError error) {
 
 Failure Course::late(WhichSide side, std::uint32_t item, const std::string& what) const {
     const std::string limit =
-        options_.setup_timeout ? "within " + in_words(*options_.setup_timeout) : "in time";
+        options_.setup.within ? "within " + in_words(*options_.setup.within) : "in time";
     return {side, item, Cause::timed_out, ETIMEDOUT,
             "the setup was not done " + limit + ": " + what};
 }
@@ -68,7 +68,7 @@ Failure Course::late_child() const {
 Failure Course::late_program() const {
     const std::string more = readiness_->words_if_late(child_.handle().pid());
     return {WhichSide::child, schedule_.readiness, Cause::timed_out, ETIMEDOUT,
-            "the program was not ready within " + in_words(*options_.ready_within) +
+            "the program was not ready within " + in_words(*options_.readiness.within) +
                 (more.empty() ? "" : "; " + more)};
 }
 

@@ -52,12 +52,13 @@ std::optional<SpawnError::Facts> LaunchedChild::start(Starter starter, Readiness
     plan_ = definition_->plan.plan();
     descriptors_->describe_in(plan_, *barrier_.native());
     // A Launch may be begun by any thread, which may end at any time.
-    plan_.starter_stays = starter == Starter::waits || options.die_with_parent || is_first_thread();
+    plan_.starter_stays =
+        starter == Starter::waits || options.ending.die_with_parent || is_first_thread();
     plan_.may_be_cloned = definition_->child_parts_may_share_memory();
     // Not on the thread for children that die with their parent: others would have to wait for it.
     plan_.is_alone = starter == Starter::waits && definition_->leaves_the_parent_nothing_to_do() &&
-                     (!options.die_with_parent || is_first_thread());
-    plan_.program_mask = options.signal_mask ? &*options.signal_mask : nullptr;
+                     (!options.ending.die_with_parent || is_first_thread());
+    plan_.program_mask = options.signals.mask ? &*options.signals.mask : nullptr;
     if (readiness != nullptr) {
         readiness->describe_in(plan_, definition_->plan);
     }
@@ -75,7 +76,7 @@ std::optional<SpawnError::Facts> LaunchedChild::start(Starter starter, Readiness
         return why_not(started);
     }
     loan_ = std::move(started.loan);
-    handle_ = ChildHandle(started.pid, std::move(started.pidfd), options.kill_scope);
+    handle_ = ChildHandle(started.pid, std::move(started.pidfd), options.ending.scope);
     descriptors_->close_childs_ends();
     (void)barrier_.set_role(Role::parent);
     (void)barrier_.watch_peer(handle_.pidfd());

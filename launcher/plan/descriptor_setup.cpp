@@ -72,15 +72,15 @@ DescriptorSetup::DescriptorSetup(const SpawnOptions& options, const std::vector<
                                  bool hand_over) {
     // The caller's first: what is opened below must not be taken for one that the caller had closed.
     for (const Stdio* stream :
-         {&options.standard_input, &options.standard_output, &options.standard_error}) {
+         {&options.streams.input, &options.streams.output, &options.streams.error}) {
         if (stream->kind() == Stdio::Kind::descriptor) {
             keep(stream->fd(), "");
         }
     }
-    for (const int number : options.numbers_filled_by_parts) {
+    for (const int number : options.descriptors.filled_by_parts) {
         highest_reserved_ = std::max(highest_reserved_, number);
     }
-    for (const PassedDescriptor& passed : options.descriptors) {
+    for (const PassedDescriptor& passed : options.descriptors.passed) {
         keep(passed.from, "");
     }
     for (const Entry& entry : entries) {
@@ -88,24 +88,24 @@ DescriptorSetup::DescriptorSetup(const SpawnOptions& options, const std::vector<
             keep(fd, " of step '" + entry.step.name + "'");
         }
     }
-    if (options.cgroup >= 0) {
-        check(options.cgroup, " of the cgroup");
+    if (options.birth.cgroup >= 0) {
+        check(options.birth.cgroup, " of the cgroup");
     }
-    if (options.cancel_when_readable >= 0) {
-        check(options.cancel_when_readable, " that cancels");
+    if (options.setup.cancel_when_readable >= 0) {
+        check(options.setup.cancel_when_readable, " that cancels");
     }
     if (hand_over) {
         Pipe exec_pipe = open_pipe("pipe for the end of execve");
         exec_pipe_read_ = std::move(exec_pipe.read);
         exec_pipe_write_ = std::move(exec_pipe.write);
     }
-    if ((options.namespaces & Namespaces::pid) != Namespaces::none) {
+    if ((options.birth.namespaces & Namespaces::pid) != Namespaces::none) {
         open_parent_pidfd();
     }
-    open_stream(options.standard_input, STDIN_FILENO);
-    open_stream(options.standard_output, STDOUT_FILENO);
-    open_stream(options.standard_error, STDERR_FILENO);
-    for (const PassedDescriptor& passed : options.descriptors) {
+    open_stream(options.streams.input, STDIN_FILENO);
+    open_stream(options.streams.output, STDOUT_FILENO);
+    open_stream(options.streams.error, STDERR_FILENO);
+    for (const PassedDescriptor& passed : options.descriptors.passed) {
         redirections_.push_back({.from = passed.from, .to = passed.to});
     }
 }

@@ -80,13 +80,14 @@ PlanStorage::PlanStorage(const SpawnOptions& options, const Schedule& schedule)
     plan_.begin_item = schedule.begin;
     plan_.descriptors_item = schedule.descriptors;
     plan_.execve_item = schedule.execve;
-    plan_.namespaces = static_cast<std::uint32_t>(options.namespaces);
-    plan_.cgroup = options.cgroup;
-    plan_.kill_scope = options.kill_scope;
-    plan_.die_with_parent = options.die_with_parent;
-    plan_.reset_ignored_signals = options.ignored_signals == IgnoredSignals::reset;
-    plan_.leaves_descriptors = options.other_descriptors == OtherDescriptors::leave;
-    plan_.hand_over = options.hand_over == HandOver::barrier || options.ready_within.has_value();
+    plan_.namespaces = static_cast<std::uint32_t>(options.birth.namespaces);
+    plan_.cgroup = options.birth.cgroup;
+    plan_.kill_scope = options.ending.scope;
+    plan_.die_with_parent = options.ending.die_with_parent;
+    plan_.reset_ignored_signals = options.signals.ignored == IgnoredSignals::reset;
+    plan_.leaves_descriptors = options.descriptors.others == OtherDescriptors::leave;
+    plan_.hand_over =
+        options.readiness.hand_over == HandOver::barrier || options.readiness.within.has_value();
 }
 
 std::vector<char*> PlanStorage::environment_for_hand_over() const {

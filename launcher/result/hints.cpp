@@ -32,7 +32,7 @@ bool has_capability(unsigned number) {
 }
 
 bool asks_for(const SpawnOptions& options, Namespaces which) {
-    return (options.namespaces & which) != Namespaces::none;
+    return (options.birth.namespaces & which) != Namespaces::none;
 }
 
 bool forbids_user_namespaces(std::string& hint) {
@@ -150,12 +150,13 @@ std::string hint_for_birth(const SpawnOptions& options, StartMethod method, int 
     switch (error) {
         case EPERM:
         case EACCES:
-            return options.namespaces != Namespaces::none ? hint_for_refused_namespaces(options)
-                                                          : "";
+            return options.birth.namespaces != Namespaces::none
+                       ? hint_for_refused_namespaces(options)
+                       : "";
         case EAGAIN:
             return processes_are_too_many;
         case ENOSPC:
-            return options.namespaces != Namespaces::none
+            return options.birth.namespaces != Namespaces::none
                        ? "a limit of namespaces is reached: see the sysctls user.max_*_namespaces"
                        : "";
         case ENOMEM:
@@ -173,7 +174,7 @@ std::string hint_for_birth(const SpawnOptions& options, StartMethod method, int 
 
 std::string hint_for_birth_in_cgroup(const SpawnOptions& options, StartMethod method, int error) {
     const std::string hint = hint_for_cgroup(error);
-    const bool is_about_namespaces = error == EPERM && options.namespaces != Namespaces::none;
+    const bool is_about_namespaces = error == EPERM && options.birth.namespaces != Namespaces::none;
     return hint.empty() || is_about_namespaces ? hint_for_birth(options, method, error) : hint;
 }
 
@@ -191,7 +192,7 @@ std::string hint_for_error(const SpawnOptions& options, StartMethod method,
         case KnownCall::id_map:
             return hint_for_id_map(error);
         case KnownCall::session:
-            return error == EPERM && options.kill_scope == KillScope::process_group
+            return error == EPERM && options.ending.scope == KillScope::process_group
                        ? "the child leads a process group already; KillScope::session makes it "
                          "lead "
                          "both"
@@ -244,7 +245,7 @@ std::string hint_for(const SpawnOptions& options, StartMethod method,
         return "did the part call exit(3)? It must not: the exit handlers are the parent's";
     }
     if (failure.cause == Cause::timed_out && is_in_childs_part &&
-        method == StartMethod::copied_memory && options.namespaces != Namespaces::none &&
+        method == StartMethod::copied_memory && options.birth.namespaces != Namespaces::none &&
         has_several_threads()) {
         return "does the part call setuid(3) or the like? The C library waits there for ever, for "
                "threads that this child does not have: use syscall(2)";

@@ -51,7 +51,7 @@ namespace asio = boost::asio;
 namespace {
 
 SpawnOptions program_true(StartMethod method = StartMethod::automatic) {
-    return {.program = "true", .start = method, .abort_grace = 0ns};
+    return {.program = "true", .birth = {.method = method}, .setup = {.abort_grace = 0ns}};
 }
 
 // What a launch completed with, and a handler that stores it.
@@ -121,7 +121,7 @@ TEST_CASE("a launch from an event loop ends as one that waits by itself") {
             CAPTURE(static_cast<int>(method));
             CAPTURE(end.text);
             SpawnOptions options = end.options;
-            options.start = method;
+            options.birth.method = method;
             int undone = 0;
             SyncedSpawner spawner(options);
             spawner.step({.name = "before",
@@ -189,7 +189,7 @@ TEST_CASE("nothing starts or completes within the call that initiates") {
         SpawnOptions options = program_true();
         options.program = program;
         if (std::string(program) == "/nowhere") {
-            options.descriptors = {{987'654, 5}};  // fails before there is a child
+            options.descriptors.passed = {{987'654, 5}};  // fails before there is a child
         }
         SyncedSpawner spawner(options);
         spawner.step({.name = "x", .parent = [&](ParentSide&) { has_begun = true; }});
@@ -441,7 +441,7 @@ TEST_CASE("a cancelled launch waits for its child without blocking the loop") {
         asio::cancellation_signal signal;
         Result result;
         SpawnOptions options = program_true(method);
-        options.abort_grace = 1h;
+        options.setup.abort_grace = 1h;
         HeldLaunch held(options);
         held.begin(context, asio::bind_cancellation_slot(signal.slot(), result.handler()));
         signal.emit(asio::cancellation_type::terminal);
@@ -530,9 +530,9 @@ TEST_CASE("a loop that is destroyed tells all launches to end before it waits fo
     UniqueFd told_in(told[1]);
     UniqueFd opens(gate[1]);
     SpawnOptions options = program_that("waits for an abort and a gate", 1h);
-    options.abort_grace = 60s;
-    options.standard_input = Stdio::descriptor(gate_in.get());
-    options.standard_output = Stdio::descriptor(told_in.get());
+    options.setup.abort_grace = 60s;
+    options.streams.input = Stdio::descriptor(gate_in.get());
+    options.streams.output = Stdio::descriptor(told_in.get());
     const SyncedSpawner spawner(options);
     const auto next = [&] {
         char letter = '\0';

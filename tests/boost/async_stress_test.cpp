@@ -70,8 +70,8 @@ public:
             random_.emplace(*seed);
         }
         for (const StartMethod method : methods) {
-            SpawnOptions options{.program = "/bin/true", .start = method};
-            options.abort_grace = std::chrono::milliseconds(1);
+            SpawnOptions options{.program = "/bin/true", .birth = {.method = method}};
+            options.setup.abort_grace = std::chrono::milliseconds(1);
             spawners_.emplace_back(std::move(options));
         }
     }

@@ -232,7 +232,7 @@ TEST_CASE("with our own launcher it is the same before process_environment") {
                             v2::process_environment({"NAME=value"}));
     CHECK(barrier.barrier().place_and_sync() == Outcome::reached);
     CHECK(process.wait() == 42);
-    CHECK(launcher.options.hand_over == HandOver::nothing);
+    CHECK(launcher.options.readiness.hand_over == HandOver::nothing);
     CHECK_THROWS_AS(launcher.take_barrier(context), std::logic_error);
 }
 
@@ -298,7 +298,7 @@ TEST_CASE("with our own launcher a failed launch leaves nothing in the initializ
 TEST_CASE("with our own launcher it goes well with readiness and with shared memory") {
     asio::io_context context;
     Ours launcher;
-    launcher.options.ready_within = std::chrono::seconds(60);
+    launcher.options.readiness.within = std::chrono::seconds(60);
     BarrierInitializer barrier;
     auto process = launcher(context, helper("launch_meets"), {"2"}, barrier);
     // The first meeting was "ready".

@@ -338,7 +338,7 @@ TEST_CASE("after a failed launch on_error has the id of the child, of which noth
     for (const StartMethod method : start_methods()) {
         CAPTURE(static_cast<int>(method));
         Ours launcher;
-        launcher.options.start = method;
+        launcher.options.birth.method = method;
         Shared<SeesPid::Seen> seen;
         CHECK(end_of(launcher, "/nowhere", Texts{}, SeesPid{*seen}) == "system 2");
         CHECK(seen->in_child == 0);

@@ -68,14 +68,15 @@ asio::awaitable<int> session(const syncspawn::SyncedSpawner& spawner) {
 TEST_CASE("the manual's hook that may share memory") {
     Ours launcher;
     if (memory_can_be_shared()) {
-        launcher.options.start = syncspawn::StartMethod::shared_memory;
+        launcher.options.birth.method = syncspawn::StartMethod::shared_memory;
     }
     CHECK(run_shell(launcher, "nice", Nice{}) == "exit 0: 10\n");
 }
 
 TEST_CASE("the manual's steps and options") {
     syncspawn::SpawnError refused;
-    (void)syncspawn::SyncedSpawner({.program = "true", .namespaces = syncspawn::Namespaces::user})
+    (void)syncspawn::SyncedSpawner(
+        {.program = "true", .birth = {.namespaces = syncspawn::Namespaces::user}})
         .spawn(refused);
     if (refused) {
         SKIP_TEST("this machine forbids new namespaces");
@@ -86,8 +87,8 @@ TEST_CASE("the manual's steps and options") {
     const Texts arguments{"2", "id -u"};
     // [steps and options]
     syncspawn::for_boost::SyncedLauncher launcher;
-    launcher.options.namespaces = syncspawn::Namespaces::user;
-    launcher.options.ready_within = 60s;                      // the program attaches and places
+    launcher.options.birth.namespaces = syncspawn::Namespaces::user;
+    launcher.options.readiness.within = 60s;                  // the program attaches and places
     launcher.step({.name = "uid map", .parent = write_map});  // while the child waits
     v2::process server = launcher(context, program, arguments, v2::process_stdio{{}, output, {}});
     auto barrier = launcher.take_barrier(context);  // to meet it again later
@@ -117,9 +118,10 @@ TEST_CASE("the manual's stock launcher") {
 TEST_CASE("the manual's session") {
     asio::io_context context;
     const auto run_session = [&](const std::string& does) {
-        const syncspawn::SyncedSpawner spawner({.program = helper("launch_readiness"),
-                                                .arguments = {does},
-                                                .hand_over = syncspawn::HandOver::barrier});
+        const syncspawn::SyncedSpawner spawner(
+            {.program = helper("launch_readiness"),
+             .arguments = {does},
+             .readiness = {.hand_over = syncspawn::HandOver::barrier}});
         auto code = asio::co_spawn(context, session(spawner), asio::use_future);
         context.restart();
         context.run();

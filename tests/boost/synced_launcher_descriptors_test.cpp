@@ -129,7 +129,7 @@ TEST_CASE("no launch leaves a descriptor or a child, however it ends") {
             "system 2");
     }
     SUBCASE("with a barrier handed over, taken or not") {
-        launcher.options.hand_over = HandOver::barrier;
+        launcher.options.readiness.hand_over = HandOver::barrier;
         bool takes = false;
         check_nothing_is_left(
             [&] {
@@ -247,8 +247,8 @@ TEST_CASE("a hook of the child fills any number that it has put into the whiteli
     CHECK(end_of(launcher, "/nowhere", Texts{}, WhitelistsWithToken{{numbers, true}}) ==
           "system 2");
     CHECK(descriptors_of_program(launcher, Whitelists{numbers, true}) == expected);
-    launcher.options.namespaces = Namespaces::none;
-    launcher.options.die_with_parent = true;
+    launcher.options.birth.namespaces = Namespaces::none;
+    launcher.options.ending.die_with_parent = true;
     CHECK(descriptors_of_program(launcher, Whitelists{numbers, true}) == expected);
 }
 

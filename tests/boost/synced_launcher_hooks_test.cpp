@@ -338,7 +338,7 @@ template <class... Initializers>
 bool shares_memory(StartMethod start, Initializers&&... initializers) {
     std::atomic<bool> written{false};
     Ours launcher;
-    launcher.options.start = start;
+    launcher.options.birth.method = start;
     launcher.step({.name = "writes", .child = sharing([&](ChildSide&) { written = true; })});
     CHECK(end_of(launcher, "/bin/true", Texts{}, initializers...) == "exit 0");
     return written;
@@ -371,13 +371,13 @@ TEST_CASE("the child shares memory if all hooks of the child may") {
 TEST_CASE("a hook that may not is refused where the options ask for more") {
     Ours launcher;
     asio::io_context context;
-    launcher.options.start = StartMethod::shared_memory;
+    launcher.options.birth.method = StartMethod::shared_memory;
     CHECK_THROWS_AS(launcher(context, "/bin/true", {}, WithoutToken()), std::invalid_argument);
     BoostError error;
     CHECK_THROWS_AS(launcher(context, error, "/bin/true", {}, WithoutTokenAndErrorHook()),
                     std::invalid_argument);
-    launcher.options.start = StartMethod::automatic;
-    launcher.options.namespaces = Namespaces::uts;
+    launcher.options.birth.method = StartMethod::automatic;
+    launcher.options.birth.namespaces = Namespaces::uts;
     CHECK_THROWS_AS(launcher(context, "/bin/true", {}, WithoutToken()), std::invalid_argument);
 }
 
@@ -385,7 +385,7 @@ TEST_CASE("with namespaces at birth the stock initializers work as ever") {
     Ours launcher;
     const std::string print = "readlink /proc/self/ns/uts";
     const std::string own = run_shell(launcher, print);
-    launcher.options.namespaces = Namespaces::user | Namespaces::uts;
+    launcher.options.birth.namespaces = Namespaces::user | Namespaces::uts;
     const std::string other = run_shell(launcher, print, v2::process_start_dir("/"));
     if (other == told(system_error_code(EPERM)) || other == told(system_error_code(ENOSPC))) {
         SKIP_TEST("this machine forbids new namespaces");
@@ -398,7 +398,7 @@ TEST_CASE("options that can never work reach on_error before they are thrown") {
     Log log;
     Ours launcher;
     asio::io_context context;
-    launcher.options.namespaces = Namespaces::uts;
+    launcher.options.birth.namespaces = Namespaces::uts;
     Recorder<setup | exec_setup | error> recorder{log, "a"};
     BoostError failure;
     CHECK_THROWS_AS(launcher(context, failure, "/bin/true", {}, recorder), std::invalid_argument);

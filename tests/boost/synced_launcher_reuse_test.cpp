@@ -43,7 +43,7 @@ struct ChangesAll {
     }
     BoostError on_child_waiting(Ours& launcher, const Path&, const char* const*) const {
         launcher.fd_whitelist.clear();
-        launcher.options.setup_timeout = 1ns;
+        launcher.options.setup.within = 1ns;
         return of_child_waiting;
     }
 
@@ -57,7 +57,7 @@ struct Settings {
         : env(launcher.env),
           fd_whitelist(launcher.fd_whitelist),
           working_directory(launcher.options.working_directory),
-          has_timeout(launcher.options.setup_timeout) {}
+          has_timeout(launcher.options.setup.within) {}
     bool operator==(const Settings&) const = default;
 
     const char* const* env;
@@ -165,7 +165,7 @@ TEST_CASE("a copy is a launcher of its own") {
 
 TEST_CASE("a barrier that was handed over is taken once, by whom one likes") {
     Ours launcher;
-    launcher.options.hand_over = HandOver::barrier;
+    launcher.options.readiness.hand_over = HandOver::barrier;
     asio::io_context context;
     CHECK_THROWS_AS(launcher.take_barrier(context), std::logic_error);
     auto process = launcher(context, helper("launch_meets"), {"3"});
@@ -184,7 +184,7 @@ TEST_CASE("a barrier that was handed over is taken once, by whom one likes") {
 
 TEST_CASE("each launch has a barrier of its own, and one that is not taken goes with the next") {
     Ours launcher;
-    launcher.options.hand_over = HandOver::barrier;
+    launcher.options.readiness.hand_over = HandOver::barrier;
     asio::io_context context;
     asio::any_io_executor executor = context.get_executor();
     auto first = launcher(context, helper("launch_meets"), {"1"});
@@ -205,7 +205,7 @@ TEST_CASE("each launch has a barrier of its own, and one that is not taken goes 
 
 TEST_CASE("a program is waited for until it is ready") {
     Ours launcher;
-    launcher.options.ready_within = 60s;
+    launcher.options.readiness.within = 60s;
     asio::io_context context;
     SUBCASE("and goes on with the same barrier") {
         auto process = launcher(context, helper("launch_meets"), {"2"});
@@ -225,7 +225,7 @@ TEST_CASE("a program is waited for until it is ready") {
         CHECK(launcher.error().cause() == Cause::aborted);
     }
     SUBCASE("or takes too long") {
-        launcher.options.ready_within = 1ms;  // it never is
+        launcher.options.readiness.within = 1ms;  // it never is
         CHECK(end_of(launcher, helper("launch_readiness"), Texts{"sleeps"}) ==
               told(system_error_code(ETIMEDOUT)));
         CHECK(launcher.error().cause() == Cause::timed_out);
@@ -235,7 +235,7 @@ TEST_CASE("a program is waited for until it is ready") {
 
 TEST_CASE("a barrier is handed over beside all that the initializers do to the descriptors") {
     Ours launcher;
-    launcher.options.ready_within = 60s;
+    launcher.options.readiness.within = 60s;
     struct FillsNumbers {
         BoostError on_setup(Stock& its, const Path&, const char* const*) {
             for (int number = 3; number < 40; ++number) {

@@ -21,7 +21,7 @@ void use_stack() {
 int main() {
     large[0] = 1;
     syncspawn::SyncedSpawner spawner(
-        {.program = "true", .start = syncspawn::StartMethod::shared_memory});
+        {.program = "true", .birth = {.method = syncspawn::StartMethod::shared_memory}});
     spawner.step({.name = "x",
                   .child = {syncspawn::ChildRules::shared_memory,
                             [](syncspawn::ChildSide&) { use_stack(); }}});

@@ -24,5 +24,5 @@ extern "C" {
 bool plugin_launches() { return launch({.program = "true"}); }
 
 bool plugin_launches_with_death_signal() {
-    return launch({.program = "true", .die_with_parent = true});
+    return launch({.program = "true", .ending = {.die_with_parent = true}});
 }

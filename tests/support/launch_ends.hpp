@@ -27,9 +27,9 @@ inline SpawnOptions program_that(std::string does, std::chrono::nanoseconds read
                                  StartMethod method = StartMethod::automatic) {
     return {.program = SYNCSPAWN_TEST_HELPERS "/launch_readiness",
             .arguments = {std::move(does)},
-            .start = method,
-            .ready_within = ready_within,
-            .abort_grace = std::chrono::nanoseconds(0)};
+            .birth = {.method = method},
+            .setup = {.abort_grace = std::chrono::nanoseconds(0)},
+            .readiness = {.within = ready_within}};
 }
 
 // A launch whose child sleeps in a part, in read(2), until it is let go.
@@ -78,12 +78,12 @@ struct End {
 inline std::vector<End> every_end() {
     const SpawnOptions program{.program = "true"};
     SpawnOptions without_cgroup = program;
-    without_cgroup.cgroup = 987'654;
+    without_cgroup.birth.cgroup = 987'654;
     SpawnOptions no_cgroup = program;
     static const UniqueFd root(open("/", O_PATH | O_CLOEXEC));
-    no_cgroup.cgroup = root.get();
+    no_cgroup.birth.cgroup = root.get();
     SpawnOptions without_descriptor = program;
-    without_descriptor.descriptors = {{987'654, 5}};
+    without_descriptor.descriptors.passed = {{987'654, 5}};
     SpawnOptions without_directory = program;
     without_directory.working_directory = "/nowhere";
     return {

@@ -29,7 +29,7 @@ SpawnOptions shell(std::string text) {
 }
 
 std::string output_of(SpawnOptions options) {
-    options.standard_output = Stdio::pipe();
+    options.streams.output = Stdio::pipe();
     Process process = SyncedSpawner(std::move(options)).spawn();
     const std::string text = read_all(process.standard_output().get());
     const ExitStatus status = process.wait();

@@ -36,7 +36,7 @@ ChildPart sharing(Callable callable) {
 
 // Asked for by its name, so that no other start is taken in silence.
 inline SpawnOptions with_shared_memory(SpawnOptions options) {
-    options.start = StartMethod::shared_memory;
+    options.birth.method = StartMethod::shared_memory;
     return options;
 }
 

@@ -31,9 +31,9 @@ void write_maps(syncspawn::ParentSide& side) {
 
 syncspawn::SyncedSpawner worker_spawner(const char* program) {
     syncspawn::SyncedSpawner spawner({.program = program,
-                                      .standard_output = syncspawn::Stdio::pipe(),
-                                      .namespaces = syncspawn::Namespaces::user,
-                                      .ready_within = 5s});
+                                      .streams = {.output = syncspawn::Stdio::pipe()},
+                                      .birth = {.namespaces = syncspawn::Namespaces::user},
+                                      .readiness = {.within = 5s}});
     return spawner.step({.name = "id maps", .parent = write_maps});
 }
 

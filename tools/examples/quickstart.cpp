@@ -64,7 +64,7 @@ bool lacks_user_namespaces(const syncspawn::SpawnError& error) {
 }
 
 syncspawn::Process launch(syncspawn::SpawnOptions options) {
-    options.namespaces = syncspawn::Namespaces::user;
+    options.birth.namespaces = syncspawn::Namespaces::user;
     try {
         syncspawn::SyncedSpawner spawner(options);
         spawner.step({.name = "uid map", .parent = write_maps});
@@ -78,16 +78,16 @@ syncspawn::Process launch(syncspawn::SpawnOptions options) {
             " who it is:\nparent: %s\n",
             error.what());
     }
-    options.namespaces = syncspawn::Namespaces::none;
+    options.birth.namespaces = syncspawn::Namespaces::none;
     return syncspawn::SyncedSpawner(options).spawn();
 }
 
 int run(const std::string& tools, const std::string& script) {
     syncspawn::SpawnOptions options{.program = "sh", .arguments = {script}};
     options.environment.set("PATH", tools + ":" + options.environment.get("PATH").value_or("/bin"));
-    options.standard_output = syncspawn::Stdio::pipe();
-    options.kill_scope = syncspawn::KillScope::process_group;
-    options.ready_within = std::chrono::seconds(30);
+    options.streams.output = syncspawn::Stdio::pipe();
+    options.ending.scope = syncspawn::KillScope::process_group;
+    options.readiness.within = std::chrono::seconds(30);
     syncspawn::Process child = launch(options);
     const int port = std::stoi(read_line(child.standard_output().get()));
     const std::string answer = query(port);

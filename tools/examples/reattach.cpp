@@ -10,7 +10,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     syncspawn::SyncedSpawner spawner(
-        {.program = argv[1], .ready_within = std::chrono::seconds(10)});
+        {.program = argv[1], .readiness = {.within = std::chrono::seconds(10)}});
     try {
         syncspawn::Process program = spawner.spawn();  // returns once it is ready
         std::fputs(syncspawn::draw(program.timeline()).c_str(), stdout);

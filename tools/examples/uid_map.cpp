@@ -25,7 +25,7 @@ std::error_code write_maps(syncspawn::ParentSide& side) {
 int main() {
     syncspawn::SyncedSpawner spawner({.program = "sh",
                                       .arguments = {"-c", "test $(id -u) = 0 && id"},
-                                      .namespaces = syncspawn::Namespaces::user});
+                                      .birth = {.namespaces = syncspawn::Namespaces::user}});
     spawner.step({.name = "uid map", .parent = write_maps});
     try {
         return spawner.spawn().wait().shell_code();

@@ -12,7 +12,7 @@
 
 /// async_spawn: SyncedSpawner::spawn() for an event loop of Asio.
 ///
-///     syncspawn::SyncedSpawner spawner({.program = "server", .ready_within = 5s});
+///     syncspawn::SyncedSpawner spawner({.program = "server", .readiness = {.within = 5s}});
 ///     syncspawn::Process child =
 ///         co_await syncspawn::for_boost::async_spawn(context, spawner, asio::use_awaitable);
 
@@ -72,8 +72,8 @@ private:
 /// The parent's parts run where the completion handler does (its associated executor), and should not
 /// block. Nothing runs within the call that initiates. No thread, two descriptors per launch beside its own.
 ///
-/// Cancellation (terminal, partial): the child is told to end, killed after abort_grace, and reaped; then
-/// it completes with Cause::cancelled. If the io_context is destroyed first, the same happens there: all
+/// Cancellation (terminal, partial): the child is told to end, killed after `setup.abort_grace`, and reaped;
+/// then it completes with Cause::cancelled. If the io_context is destroyed first, the same happens there: all
 /// children are told before any is waited for. The deadlines are those of the options.
 template <class ExecutorOrContext,
           class Token = asio::default_completion_token_t<detail::ExecutorOf<ExecutorOrContext>>>
@@ -82,7 +82,7 @@ auto async_spawn(ExecutorOrContext&& where, const SyncedSpawner& spawner, Token&
     using Executor = decltype(executor);
     using Task = detail::LaunchTask<Executor>;
     return asio::async_compose<Token, void(std::exception_ptr, Process)>(
-        detail::Polling<Executor, Task>(executor, Task(spawner.begin())), token, executor);
+        detail::Polling<Executor, Task>(executor, Task(spawner.launch())), token, executor);
 }
 
 /// The SpawnError in what async_spawn() completed with; no error if that is null. Another exception is

@@ -31,7 +31,7 @@ concept StockLauncher = std::derived_from<Launcher, v2::posix::default_launcher>
 /// which replaces what it adds to the environment: else the launch fails with EINVAL.
 ///
 /// A stock launcher tells nobody of its child before the program runs. For a hook of the parent before
-/// execve take SyncedLauncher, and its options.hand_over instead of this.
+/// execve take SyncedLauncher, and its options.readiness.hand_over instead of this.
 class BarrierInitializer {
 public:
     using Hook = std::function<void(Barrier&)>;
@@ -56,7 +56,7 @@ public:
 
     error_code on_setup(SyncedLauncher& launcher, const v2::filesystem::path&, const char* const*) {
         runs_ = false;
-        launcher.options.hand_over = HandOver::barrier;
+        launcher.options.readiness.hand_over = HandOver::barrier;
         return {};
     }
     void on_success(SyncedLauncher& launcher, const v2::filesystem::path&, const char* const*) {

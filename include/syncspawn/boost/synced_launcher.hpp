@@ -26,7 +26,7 @@
 /// syncspawn::for_boost::SyncedLauncher: a launcher of Boost.Process v2 whose child waits for its parent.
 ///
 ///     syncspawn::for_boost::SyncedLauncher launcher;
-///     launcher.options.namespaces = syncspawn::Namespaces::user;
+///     launcher.options.birth.namespaces = syncspawn::Namespaces::user;
 ///     launcher.step({.name = "uid map", .parent = write_map});
 ///     v2::process child = launcher(context, "/usr/bin/id", {"-u"}, v2::process_stdio{{}, out, {}});
 ///
@@ -78,9 +78,8 @@ struct HandedOver {
 /// launch. One launch at a time; copies are independent.
 class SyncedLauncher : public v2::posix::default_launcher {
 public:
-    /// What is beyond the hooks: namespaces, cgroup, deadlines, hand_over, ready_within, start ... The
-    /// launch itself fills program, arguments, environment and other_descriptors. OnDestruction is that
-    /// of basic_process: kill. The streams are process_stdio's to bind: nobody would get the end of a
+    /// What is beyond the hooks: birth, deadlines, readiness ... The launch itself fills program,
+    /// arguments, environment and `descriptors.others`. OnDestruction is that of basic_process: kill. The streams are process_stdio's to bind: nobody would get the end of a
     /// Stdio::pipe().
     SpawnOptions options{.program = {}, .environment = {}};
 
@@ -121,7 +120,7 @@ public:
     /// Why the last launch failed, with side, stage and hint; no error if it did not.
     [[nodiscard]] const SpawnError& error() const noexcept { return error_; }
 
-    /// The barrier of the last launch, with options.hand_over or ready_within; once. std::logic_error
+    /// The barrier of the last launch, with options.readiness.hand_over or .within; once. std::logic_error
     /// if there is none.
     template <class ExecutorOrContext>
     auto take_barrier(ExecutorOrContext&& where) {
@@ -209,7 +208,7 @@ private:
             return {};
         }
         pid = process.pid();
-        if (options.hand_over == HandOver::barrier || options.ready_within) {
+        if (options.readiness.hand_over == HandOver::barrier || options.readiness.within) {
             handed_over_.peer_pidfd.reset(fcntl(process.pidfd(), F_DUPFD_CLOEXEC, 3));
             handed_over_.side = std::move(process.barrier());
             (void)handed_over_.side.watch_peer(handed_over_.peer_pidfd.get());
@@ -257,11 +256,11 @@ private:
             }
         }
         wanted.environment = Environment::copy_of(env);
-        wanted.other_descriptors = OtherDescriptors::leave;
+        wanted.descriptors.others = OtherDescriptors::leave;
         for (const int fd : fd_whitelist) {
             // The launch cannot have a number that is open here, so only of the others there is any need.
             if (fd > STDERR_FILENO && fcntl(fd, F_GETFD) < 0 && can_be_filled(fd)) {
-                wanted.numbers_filled_by_parts.push_back(fd);
+                wanted.descriptors.filled_by_parts.push_back(fd);
             }
         }
         SyncedSpawner result(std::move(wanted));

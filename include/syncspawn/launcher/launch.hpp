@@ -7,7 +7,7 @@
 
 /// syncspawn::Launch: a launch that an event loop drives, so that no thread waits for it.
 ///
-///     syncspawn::Launch launch = spawner.begin();
+///     syncspawn::Launch launch = spawner.launch();
 ///     while (!launch.advance()) {
 ///         pollfd one{launch.descriptor(), POLLIN, 0};  // or epoll, libuv, GLib, Asio ...
 ///         poll(&one, 1, -1);
@@ -24,7 +24,7 @@ class Course;
 }
 
 /// Move-only. Belongs to one thread at a time. If this process dies during the setup, so does the child:
-/// at once if the first advance() is called by the first thread of the process, or with die_with_parent;
+/// at once if the first advance() is called by the first thread of the process, or with `ending.die_with_parent`;
 /// else at the end of the part that it is in, since the kernel would kill it as soon as that thread ends.
 class SYNCSPAWN_API Launch {
 public:
@@ -35,7 +35,7 @@ public:
     Launch& operator=(Launch&&) noexcept;
     Launch(const Launch&) = delete;
     Launch& operator=(const Launch&) = delete;
-    /// One that is not over is given up: the child is told to end, killed after abort_grace, and reaped.
+    /// One that is not over is given up: the child is told to end, killed after `setup.abort_grace`, and reaped.
     /// That waits; cancel() and advance() do not. In a copy of this process (fork(2)) nothing of this
     /// happens: the destructor just closes descriptors, and all else throws std::logic_error.
     ~Launch();

@@ -23,7 +23,7 @@ namespace syncspawn {
 ///     std::cerr << "the server " << status.to_string() << '\n';
 ///
 /// Owns the pid and pidfd, and the parent's side of the barrier if that was handed over. Move-only; for
-/// one thread at a time. The destructor does what SpawnOptions::on_destruction says; by default it kills
+/// one thread at a time. The destructor does what `ending.on_destruction` says; by default it kills
 /// and reaps, so that no program outlives its owner unnoticed.
 ///
 /// After fork(2) the copy of your process has a copy of this object, but the program is no child of that

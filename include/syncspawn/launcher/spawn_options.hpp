@@ -15,9 +15,11 @@
 ///     syncspawn::SpawnOptions options{
 ///         .program = "server",
 ///         .arguments = {"--port", "8080"},
-///         .standard_input = syncspawn::Stdio::null(),
-///         .ready_within = std::chrono::seconds(5),
+///         .streams = {.input = syncspawn::Stdio::null()},
+///         .readiness = {.within = std::chrono::seconds(5)},
 ///     };
+///
+/// What belongs together is one group: streams, descriptors, birth, signals, setup, readiness, ending.
 
 namespace syncspawn {
 
@@ -96,9 +98,9 @@ enum class StartMethod {
     /// Linux 5.16 on x86-64 or aarch64, a process that is not traced or under the thread sanitizer, and
     /// no filter against clone3; else the launch fails with ENOSYS. A parked thread lends the child
     /// what is a thread's own; see SyncedSpawner::end_idle_threads(). Not so in a spawn() without steps,
-    /// rendezvous, hand-over, `setup_timeout` and `cancel_when_readable`: there the calling thread is
+    /// rendezvous, hand-over, `setup.within` and `setup.cancel_when_readable`: there the calling thread is
     /// suspended until execve, as by posix_spawn(3), and set*id in another thread waits as long. With
-    /// `cgroup` only that is possible.
+    /// `birth.cgroup` only that is possible.
     shared_memory,
 };
 
@@ -130,9 +132,87 @@ enum class IgnoredSignals {
 /// any more, because it has changed its user, `kill` and `terminate` leave it alone, as `release` does.
 enum class OnDestruction {
     kill,       ///< SIGKILL to the kill scope, and reap
-    terminate,  ///< SIGTERM, after terminate_grace SIGKILL, and reap
+    terminate,  ///< SIGTERM, after `terminate_grace` SIGKILL, and reap
     wait,       ///< wait for its end, however long that takes
     release,    ///< let it run; it stays a child of this process
+};
+
+/// Where the standard streams come from and go to.
+struct Streams {
+    Stdio input{};
+    Stdio output{};
+    Stdio error{};
+};
+
+/// What the program gets beside its standard streams.
+struct Descriptors {
+    std::vector<PassedDescriptor> passed{};
+    /// All that `passed` and the streams do not name.
+    OtherDescriptors others = OtherDescriptors::close;
+    /// Numbers that the child parts fill themselves (dup2(2)), not by what is above: the launch keeps
+    /// its own descriptors in the child off them. What `passed` and the streams pass on must not
+    /// have such a number in the parent.
+    std::vector<int> filled_by_parts{};
+};
+
+/// How the child comes to be, and into what it is born.
+struct Birth {
+    StartMethod method = StartMethod::automatic;
+    /// The child is born into them. Child parts must then be async_signal_safe or shared_memory.
+    Namespaces namespaces = Namespaces::none;
+    /// A directory of cgroup v2 (cgroups(7)), opened with O_PATH or O_RDONLY, that the child is born
+    /// into (CLONE_INTO_CGROUP, Linux 5.7), or that it joins first of all where it is born by fork(3): if
+    /// a child part is not `shared_memory`. No limit of the cgroup reaches the parent, so a launch with
+    /// steps copies memory. A frozen cgroup is refused (EDEADLK); one that is frozen later, or by the
+    /// freezer of v1, holds the launch up, in v1 beyond `setup.within`, since not even SIGKILL ends a
+    /// process there. Borrowed until spawn() returns. -1: the parent's cgroup.
+    int cgroup = -1;
+};
+
+/// The signals of the program.
+struct Signals {
+    IgnoredSignals ignored = IgnoredSignals::keep;
+    /// Its signal mask; that of the thread which calls spawn() if not set.
+    std::optional<sigset_t> mask{};
+};
+
+/// How long the launch may take until execve, and what ends it early.
+struct Setup {
+    /// From the start to execve; no limit if not set. Beyond it no part of the parent begins, no wait goes
+    /// on, and the launch fails, unless the child is at its execve already. The end of a failed launch
+    /// comes on top: abort_grace, and until the killed child has ended. Five seconds after that it is left
+    /// behind (SpawnError::survivor()): the freezer of cgroup v1 or a call that nothing interrupts may hold it.
+    std::optional<std::chrono::nanoseconds> within{};
+    /// A descriptor that ends the launch as `cancelled` once it is readable (a signalfd, an eventfd);
+    /// nothing is read from it. Looked at in every wait, also in that for readiness, not within a part.
+    /// Borrowed. -1: none.
+    int cancel_when_readable = -1;
+    /// How long the other side of a failed launch may take to end by itself before SIGKILL.
+    std::chrono::nanoseconds abort_grace = std::chrono::milliseconds(100);
+};
+
+/// What the program gets of the barrier, and whether spawn() waits until it is ready.
+struct Readiness {
+    HandOver hand_over = HandOver::nothing;
+    /// If set, the barrier is handed over and spawn() returns only when the program has placed on
+    /// it; if that takes longer (from execve on), the program is ended and the launch fails.
+    std::optional<std::chrono::nanoseconds> within{};
+};
+
+/// How the program ends, if not by itself.
+struct Ending {
+    KillScope scope = KillScope::process;
+    /// The program is killed when this process ends (PR_SET_PDEATHSIG, which an execve of a set-user-ID
+    /// program clears). Tied to the process, not to the thread that calls spawn(): unless that is the
+    /// first thread of the process, a thread of the library starts the child, which then inherits its
+    /// CPU affinity, scheduling policy and priority, personality(2) and timer slack. If that thread is
+    /// unlike the caller in credentials, capabilities, seccomp filters, namespaces or open files, or
+    /// /proc does not tell, the launch fails with EPERM; Landlock does not show there. An execve of this
+    /// process is its end for such a child, as is pthread_exit(3) of the first thread for those that it
+    /// started.
+    bool die_with_parent = false;
+    OnDestruction on_destruction = OnDestruction::kill;
+    std::chrono::nanoseconds terminate_grace = std::chrono::seconds(5);
 };
 
 struct SpawnOptions {
@@ -151,58 +231,13 @@ struct SpawnOptions {
     /// Entered after all steps; empty: the parent's.
     std::string working_directory{};
 
-    Stdio standard_input{};
-    Stdio standard_output{};
-    Stdio standard_error{};
-    std::vector<PassedDescriptor> descriptors{};
-    /// Beside those, and the streams.
-    OtherDescriptors other_descriptors = OtherDescriptors::close;
-    /// Numbers that the child parts fill themselves (dup2(2)), not by what is above: the launch keeps
-    /// its own descriptors in the child off them. What `descriptors` and the streams pass on must not
-    /// have such a number in the parent.
-    std::vector<int> numbers_filled_by_parts{};
-
-    StartMethod start = StartMethod::automatic;
-    /// The child is born into them. Child parts must then be async_signal_safe or shared_memory.
-    Namespaces namespaces = Namespaces::none;
-    /// A directory of cgroup v2 (cgroups(7)), opened with O_PATH or O_RDONLY, that the child is born
-    /// into (CLONE_INTO_CGROUP, Linux 5.7), or that it joins first of all where it is born by fork(3): if
-    /// a child part is not `shared_memory`. No limit of the cgroup reaches the parent, so a launch with
-    /// steps copies memory. A frozen cgroup is refused (EDEADLK); one that is frozen later, or by the
-    /// freezer of v1, holds the launch up, in v1 beyond `setup_timeout`, since not even SIGKILL ends a
-    /// process there. Borrowed until spawn() returns. -1: the parent's cgroup.
-    int cgroup = -1;
-    KillScope kill_scope = KillScope::process;
-    /// The program is killed when this process ends (PR_SET_PDEATHSIG, which an execve of a set-user-ID
-    /// program clears). Tied to the process, not to the thread that calls spawn(): unless that is the
-    /// first thread of the process, a thread of the library starts the child, which then inherits its
-    /// CPU affinity, scheduling policy and priority, personality(2) and timer slack. If that thread is
-    /// unlike the caller in credentials, capabilities, seccomp filters, namespaces or open files, or
-    /// /proc does not tell, the launch fails with EPERM; Landlock does not show there. An execve of this
-    /// process is its end for such a child, as is pthread_exit(3) of the first thread for those that it
-    /// started.
-    bool die_with_parent = false;
-    IgnoredSignals ignored_signals = IgnoredSignals::keep;
-    /// The program's signal mask; that of the thread which calls spawn() if not set.
-    std::optional<sigset_t> signal_mask{};
-
-    /// From the start to execve; no limit if not set. Beyond it no part of the parent begins, no wait goes
-    /// on, and the launch fails, unless the child is at its execve already. The end of a failed launch
-    /// comes on top: abort_grace, and until the killed child has ended. Five seconds after that it is left
-    /// behind (SpawnError::survivor()): the freezer of cgroup v1 or a call that nothing interrupts may hold it.
-    std::optional<std::chrono::nanoseconds> setup_timeout{};
-    HandOver hand_over = HandOver::nothing;
-    /// If set, the barrier is handed over and spawn() returns only when the program has placed on
-    /// it; if that takes longer (from execve on), the program is ended and the launch fails.
-    std::optional<std::chrono::nanoseconds> ready_within{};
-    /// A descriptor that ends the launch as `cancelled` once it is readable (a signalfd, an eventfd);
-    /// nothing is read from it. Looked at in every wait, not within a part. Borrowed. -1: none.
-    int cancel_when_readable = -1;
-    /// How long the other side of a failed launch may take to end by itself before SIGKILL.
-    std::chrono::nanoseconds abort_grace = std::chrono::milliseconds(100);
-
-    OnDestruction on_destruction = OnDestruction::kill;
-    std::chrono::nanoseconds terminate_grace = std::chrono::seconds(5);
+    Streams streams{};
+    Descriptors descriptors{};
+    Birth birth{};
+    Signals signals{};
+    Setup setup{};
+    Readiness readiness{};
+    Ending ending{};
 };
 
 }  // namespace syncspawn

@@ -11,7 +11,8 @@
 
 /// syncspawn::SyncedSpawner: starts a program behind a barrier.
 ///
-///     syncspawn::SyncedSpawner spawner({.program = "id", .namespaces = syncspawn::Namespaces::user});
+///     syncspawn::SyncedSpawner spawner(
+///         {.program = "id", .birth = {.namespaces = syncspawn::Namespaces::user}});
 ///     spawner.step({.name = "uid map",
 ///                   .parent = [](syncspawn::ParentSide& side) { write_map(side.child_pid()); }});
 ///     syncspawn::Process child = spawner.spawn();  // throws SpawnError
@@ -56,7 +57,7 @@ public:
     /// The same without throwing SpawnError: sets `error` and returns no process, or clears it.
     [[nodiscard]] Process spawn(SpawnError& error) const;
     /// The same launch for an event loop: nothing has happened yet, Launch::advance() does it.
-    [[nodiscard]] Launch begin() const;
+    [[nodiscard]] Launch launch() const;
 
     /// A launch with shared memory leaves a parked thread behind for the next one (4 at most), with all
     /// signals blocked and the credentials and filters of the thread that launched, unless the parent had

@@ -71,20 +71,21 @@ void launch_often(const SpawnOptions& options) {
 }  // namespace
 
 TEST_CASE("a child that was cloned needs no lock that a thread of the parent held") {
-    SpawnOptions options{.program = "/bin/true", .start = StartMethod::copied_memory};
-    options.namespaces = geteuid() == 0 ? Namespaces::uts : Namespaces::user | Namespaces::uts;
+    SpawnOptions options{.program = "/bin/true", .birth = {.method = StartMethod::copied_memory}};
+    options.birth.namespaces =
+        geteuid() == 0 ? Namespaces::uts : Namespaces::user | Namespaces::uts;
     SpawnError error;
     if (!SyncedSpawner(options).spawn(error)) {
         SKIP_TEST("no new namespaces here: " + std::string(error.what()));
     }
     launch_often(options);
-    options.ignored_signals = IgnoredSignals::reset;
+    options.signals.ignored = IgnoredSignals::reset;
     launch_often(options);
 }
 
 TEST_CASE("a child that shares memory needs no lock that a thread of the parent holds") {
     RETURN_UNLESS_MEMORY_CAN_BE_SHARED();
     launch_often({.program = "/bin/true",
-                  .start = StartMethod::shared_memory,
-                  .ignored_signals = IgnoredSignals::reset});
+                  .birth = {.method = StartMethod::shared_memory},
+                  .signals = {.ignored = IgnoredSignals::reset}});
 }

@@ -32,11 +32,12 @@ TEST_CASE("without a parent-death signal nothing is launched that is to die with
         CAPTURE(static_cast<int>(method));
         Peer peer([method] {
             refuse_system_calls({SYS_prctl}, EPERM);
-            expect_refusal(
-                failure_of({.program = "true", .start = method, .die_with_parent = true}),
-                "prctl(PR_SET_PDEATHSIG)");
+            expect_refusal(failure_of({.program = "true",
+                                       .birth = {.method = method},
+                                       .ending = {.die_with_parent = true}}),
+                           "prctl(PR_SET_PDEATHSIG)");
             // Nobody asked for it, and the setup has other ways to learn of its parent's death.
-            expect_same(output_of({.program = "true", .start = method}).c_str(), "");
+            expect_same(output_of({.program = "true", .birth = {.method = method}}).c_str(), "");
         });
         CHECK(peer.ending() == reached_the_end);
     }
@@ -46,7 +47,7 @@ TEST_CASE("a parent-death signal that cannot be taken back fails the launch") {
     for (const StartMethod method : start_methods()) {
         CAPTURE(static_cast<int>(method));
         Peer peer([method] {
-            SyncedSpawner spawner({.program = "true", .start = method});
+            SyncedSpawner spawner({.program = "true", .birth = {.method = method}});
             spawner.step({.name = "filter", .child = sharing([](ChildSide&) {
                                                 refuse_system_calls({SYS_prctl}, EPERM);
                                             })});
@@ -60,7 +61,7 @@ TEST_CASE("a signal mask that cannot be restored fails the launch") {
     for (const StartMethod method : start_methods()) {
         CAPTURE(static_cast<int>(method));
         Peer peer([method] {
-            SyncedSpawner spawner({.program = "true", .start = method});
+            SyncedSpawner spawner({.program = "true", .birth = {.method = method}});
             spawner.step({.name = "filter", .child = sharing([](ChildSide&) {
                                                 refuse_system_calls({SYS_rt_sigprocmask}, EPERM);
                                             })});
@@ -76,10 +77,10 @@ TEST_CASE("signals that cannot be reset fail the launch") {
         Peer peer([method] {
             signal(SIGUSR1, SIG_IGN);
             refuse_system_calls({SYS_rt_sigaction}, EPERM);
-            expect_refusal(
-                failure_of(
-                    {.program = "true", .start = method, .ignored_signals = IgnoredSignals::reset}),
-                "rt_sigaction");
+            expect_refusal(failure_of({.program = "true",
+                                       .birth = {.method = method},
+                                       .signals = {.ignored = IgnoredSignals::reset}}),
+                           "rt_sigaction");
         });
         CHECK(peer.ending() == reached_the_end);
     }
@@ -94,15 +95,15 @@ TEST_CASE("the signals of the program are reset, kept and blocked as asked") {
             signal(SIGUSR2, [](int) {});
             SpawnOptions options{.program = "/bin/grep",
                                  .arguments = {"-E", "^Sig(Blk|Ign):", "/proc/self/status"},
-                                 .start = method};
-            options.signal_mask.emplace();
-            sigemptyset(&*options.signal_mask);
-            sigaddset(&*options.signal_mask, SIGTERM);
-            sigaddset(&*options.signal_mask, SIGRTMAX);
+                                 .birth = {.method = method}};
+            options.signals.mask.emplace();
+            sigemptyset(&*options.signals.mask);
+            sigaddset(&*options.signals.mask, SIGTERM);
+            sigaddset(&*options.signals.mask, SIGRTMAX);
             expect_same(output_of(options).c_str(),
                         "SigBlk:\t8000000000004000\n"
                         "SigIgn:\t8000000000000200\n");
-            options.ignored_signals = IgnoredSignals::reset;
+            options.signals.ignored = IgnoredSignals::reset;
             expect_same(output_of(options).c_str(),
                         "SigBlk:\t8000000000004000\n"
                         "SigIgn:\t0000000000000000\n");

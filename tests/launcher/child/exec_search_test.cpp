@@ -141,7 +141,7 @@ TEST_CASE("a program that stays open for writing is not waited for without end")
     const UniqueFd writer(open(path.c_str(), O_WRONLY | O_CLOEXEC));
     CHECK(execute_true(path.c_str(), 1) == ETXTBSY);
     // The writer could be another launch's child for all that this one knows.
-    Launch other = SyncedSpawner({.program = "true"}).begin();
+    Launch other = SyncedSpawner({.program = "true"}).launch();
     const SpawnError error = failure_of({.program = path});
     CHECK(error.code() == std::errc::text_file_busy);
 }

@@ -82,9 +82,9 @@ int allocations_of_fork() {
 
 // Launches with steps and rendezvous of every kind; the number of allocations in the child.
 int allocations_in(SpawnOptions options, Part<ChildSide> part) {
-    const int before = options.namespaces == Namespaces::none ? allocations_of_fork() : 0;
+    const int before = options.birth.namespaces == Namespaces::none ? allocations_of_fork() : 0;
     const Shared<std::atomic<int>> count;
-    options.standard_error = Stdio::null();
+    options.streams.error = Stdio::null();
     SyncedSpawner spawner(std::move(options));
     const ChildPart child{ChildRules::async_signal_safe, std::move(part)};
     for (const StepOrder order :
@@ -119,14 +119,14 @@ TEST_CASE("nothing is allocated between the start of the child and execve") {
     SUBCASE("of a plain launch") {}
     SUBCASE("with everything that a child can have to do") {
         options.working_directory = "/tmp";
-        options.standard_input = Stdio::null();
-        options.standard_output = Stdio::pipe();
-        options.descriptors = {{0, 20}, {1, 21}};
-        options.hand_over = HandOver::barrier;
-        options.kill_scope = KillScope::process_group;
-        options.ignored_signals = IgnoredSignals::reset;
+        options.streams.input = Stdio::null();
+        options.streams.output = Stdio::pipe();
+        options.descriptors.passed = {{0, 20}, {1, 21}};
+        options.readiness.hand_over = HandOver::barrier;
+        options.ending.scope = KillScope::process_group;
+        options.signals.ignored = IgnoredSignals::reset;
     }
-    SUBCASE("started by clone") { options.namespaces = Namespaces::user; }
+    SUBCASE("started by clone") { options.birth.namespaces = Namespaces::user; }
     CHECK(allocations_in(options, succeeds) == 0);
 }
 

@@ -82,8 +82,8 @@ void report(int fd, char letter) noexcept { (void)!write(fd, &letter, 1); }
 SpawnOptions descriptors_of_program(StartMethod method, OtherDescriptors others,
                                     const std::vector<int>& read_first = {}) {
     SpawnOptions options{.program = SYNCSPAWN_TEST_HELPERS "/launch_descriptors",
-                         .other_descriptors = others,
-                         .start = method};
+                         .descriptors = {.others = others},
+                         .birth = {.method = method}};
     for (const int number : read_first) {
         options.arguments.push_back(std::to_string(number));
     }
@@ -109,7 +109,7 @@ std::string inherited_and(std::initializer_list<int> others) {
 
 // The output of the program after this child part.
 std::string output_after(SpawnOptions options, Part<ChildSide> part) {
-    options.standard_output = Stdio::pipe();
+    options.streams.output = Stdio::pipe();
     SyncedSpawner spawner(std::move(options));
     spawner.step({.name = "x", .child = sharing(std::move(part))});
     Process process = spawner.spawn();
@@ -144,10 +144,10 @@ const OwnCategory own_category;
 TEST_CASE("by default the parts and the program get no descriptor that nobody names") {
     const UniqueFd flagged = pipe_with("text");
     const UniqueFd plain = inheritable(flagged);
-    CHECK(SpawnOptions{}.other_descriptors == OtherDescriptors::close);
+    CHECK(SpawnOptions{}.descriptors.others == OtherDescriptors::close);
     for (const StartMethod method : start_methods()) {
         CAPTURE(static_cast<int>(method));
-        SpawnOptions options = descriptors_of_program(method, SpawnOptions{}.other_descriptors);
+        SpawnOptions options = descriptors_of_program(method, SpawnOptions{}.descriptors.others);
         CHECK(output_after(options, [one = flagged.get(), other = plain.get()](ChildSide& side) {
                   const bool are_closed = fcntl(one, F_GETFD) < 0 && fcntl(other, F_GETFD) < 0;
                   // It opens one without the flag: that is no descriptor of the program either.
@@ -162,8 +162,9 @@ TEST_CASE("left alone, all are open to the child parts, undeclared") {
     const UniqueFd plain = inheritable(flagged);
     for (const StartMethod method : start_methods()) {
         CAPTURE(static_cast<int>(method));
-        SpawnOptions options{
-            .program = "true", .other_descriptors = OtherDescriptors::leave, .start = method};
+        SpawnOptions options{.program = "true",
+                             .descriptors = {.others = OtherDescriptors::leave},
+                             .birth = {.method = method}};
         SyncedSpawner spawner(options);
         Reports reports;
         const auto part = [flagged = flagged.get(), plain = plain.get(),
@@ -203,14 +204,14 @@ TEST_CASE("left alone, the program gets those without the close-on-exec flag and
     }
     SUBCASE("with three pipes") {
         check_with([](SpawnOptions& options) {
-            options.standard_input = Stdio::pipe();
-            options.standard_error = Stdio::pipe();
+            options.streams.input = Stdio::pipe();
+            options.streams.error = Stdio::pipe();
         });
     }
     SUBCASE("with /dev/null") {
         check_with([](SpawnOptions& options) {
-            options.standard_input = Stdio::null();
-            options.standard_error = Stdio::null();
+            options.streams.input = Stdio::null();
+            options.streams.error = Stdio::null();
         });
     }
 }
@@ -219,9 +220,9 @@ TEST_CASE("left alone, a driven launch keeps its watch from the program") {
     for (const StartMethod method : start_methods()) {
         CAPTURE(static_cast<int>(method));
         SpawnOptions options = descriptors_of_program(method, OtherDescriptors::leave);
-        options.standard_output = Stdio::pipe();
+        options.streams.output = Stdio::pipe();
         const std::string expected = inherited_and({});
-        Launch launch = SyncedSpawner(options).begin();
+        Launch launch = SyncedSpawner(options).launch();
         while (!launch.advance()) {
             await_event(launch.descriptor());
         }
@@ -239,12 +240,12 @@ TEST_CASE("left alone, passed descriptors come beside the others or in their pla
         const UniqueFd plain = inheritable(source);
         SpawnOptions options =
             descriptors_of_program(method, OtherDescriptors::leave, {plain.get(), 60});
-        options.descriptors = {{passed.get(), 60}};
+        options.descriptors.passed = {{passed.get(), 60}};
         CHECK(output_of(options) == "source passed " + inherited_and({60}));
 
         const UniqueFd again = pipe_with("again");
         options = descriptors_of_program(method, OtherDescriptors::leave, {plain.get()});
-        options.descriptors = {{again.get(), plain.get()}};
+        options.descriptors.passed = {{again.get(), plain.get()}};
         CHECK(output_of(options) == "again " + inherited_and({}));
     }
 }
@@ -276,10 +277,10 @@ TEST_CASE("left alone, the barrier is handed over as ever") {
         CAPTURE(static_cast<int>(method));
         SpawnOptions options{.program = SYNCSPAWN_TEST_HELPERS "/launch_readiness",
                              .arguments = {"is ready"},
-                             .other_descriptors = OtherDescriptors::leave,
-                             .start = method,
-                             .ready_within = 60s};
-        options.numbers_filled_by_parts = {10, 20, 30};
+                             .descriptors = {.others = OtherDescriptors::leave},
+                             .birth = {.method = method},
+                             .readiness = {.within = 60s}};
+        options.descriptors.filled_by_parts = {10, 20, 30};
         SyncedSpawner spawner(options);
         spawner.step({.name = "x", .child = sharing([](ChildSide& side) {
                                        for (const int number : {10, 20, 30}) {
@@ -358,10 +359,10 @@ void fill_under_every_start(Check check) {
 
 TEST_CASE("a part that fills numbers it was given does not harm the launch") {
     fill_under_every_start([](const Filling& filling, int source) {
-        SyncedSpawner spawner({.program = "true",
-                               .other_descriptors = filling.others,
-                               .numbers_filled_by_parts = filled_numbers(),
-                               .start = filling.method});
+        SyncedSpawner spawner(
+            {.program = "true",
+             .descriptors = {.others = filling.others, .filled_by_parts = filled_numbers()},
+             .birth = {.method = filling.method}});
         spawner.step({.name = "x",
                       .child = sharing(fill_from(source)),
                       .parent = [](ParentSide&) {},
@@ -377,10 +378,10 @@ TEST_CASE("a part that fills numbers it was given does not harm the launch") {
 
 TEST_CASE("a failed execve is told after a part that fills numbers it was given") {
     fill_under_every_start([](const Filling& filling, int source) {
-        SyncedSpawner spawner({.program = "/nowhere",
-                               .other_descriptors = filling.others,
-                               .numbers_filled_by_parts = filled_numbers(),
-                               .start = filling.method});
+        SyncedSpawner spawner(
+            {.program = "/nowhere",
+             .descriptors = {.others = filling.others, .filled_by_parts = filled_numbers()},
+             .birth = {.method = filling.method}});
         spawner.step({.name = "x", .child = sharing(fill_from(source)), .descriptors = {source}});
         CHECK(std::string(failure_of(spawner).what()) ==
               "execve '/nowhere' in the child: no such file or directory");
@@ -391,12 +392,12 @@ TEST_CASE("a part that fills numbers it was given does not harm the streams") {
     (void)signal(SIGPIPE, SIG_IGN);  // a program without its input is found out by its output
     fill_under_every_start([](const Filling& filling, int source) {
         SpawnOptions options = shell("read line; echo out $line; echo err $line >&2");
-        options.standard_input = Stdio::pipe();
-        options.standard_output = Stdio::pipe();
-        options.standard_error = Stdio::pipe();
-        options.other_descriptors = filling.others;
-        options.numbers_filled_by_parts = filled_numbers();
-        options.start = filling.method;
+        options.streams.input = Stdio::pipe();
+        options.streams.output = Stdio::pipe();
+        options.streams.error = Stdio::pipe();
+        options.descriptors.others = filling.others;
+        options.descriptors.filled_by_parts = filled_numbers();
+        options.birth.method = filling.method;
         SyncedSpawner spawner(options);
         spawner.step({.name = "x", .child = sharing(fill_from(source)), .descriptors = {source}});
         SpawnError error;
@@ -418,8 +419,8 @@ TEST_CASE("left alone, the program gets the numbers that a part filled, and its 
         const UniqueFd passed(fcntl(pipe_with("passed").get(), F_DUPFD_CLOEXEC, 80));
         SpawnOptions options =
             descriptors_of_program(method, OtherDescriptors::leave, {last_filled, 50});
-        options.numbers_filled_by_parts = filled_numbers();
-        options.descriptors = {{passed.get(), 50}};
+        options.descriptors.filled_by_parts = filled_numbers();
+        options.descriptors.passed = {{passed.get(), 50}};
         std::string expected = "text passed ";
         std::set<int> numbers{0, 1, 2, 50};
         for (const int number : open_descriptors()) {
@@ -442,11 +443,11 @@ TEST_CASE("a standard stream may be a number that a part fills") {
         CAPTURE(static_cast<int>(filling.others));
         CAPTURE(static_cast<int>(filling.method));
         const UniqueFd source = pipe_with("text");
-        SpawnOptions options{.program = "cat",
-                             .other_descriptors = filling.others,
-                             .numbers_filled_by_parts = {STDIN_FILENO},
-                             .start = filling.method};
-        options.standard_output = Stdio::pipe();
+        SpawnOptions options{
+            .program = "cat",
+            .descriptors = {.others = filling.others, .filled_by_parts = {STDIN_FILENO}},
+            .birth = {.method = filling.method}};
+        options.streams.output = Stdio::pipe();
         SyncedSpawner spawner(options);
         spawner.step({.name = "x",
                       .child = sharing([from = source.get()](ChildSide& side) {
@@ -461,7 +462,7 @@ TEST_CASE("a standard stream may be a number that a part fills") {
 
 TEST_CASE("numbers that no part can fill are refused") {
     const auto refusal_with = [](int number) {
-        return refusal_of({.program = "a", .numbers_filled_by_parts = {3, number}});
+        return refusal_of({.program = "a", .descriptors = {.filled_by_parts = {3, number}}});
     };
     CHECK(refusal_with(-1) == "syncspawn: the parts cannot fill descriptor -1");
     CHECK(refusal_with(1 << 30) == "syncspawn: the parts cannot fill descriptor 1073741824");
@@ -500,7 +501,7 @@ TEST_CASE("a step hears of a failed execve, with the errno") {
             CAPTURE(static_cast<int>(method));
             CAPTURE(one.program);
             Reports reports;
-            SyncedSpawner spawner({.program = one.program, .start = method});
+            SyncedSpawner spawner({.program = one.program, .birth = {.method = method}});
             for (const char* name : {"a", "b"}) {
                 spawner.step({.name = name,
                               .child = sharing([](ChildSide&) {}),
@@ -522,7 +523,7 @@ TEST_CASE("the steps hear of a failed execve in their order, after all parts") {
     for (const StartMethod method : start_methods()) {
         CAPTURE(static_cast<int>(method));
         Reports reports;
-        SyncedSpawner spawner({.program = "/nowhere", .start = method});
+        SyncedSpawner spawner({.program = "/nowhere", .birth = {.method = method}});
         spawner.step(reporting("a", reports, '1', 'a'));
         spawner.step({.name = "silent", .child = sharing([](ChildSide&) {})});
         spawner.step({.name = "parent", .parent = [](ParentSide&) {}});
@@ -560,7 +561,7 @@ TEST_CASE("no step hears of an execve that did not fail") {
     for (const StartMethod method : start_methods()) {
         CAPTURE(static_cast<int>(method));
         Reports reports;
-        SpawnOptions options{.program = "true", .start = method};
+        SpawnOptions options{.program = "true", .birth = {.method = method}};
         Step last{.name = "b", .child = sharing([](ChildSide&) {})};
         const int fd = reports.descriptor();
         last.exec_failed = [fd](ChildSide&) { report(fd, 'b'); };
@@ -578,7 +579,7 @@ TEST_CASE("no step hears of an execve that did not fail") {
 
 TEST_CASE("what a step says of the failed execve changes nothing of its report") {
     Reports reports;
-    SyncedSpawner spawner({.program = "/nowhere", .start = StartMethod::copied_memory});
+    SyncedSpawner spawner({.program = "/nowhere", .birth = {.method = StartMethod::copied_memory}});
     const std::string expected = "execve '/nowhere' in the child: no such file or directory";
     Step first = reporting("a", reports, '1', 'a');
     SUBCASE("by its result") {
@@ -609,7 +610,8 @@ TEST_CASE("the program's signal mask is in force when a step hears of the failed
         sigset_t mask;
         sigemptyset(&mask);
         sigaddset(&mask, SIGUSR1);
-        SyncedSpawner spawner({.program = "/nowhere", .start = method, .signal_mask = mask});
+        SyncedSpawner spawner(
+            {.program = "/nowhere", .birth = {.method = method}, .signals = {.mask = mask}});
         spawner.step({.name = "x",
                       .child = sharing([](ChildSide&) {}),
                       .exec_failed =
@@ -670,7 +672,7 @@ TEST_CASE("an error with another code is the same failure, told with that code's
     }
     SUBCASE("of a preparation") {
         SpawnOptions options{.program = "true"};
-        options.cgroup = 987'654;
+        options.birth.cgroup = 987'654;
         spawner = SyncedSpawner(options);
         before = "prepare the launch: descriptor 987654 of the cgroup: bad file descriptor";
         after = "prepare the launch: descriptor 987654 of the cgroup: own error 7";

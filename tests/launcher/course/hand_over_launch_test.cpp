@@ -23,7 +23,7 @@ std::string helper(const std::string& name) { return SYNCSPAWN_TEST_HELPERS "/" 
 Process handed_over(const std::string& program, std::vector<std::string> arguments) {
     return SyncedSpawner({.program = helper(program),
                           .arguments = std::move(arguments),
-                          .hand_over = HandOver::barrier})
+                          .readiness = {.hand_over = HandOver::barrier}})
         .spawn();
 }
 
@@ -60,13 +60,14 @@ TEST_CASE("the parent sees a program that ends before it has placed as gone") {
 
 TEST_CASE("a program that never attaches is not in the way of its own end") {
     SpawnOptions options = shell("exit 5");
-    options.hand_over = HandOver::barrier;
+    options.readiness.hand_over = HandOver::barrier;
     CHECK(SyncedSpawner(options).spawn().wait().code() == 5);
 }
 
 TEST_CASE("after readiness both sides go on with the same barrier") {
     Process process =
-        SyncedSpawner({.program = helper("launch_meets"), .arguments = {"3"}, .ready_within = 60s})
+        SyncedSpawner(
+            {.program = helper("launch_meets"), .arguments = {"3"}, .readiness = {.within = 60s}})
             .spawn();
     // The first meeting was "ready".
     CHECK(process.barrier().place_and_sync() == Outcome::reached);
@@ -77,8 +78,8 @@ TEST_CASE("after readiness both sides go on with the same barrier") {
 TEST_CASE("the counts of the setup do not shift those of the program") {
     SyncedSpawner spawner({.program = helper("launch_meets"),
                            .arguments = {"2"},
-                           .namespaces = Namespaces::none,
-                           .hand_over = HandOver::barrier});
+                           .birth = {.namespaces = Namespaces::none},
+                           .readiness = {.hand_over = HandOver::barrier}});
     for (int round = 0; round < 7; ++round) {
         spawner.rendezvous("round " + std::to_string(round));
     }
@@ -102,9 +103,9 @@ TEST_CASE("the barrier of a program does not take a number that is passed to it"
     const UniqueFd read_end(ends[0]);
     const UniqueFd write_end(ends[1]);
     SpawnOptions options{
-        .program = helper("launch_meets"), .arguments = {"1"}, .ready_within = 60s};
+        .program = helper("launch_meets"), .arguments = {"1"}, .readiness = {.within = 60s}};
     for (int number = 3; number < 40; ++number) {
-        options.descriptors.push_back({write_end.get(), number});
+        options.descriptors.passed.push_back({write_end.get(), number});
     }
     CHECK(SyncedSpawner(options).spawn().wait().code() == 42);
 }
@@ -113,8 +114,8 @@ TEST_CASE("a program in a pid namespace of its own attaches") {
     SpawnError error;
     Process process = SyncedSpawner({.program = helper("launch_meets"),
                                      .arguments = {"2"},
-                                     .namespaces = Namespaces::pid,
-                                     .ready_within = 60s})
+                                     .birth = {.namespaces = Namespaces::pid},
+                                     .readiness = {.within = 60s}})
                           .spawn(error);
     if (error.code() == std::errc::operation_not_permitted) {
         SKIP_TEST("this machine forbids new namespaces");
@@ -128,7 +129,7 @@ TEST_CASE("a program gets the variables only if it is handed the barrier") {
     SpawnOptions options = shell(print_handed_over);
     SUBCASE("not") { CHECK(output_of(options) == "0\n[exited with code 1]"); }
     SUBCASE("handed over") {
-        options.hand_over = HandOver::barrier;
+        options.readiness.hand_over = HandOver::barrier;
         CHECK(output_of(options) == "4\n");
     }
 }
@@ -136,8 +137,8 @@ TEST_CASE("a program gets the variables only if it is handed the barrier") {
 TEST_CASE("what a program that has attached starts in turn does not see the variables") {
     SpawnOptions options{.program = helper("launch_meets"),
                          .arguments = {"1", print_handed_over},
-                         .standard_output = Stdio::pipe(),
-                         .hand_over = HandOver::barrier};
+                         .streams = {.output = Stdio::pipe()},
+                         .readiness = {.hand_over = HandOver::barrier}};
     Process process = SyncedSpawner(options).spawn();
     CHECK(process.barrier().place_and_sync() == Outcome::reached);
     CHECK(read_all(process.standard_output().get()) == "0\n");
@@ -158,14 +159,14 @@ TEST_CASE("places of a fast program are unread when the launch is over") {
         CAPTURE(awaits_readiness);
         SpawnOptions options{.program = helper("launch_readiness"),
                              .arguments = {"places twice and says so"},
-                             .hand_over = HandOver::barrier};
+                             .readiness = {.hand_over = HandOver::barrier}};
         if (awaits_readiness) {
-            options.ready_within = std::chrono::seconds(60);
+            options.readiness.within = std::chrono::seconds(60);
         }
         int output[2];
         REQUIRE(pipe2(output, O_CLOEXEC) == 0);
-        options.standard_output = Stdio::descriptor(output[1]);
-        Launch launch = SyncedSpawner(options).begin();
+        options.streams.output = Stdio::descriptor(output[1]);
+        Launch launch = SyncedSpawner(options).launch();
         (void)launch.advance();
         close(output[1]);
         await_event(output[0]);  // it has placed

@@ -52,13 +52,13 @@ StartMethod method_of(Way way) {
 SyncedSpawner spawner(Report& report, Way way) {
     if (way == Way::suspended) {
         report.parents_part_ended = true;
-        return SyncedSpawner({.program = "true", .start = StartMethod::shared_memory});
+        return SyncedSpawner({.program = "true", .birth = {.method = StartMethod::shared_memory}});
     }
     SpawnOptions options{.program = SYNCSPAWN_TEST_HELPERS "/launch_meets",
                          .arguments = {"2"},
-                         .start = method_of(way),
-                         .ready_within = 60s,
-                         .on_destruction = OnDestruction::wait};
+                         .birth = {.method = method_of(way)},
+                         .readiness = {.within = 60s},
+                         .ending = {.on_destruction = OnDestruction::wait}};
     options.environment.set("ASAN_OPTIONS", "detect_leaks=0");  // cannot work under ptrace
     SyncedSpawner made(options);
     made.step({.name = "both",
@@ -126,7 +126,7 @@ public:
 
 private:
     static SyncedSpawner spawner_with_part() {
-        SyncedSpawner made({.program = "true", .start = StartMethod::shared_memory});
+        SyncedSpawner made({.program = "true", .birth = {.method = StartMethod::shared_memory}});
         return made.step({.name = "x", .child = {ChildRules::shared_memory, [](ChildSide&) {}}});
     }
 

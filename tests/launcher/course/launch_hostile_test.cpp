@@ -110,7 +110,7 @@ bool number_next_process(pid_t pid) {
 // In a peer: a launch has this number for its child, and all goes well.
 void expect_launch_of(pid_t child) {
     // A thread would take a number, too.
-    SyncedSpawner spawner({.program = "true", .start = StartMethod::copied_memory});
+    SyncedSpawner spawner({.program = "true", .birth = {.method = StartMethod::copied_memory}});
     spawner.step({.name = "number", .parent = [child](ParentSide& side) {
                       return side.child_pid() == child ? side.done() : side.fail(ESRCH, "number");
                   }});
@@ -166,7 +166,7 @@ TEST_CASE(
     Peer peer([] {
         prctl(PR_SET_CHILD_SUBREAPER, 1);
         const Shared<std::atomic<pid_t>> stray;
-        SyncedSpawner spawner({.program = "cat", .standard_input = Stdio::pipe()});
+        SyncedSpawner spawner({.program = "cat", .streams = {.input = Stdio::pipe()}});
         spawner.step({.name = "x", .child = leave_behind(*stray)});
         Process process = spawner.spawn();  // whose program goes on until its input ends
         process.standard_input().reset();
@@ -244,7 +244,7 @@ TEST_CASE("a child that lies about its times is late by a duration that can be")
                     pause();
                 }
             },
-            {.program = "true", .setup_timeout = 300ms, .abort_grace = 0ns}));
+            {.program = "true", .setup = {.within = 300ms, .abort_grace = 0ns}}));
         const std::string text = error.what();
         CAPTURE(text);
         REQUIRE(text.starts_with("the setup was not done within 300 ms: the child has been in '"));
@@ -281,8 +281,10 @@ TEST_CASE("with the /proc of an outer pid namespace a program that runs is seen 
 TEST_CASE("with the /proc of an outer pid namespace nothing is said of the program's barrier" *
           doctest::skip(is_sanitized)) {
     Peer peer = peer_with_outer_proc([] {
-        const SpawnError error = failure_of(
-            {.program = "sleep", .arguments = {"1000"}, .ready_within = 50ms, .abort_grace = 0ns});
+        const SpawnError error = failure_of({.program = "sleep",
+                                             .arguments = {"1000"},
+                                             .setup = {.abort_grace = 0ns},
+                                             .readiness = {.within = 50ms}});
         expect_same(error.what(), "the program was not ready within 50 ms");
     });
     CHECK_REACHED_THE_END_OR_SKIP(peer);

@@ -38,22 +38,23 @@ SyncedSpawner kind_of_launch(int number) {
         case 1:
             return SyncedSpawner({.program = "/nowhere"});
         case 3:
-            return SyncedSpawner({.program = "true", .descriptors = {{900, 5}}});
+            return SyncedSpawner({.program = "true", .descriptors = {.passed = {{900, 5}}}});
         case 5: {
-            SyncedSpawner spawner({.program = "true", .standard_output = Stdio::pipe()});
+            SyncedSpawner spawner({.program = "true", .streams = {.output = Stdio::pipe()}});
             return spawner.step({.name = "x", .child = signal_safe([](ChildSide&) { _exit(1); })});
         }
         case 7: {
-            SyncedSpawner spawner({.program = "true", .hand_over = HandOver::barrier});
+            SyncedSpawner spawner(
+                {.program = "true", .readiness = {.hand_over = HandOver::barrier}});
             return spawner.step(
                 {.name = "x", .parent = [](ParentSide& side) { return side.fail(EIO, "call"); }});
         }
         case 2:
             return SyncedSpawner({.program = "true",
-                                  .standard_input = Stdio::pipe(),
-                                  .hand_over = HandOver::barrier});
+                                  .streams = {.input = Stdio::pipe()},
+                                  .readiness = {.hand_over = HandOver::barrier}});
         default:
-            return SyncedSpawner({.program = "true", .standard_error = Stdio::null()});
+            return SyncedSpawner({.program = "true", .streams = {.error = Stdio::null()}});
     }
 }
 
@@ -111,7 +112,7 @@ TEST_CASE("the state of the caller is afterwards what it was") {
 TEST_CASE("what a child part changes of its process is not the parent's") {
     const std::string before = state_of_caller();
     SpawnOptions options = shell("umask; pwd; echo $SYNCSPAWN_TEST_VARIABLE");
-    options.standard_output = Stdio::pipe();
+    options.streams.output = Stdio::pipe();
     SyncedSpawner spawner(options);
     spawner.step({.name = "x", .child = in_child([](ChildSide& side) {
                                    umask(0077);
@@ -136,7 +137,7 @@ TEST_CASE("the program has the caller's signal mask, or the one it is given") {
         expect_same(status_of_program({}, "SigBlk").c_str(), "SigBlk:\t0000000000000200\n");
         SpawnOptions options;
         sigemptyset(&mask);
-        options.signal_mask = mask;
+        options.signals.mask = mask;
         expect_same(status_of_program(options, "SigBlk").c_str(), "SigBlk:\t0000000000000000\n");
     });
     CHECK(peer.ending() == reached_the_end);
@@ -147,7 +148,7 @@ TEST_CASE("an ignored signal stays ignored in the program, unless it is to be re
         signal(SIGUSR1, SIG_IGN);
         SpawnOptions options;
         expect(has_signal(status_of_program(options, "SigIgn"), SIGUSR1));
-        options.ignored_signals = IgnoredSignals::reset;
+        options.signals.ignored = IgnoredSignals::reset;
         expect_same(status_of_program(options, "SigIgn").c_str(), "SigIgn:\t0000000000000000\n");
     });
     CHECK(peer.ending() == reached_the_end);
@@ -176,7 +177,7 @@ TEST_CASE(
     const int fd = inheritable.get();
     REQUIRE_FALSE(is_close_on_exec(fd));
     SyncedSpawner spawner(
-        {.program = helper("launch_descriptors"), .standard_output = Stdio::pipe()});
+        {.program = helper("launch_descriptors"), .streams = {.output = Stdio::pipe()}});
     spawner.step({.name = "x", .child = in_child([fd](ChildSide& side) {
                                    return is_open(fd) ? side.fail(EEXIST, "descriptor")
                                                       : side.done();
@@ -195,9 +196,9 @@ TEST_CASE("launches of several threads never hold the ends of each other's pipes
         threads.emplace_back([&good] {
             Process last;
             for (int round = 0; round < 50; ++round) {
-                SyncedSpawner spawner({.program = "cat",
-                                       .standard_input = Stdio::pipe(),
-                                       .standard_output = Stdio::pipe()});
+                SyncedSpawner spawner(
+                    {.program = "cat",
+                     .streams = {.input = Stdio::pipe(), .output = Stdio::pipe()}});
                 spawner.rendezvous("both");
                 Process process = spawner.spawn();
                 process.standard_input().reset();
@@ -218,8 +219,8 @@ TEST_CASE("launches of several threads never hold the ends of each other's pipes
 
 TEST_CASE("a launch that is cancelled tells where it was") {
     const UniqueFd event(eventfd(1, EFD_CLOEXEC));
-    SpawnOptions options{
-        .program = "true", .cancel_when_readable = event.get(), .abort_grace = 0ns};
+    SpawnOptions options{.program = "true",
+                         .setup = {.cancel_when_readable = event.get(), .abort_grace = 0ns}};
     SyncedSpawner spawner(options);
     spawner.step({.name = "x", .child = in_child([](ChildSide&) { pause(); })});
     const SpawnError error = failure_of(spawner);
@@ -232,8 +233,8 @@ TEST_CASE("a launch that is cancelled tells where it was") {
 
 TEST_CASE("no part of the parent runs once the launch is cancelled") {
     const UniqueFd event(eventfd(0, EFD_CLOEXEC));
-    SpawnOptions options{
-        .program = "true", .cancel_when_readable = event.get(), .abort_grace = 0ns};
+    SpawnOptions options{.program = "true",
+                         .setup = {.cancel_when_readable = event.get(), .abort_grace = 0ns}};
     std::string log;
     const auto noting = [&log](const char* what) {
         return [&log, what](ParentSide&) { log += what; };
@@ -262,14 +263,13 @@ TEST_CASE("no part of the parent runs once the launch is cancelled") {
 TEST_CASE("no descriptor of a launch takes the number of a standard stream that is closed") {
     Peer peer([] {
         close_range(0, ~0U, 0);
-        SpawnOptions options{.program = "sleep",
-                             .arguments = {"1000"},
-                             .standard_input = Stdio::pipe(),
-                             .standard_output = Stdio::pipe(),
-                             .standard_error = Stdio::null(),
-                             .hand_over = HandOver::barrier};
+        SpawnOptions options{
+            .program = "sleep",
+            .arguments = {"1000"},
+            .streams = {.input = Stdio::pipe(), .output = Stdio::pipe(), .error = Stdio::null()},
+            .readiness = {.hand_over = HandOver::barrier}};
         for (const Namespaces namespaces : {Namespaces::none, Namespaces::user}) {
-            options.namespaces = namespaces;
+            options.birth.namespaces = namespaces;
             SpawnError error;
             const Process process = SyncedSpawner(options).spawn(error);
             if (namespaces != Namespaces::none && error.stage() == Stage::start) {
@@ -297,17 +297,17 @@ TEST_CASE("everything works where newer system calls do not exist") {
             expect(!process || process.wait() == ExitStatus::exited(0));
         }
         expect_same(output_of({.program = helper("launch_descriptors")}).c_str(), "0 1 2 ");
-        Process ready =
-            SyncedSpawner(
-                {.program = helper("launch_meets"), .arguments = {"1"}, .ready_within = 60s})
-                .spawn();
+        Process ready = SyncedSpawner({.program = helper("launch_meets"),
+                                       .arguments = {"1"},
+                                       .readiness = {.within = 60s}})
+                            .spawn();
         expect(ready.wait().code() == 42);
         Process process = SyncedSpawner({.program = "sleep", .arguments = {"1000"}}).spawn();
         expect(!process.try_wait());
         expect(process.terminate(1h) == ExitStatus::killed(SIGTERM));
         SpawnError error;
-        Process born =
-            SyncedSpawner({.program = "true", .namespaces = Namespaces::user}).spawn(error);
+        Process born = SyncedSpawner({.program = "true", .birth = {.namespaces = Namespaces::user}})
+                           .spawn(error);
         expect(error.code() == std::errc::operation_not_permitted || born.wait().success());
         SyncedSpawner killed({.program = "true"});
         killed.step({.name = "x", .child = signal_safe([](ChildSide&) { raise(SIGKILL); })});
@@ -339,7 +339,7 @@ TEST_CASE("everything works without /proc") {
                 expect_same(output_of({.program = helper("launch_descriptors")}).c_str(), "0 1 2 ");
                 expect(SyncedSpawner({.program = helper("launch_meets"),
                                       .arguments = {"1"},
-                                      .ready_within = 60s})
+                                      .readiness = {.within = 60s}})
                            .spawn()
                            .wait()
                            .code() == 42);
@@ -387,7 +387,7 @@ TEST_CASE("a thread that is cancelled in a launch gets to its end first") {
 
 TEST_CASE("a descriptor that is to cancel must be open") {
     SpawnOptions options{.program = "true"};
-    options.cancel_when_readable = 1000;
+    options.setup.cancel_when_readable = 1000;
     CHECK(std::string(failure_of(options).what()) ==
           "prepare the launch: descriptor 1000 that cancels: bad file descriptor");
 }

@@ -73,15 +73,17 @@ class HeldLaunch : public HeldLaunchBase {
 public:
     using HeldLaunchBase::HeldLaunchBase;
     // Returns when the child is in that part, and the parent waits for it.
-    Launch begin() {
-        Launch launch = spawner().begin();
+    Launch launch() {
+        Launch launch = spawner().launch();
         CHECK_FALSE(launch.advance());
         REQUIRE(is_held());
         return launch;
     }
 };
 
-SpawnOptions program_true(StartMethod method) { return {.program = "true", .start = method}; }
+SpawnOptions program_true(StartMethod method) {
+    return {.program = "true", .birth = {.method = method}};
+}
 
 // Goes on until the program, the helper, sleeps: the end of execve can be seen by then.
 void drive_until_program_sleeps(Launch& launch, pid_t pid) {
@@ -119,7 +121,7 @@ Result result_of(const End& end, StartMethod method,
                  const std::function<Process(const SyncedSpawner&, SpawnError&)>& launch) {
     Result result;
     SpawnOptions options = end.options;
-    options.start = method;
+    options.birth.method = method;
     SyncedSpawner spawner(options);
     spawner.step({.name = "before",
                   .parent = [](ParentSide&) {},
@@ -130,7 +132,7 @@ Result result_of(const End& end, StartMethod method,
     Process process = launch(spawner, result.error);
     if (process) {
         CHECK(process.start_method() == method);
-        if (options.ready_within) {
+        if (options.readiness.within) {
             CHECK(process.barrier().is_open());
         }
         result.status = process.wait();
@@ -165,7 +167,7 @@ TEST_CASE("a launch that is driven ends as one that waits by itself") {
 
             const Result driven =
                 result_of(end, method, [](const SyncedSpawner& spawner, SpawnError& error) {
-                    Launch launch = spawner.begin();
+                    Launch launch = spawner.launch();
                     drive(launch);
                     return launch.take_process(error);
                 });
@@ -173,7 +175,7 @@ TEST_CASE("a launch that is driven ends as one that waits by itself") {
 
             const Result driven_spuriously =
                 result_of(end, method, [](const SyncedSpawner& spawner, SpawnError& error) {
-                    Launch launch = spawner.begin();
+                    Launch launch = spawner.launch();
                     while (!launch.advance()) {
                         for (int time = 0; time < 20; ++time) {
                             (void)launch.advance();
@@ -190,7 +192,7 @@ TEST_CASE("a launch that is driven ends as one that waits by itself") {
 }
 
 TEST_CASE("a program that closes its barrier and lives on is found out through the descriptor") {
-    Launch launch = SyncedSpawner(program_that("closes", 60s)).begin();
+    Launch launch = SyncedSpawner(program_that("closes", 60s)).launch();
     const SpawnError error = error_of(launch);
     CHECK(std::string(error.what()) ==
           "the program closed its barrier before it was ready, and lived on");
@@ -207,8 +209,8 @@ TEST_CASE("the setup timeout fires through the descriptor alone, and ends as wit
             SpawnError error;
             for (auto timeout = 50ms; timeout < 60s && error.step() != "held"; timeout *= 4) {
                 SpawnOptions options = program_true(method);
-                options.setup_timeout = timeout;
-                options.abort_grace = 0ns;
+                options.setup.within = timeout;
+                options.setup.abort_grace = 0ns;
                 HeldLaunch held(options);
                 error = launch(held.spawner());
                 CHECK(held.undone() == 1);
@@ -219,7 +221,7 @@ TEST_CASE("the setup timeout fires through the descriptor alone, and ends as wit
         const SpawnError spawned =
             timeout_of([](const SyncedSpawner& spawner) { return failure_of(spawner); });
         const SpawnError driven = timeout_of([](const SyncedSpawner& spawner) {
-            Launch launch = spawner.begin();
+            Launch launch = spawner.launch();
             return error_of(launch);
         });
         CHECK(std::string(driven.what()).find(": the child has been in 'held' for ") !=
@@ -236,7 +238,7 @@ TEST_CASE("the setup timeout fires through the descriptor alone, and ends as wit
 }
 
 TEST_CASE("a failure is thrown by the one that takes the process") {
-    Launch launch = SyncedSpawner({.program = "/nowhere"}).begin();
+    Launch launch = SyncedSpawner({.program = "/nowhere"}).launch();
     drive(launch);
     CHECK_THROWS_AS((void)launch.take_process(), SpawnError);
     CHECK_FALSE(launch);
@@ -244,7 +246,7 @@ TEST_CASE("a failure is thrown by the one that takes the process") {
 
 TEST_CASE("taking the process of a success clears the error") {
     SpawnError error = failure_of({.program = "/nowhere"});
-    Launch launch = SyncedSpawner({.program = "true"}).begin();
+    Launch launch = SyncedSpawner({.program = "true"}).launch();
     drive(launch);
     Process process = launch.take_process(error);
     CHECK_FALSE(error);
@@ -258,7 +260,7 @@ TEST_CASE("advance does not wait for a child that is asleep in its part") {
     for (const StartMethod method : start_methods()) {
         CAPTURE(static_cast<int>(method));
         HeldLaunch held(program_true(method));
-        Launch launch = held.begin();
+        Launch launch = held.launch();
         for (int time = 0; time < 100; ++time) {
             CHECK_FALSE(launch.advance());
         }
@@ -289,7 +291,7 @@ TEST_CASE("each part runs once, however often advance is called") {
                           .descriptors = {counted.write_end.get()}});
             spawner.rendezvous("both");
         }
-        Launch launch = spawner.begin();
+        Launch launch = spawner.launch();
         while (!launch.advance()) {
         }
         CHECK(launch.take_process().wait().success());
@@ -304,7 +306,7 @@ TEST_CASE("nothing happens before the first advance") {
     int parts = 0;
     SyncedSpawner spawner({.program = "true"});
     spawner.step({.name = "x", .parent = [&](ParentSide&) { ++parts; }});
-    const Launch launch = spawner.begin();
+    const Launch launch = spawner.launch();
     CHECK(launch);
     CHECK(launch.descriptor() == -1);
     CHECK(count_children() == 0);
@@ -314,7 +316,7 @@ TEST_CASE("nothing happens before the first advance") {
 TEST_CASE("the descriptor is there from the first advance to the end, and is close-on-exec") {
     const NothingIsLeft nothing;
     HeldLaunch held({.program = "true"});
-    Launch launch = held.begin();
+    Launch launch = held.launch();
     const int descriptor = launch.descriptor();
     CHECK(descriptor > 2);
     CHECK(is_close_on_exec(descriptor));
@@ -333,9 +335,9 @@ TEST_CASE("the descriptor is gone after a failure") {
     for (const char* program : {"/nowhere", "true"}) {
         CAPTURE(program);
         SpawnOptions options{.program = program};
-        options.cgroup =
+        options.birth.cgroup =
             std::string(program) == "true" ? 987'654 : -1;  // fails before there is one
-        Launch launch = SyncedSpawner(options).begin();
+        Launch launch = SyncedSpawner(options).launch();
         drive(launch);
         CHECK(launch.descriptor() == -1);
         CHECK(launch.advance());
@@ -355,8 +357,8 @@ TEST_CASE("many launches are in flight in one loop") {
         Pipe gate;
         SyncedSpawner spawner({.program = helper("launch_meets"),
                                .arguments = {"2"},
-                               .start = method,
-                               .ready_within = 60s});
+                               .birth = {.method = method},
+                               .readiness = {.within = 60s}});
         std::size_t parts = 0;
         spawner.step({.name = "x",
                       .child = sharing([fd = gate.read_end.get()](ChildSide&) {
@@ -368,7 +370,7 @@ TEST_CASE("many launches are in flight in one loop") {
                       .descriptors = {gate.read_end.get()}});
         std::vector<Launch> launches;
         for (std::size_t number = 0; number < count; ++number) {
-            launches.push_back(spawner.begin());
+            launches.push_back(spawner.launch());
             CHECK_FALSE(launches.back().advance());
         }
         CHECK(count_children() == count);
@@ -414,11 +416,11 @@ TEST_CASE("a launch ends while the child of another holds its descriptors") {
     for (const StartMethod method : start_methods()) {
         CAPTURE(static_cast<int>(method));
         HeldLaunch one(program_true(method));
-        Launch first = one.begin();
+        Launch first = one.launch();
         SpawnOptions options = program_true(method);
-        options.other_descriptors = OtherDescriptors::leave;
+        options.descriptors.others = OtherDescriptors::leave;
         HeldLaunch other(options);
-        Launch second = other.begin();
+        Launch second = other.launch();
         one.let_go();
         drive(first);
         CHECK(first.take_process().wait().success());
@@ -438,7 +440,7 @@ TEST_CASE("a launch that is cancelled before it has begun never begins") {
     spawner.step({.name = "x",
                   .parent = [&](ParentSide&) { ++parts; },
                   .undo = [&](ParentSide&) { ++parts; }});
-    Launch launch = spawner.begin();
+    Launch launch = spawner.launch();
     launch.cancel();
     CHECK(launch.advance());
     CHECK(launch.descriptor() == -1);
@@ -454,9 +456,9 @@ TEST_CASE("a launch is cancelled while the child is in a step, and killed after 
     for (const StartMethod method : start_methods()) {
         CAPTURE(static_cast<int>(method));
         SpawnOptions options = program_true(method);
-        options.abort_grace = grace;
+        options.setup.abort_grace = grace;
         HeldLaunch held(options);
-        Launch launch = held.begin();
+        Launch launch = held.launch();
         const auto began = std::chrono::steady_clock::now();
         launch.cancel();
         (void)launch.advance();
@@ -475,10 +477,10 @@ TEST_CASE("a child that is asleep at a rendezvous leaves by itself when the laun
     for (const StartMethod method : start_methods()) {
         CAPTURE(static_cast<int>(method));
         SpawnOptions options = program_true(method);
-        options.abort_grace = 1h;
+        options.setup.abort_grace = 1h;
         HeldLaunch held(options);
         held.spawner().rendezvous("first");
-        Launch launch = held.begin();
+        Launch launch = held.launch();
         held.let_go();
         // The parent has placed for the first rendezvous, and does not go on to the next without advance.
         REQUIRE(is_blocked_in_a_wait(held.pid()));
@@ -494,9 +496,9 @@ TEST_CASE("advance does not wait for the child of a launch that was cancelled") 
     for (const StartMethod method : start_methods()) {
         CAPTURE(static_cast<int>(method));
         SpawnOptions options = program_true(method);
-        options.abort_grace = 1h;
+        options.setup.abort_grace = 1h;
         HeldLaunch held(options);
-        Launch launch = held.begin();
+        Launch launch = held.launch();
         for (int time = 0; time < 10; ++time) {
             launch.cancel();
             CHECK_FALSE(launch.advance());
@@ -515,9 +517,9 @@ TEST_CASE("after a cancel the descriptor says when to go on") {
     for (const StartMethod method : start_methods()) {
         CAPTURE(static_cast<int>(method));
         SpawnOptions options = program_true(method);
-        options.abort_grace = 0ns;
+        options.setup.abort_grace = 0ns;
         HeldLaunch held(options);
-        Launch launch = held.begin();
+        Launch launch = held.launch();
         launch.cancel();
         pollfd watched{launch.descriptor(), POLLIN, 0};
         CHECK(poll(&watched, 1, 10'000) == 1);  // at once: the child is to be killed now
@@ -537,7 +539,7 @@ TEST_CASE("a part of the parent may cancel its own launch: no further part runs"
                       .parent = [&](ParentSide&) { launch.cancel(); },
                       .undo = [&](ParentSide&) { ++undone; }});
         spawner.step({.name = "next", .parent = [&](ParentSide&) { went_on = true; }});
-        launch = spawner.begin();
+        launch = spawner.launch();
         CHECK(error_of(launch).cause() == Cause::cancelled);
         CHECK(undone == 1);
         CHECK(!went_on);
@@ -553,7 +555,8 @@ TEST_CASE("a launch is cancelled while it waits for execve") {
         Pipe gate;
         Pipe here;
         const int fds[]{here.write_end.get(), gate.read_end.get()};
-        SyncedSpawner spawner({.program = "/nowhere", .start = method, .abort_grace = 0ns});
+        SyncedSpawner spawner(
+            {.program = "/nowhere", .birth = {.method = method}, .setup = {.abort_grace = 0ns}});
         spawner.step({.name = "note",
                       .parent = [&](ParentSide& side) { child = side.child_pid(); },
                       .undo = [&](ParentSide&) { ++undone; }});
@@ -567,7 +570,7 @@ TEST_CASE("a launch is cancelled while it waits for execve") {
                               (void)!read(gate, &byte, 1);
                           },
                       .descriptors = {fds[0], fds[1]}});
-        Launch launch = spawner.begin();
+        Launch launch = spawner.launch();
         pollfd watched{here.read_end.get(), POLLIN, 0};
         while (poll(&watched, 1, 0) == 0) {
             REQUIRE_FALSE(launch.advance());
@@ -589,7 +592,7 @@ TEST_CASE("a launch is cancelled while it waits for the program to be ready") {
     for (const StartMethod method : start_methods()) {
         CAPTURE(static_cast<int>(method));
         HeldLaunch held(program_that("sleeps", 60s, method));
-        Launch launch = held.begin();
+        Launch launch = held.launch();
         held.let_go();
         drive_until_program_sleeps(launch, held.pid());
         launch.cancel();
@@ -604,14 +607,14 @@ TEST_CASE("a launch is cancelled while it waits for the program to be ready") {
 TEST_CASE("a cancel after the end changes nothing") {
     const NothingIsLeft nothing;
     SUBCASE("of a success") {
-        Launch launch = SyncedSpawner({.program = "true"}).begin();
+        Launch launch = SyncedSpawner({.program = "true"}).launch();
         drive(launch);
         launch.cancel();
         CHECK(launch.advance());
         CHECK(launch.take_process().wait().success());
     }
     SUBCASE("of a failure") {
-        Launch launch = SyncedSpawner({.program = "/nowhere"}).begin();
+        Launch launch = SyncedSpawner({.program = "/nowhere"}).launch();
         drive(launch);
         launch.cancel();
         CHECK(std::string(error_of(launch).what()) ==
@@ -621,13 +624,13 @@ TEST_CASE("a cancel after the end changes nothing") {
 
 TEST_CASE("a cancel on the way to another failure does not hide that") {
     const NothingIsLeft nothing;
-    SpawnOptions options{.program = "true", .abort_grace = 1h};
+    SpawnOptions options{.program = "true", .setup = {.abort_grace = 1h}};
     HeldLaunch held(options);
     held.spawner().step({.name = "x", .parent = [&](ParentSide& side) {
                              (void)held.is_held();
                              return side.fail(EIO, "call");
                          }});
-    Launch launch = held.spawner().begin();
+    Launch launch = held.spawner().launch();
     REQUIRE_FALSE(launch.advance());  // it has failed, but the child is still there
     launch.cancel();
     held.let_go();
@@ -641,10 +644,10 @@ TEST_CASE("a descriptor that becomes readable cancels the launch through its des
         CAPTURE(static_cast<int>(method));
         const UniqueFd event(eventfd(0, EFD_CLOEXEC));
         SpawnOptions options = program_true(method);
-        options.cancel_when_readable = event.get();
-        options.abort_grace = 0ns;
+        options.setup.cancel_when_readable = event.get();
+        options.setup.abort_grace = 0ns;
         HeldLaunch held(options);
-        Launch launch = held.begin();
+        Launch launch = held.launch();
         pollfd watched{launch.descriptor(), POLLIN, 0};
         CHECK(poll(&watched, 1, 0) == 0);
         REQUIRE(eventfd_write(event.get(), 1) == 0);
@@ -663,9 +666,9 @@ TEST_CASE("a regular file, which is always readable, cancels the launch as it do
     for (const StartMethod method : start_methods()) {
         CAPTURE(static_cast<int>(method));
         SpawnOptions options = program_true(method);
-        options.cancel_when_readable = file.get();
+        options.setup.cancel_when_readable = file.get();
         const SyncedSpawner spawner(options);
-        Launch launch = spawner.begin();
+        Launch launch = spawner.launch();
         const SpawnError driven = error_of(launch);
         const SpawnError spawned = failure_of(spawner);
         check_cancelled(driven, WhichSide::parent, Stage::rendezvous, "ready to exec");
@@ -690,7 +693,7 @@ TEST_CASE("a launch that is dropped on its way leaves no child and no descriptor
     }
     SUBCASE("by another that takes its place") {
         before_the_end = [](Launch& launch) {
-            launch = SyncedSpawner({.program = "true"}).begin();
+            launch = SyncedSpawner({.program = "true"}).launch();
             drive(launch);
             CHECK(launch.take_process().wait().success());
         };
@@ -698,10 +701,10 @@ TEST_CASE("a launch that is dropped on its way leaves no child and no descriptor
     for (const StartMethod method : start_methods()) {
         CAPTURE(static_cast<int>(method));
         SpawnOptions options = program_true(method);
-        options.abort_grace = 0ns;
+        options.setup.abort_grace = 0ns;
         HeldLaunch held(options);
         {
-            Launch launch = held.begin();
+            Launch launch = held.launch();
             before_the_end(launch);
         }
         CHECK(held.undone() == 1);
@@ -713,7 +716,7 @@ TEST_CASE("a launch that is dropped while the program is not ready ends the prog
     const NothingIsLeft nothing;
     HeldLaunch held(program_that("sleeps", 60s));
     {
-        Launch launch = held.begin();
+        Launch launch = held.launch();
         held.let_go();
         drive_until_program_sleeps(launch, held.pid());
     }
@@ -724,10 +727,10 @@ TEST_CASE("a launch that is dropped while the program is not ready ends the prog
 TEST_CASE("a program that nobody takes ends with its launch") {
     const NothingIsLeft nothing;
     SpawnOptions options = shell("read nothing");
-    options.standard_input = Stdio::pipe();
+    options.streams.input = Stdio::pipe();
     HeldLaunch held(options);
     {
-        Launch launch = held.begin();
+        Launch launch = held.launch();
         held.let_go();
         drive(launch);
         CHECK(state_of(held.pid()) != '\0');
@@ -749,7 +752,7 @@ TEST_CASE("misuse of a launch is refused") {
     Launch launch;
     check_refused(launch);
     HeldLaunch held({.program = "true"});
-    launch = held.spawner().begin();
+    launch = held.spawner().launch();
     CHECK_THROWS_AS((void)launch.take_process(), std::logic_error);
     CHECK_FALSE(launch.advance());
     CHECK_THROWS_AS((void)launch.take_process(error), std::logic_error);
@@ -781,7 +784,7 @@ TEST_CASE("a launch for whose watch there is no descriptor fails before there is
             const rlimit limited{most, unlimited.rlim_max};
             expect(setrlimit(RLIMIT_NOFILE, &limited) == 0);
             SpawnError error;
-            Launch launch = spawner.begin();
+            Launch launch = spawner.launch();
             drive(launch);
             Process process = launch.take_process(error);
             expect(setrlimit(RLIMIT_NOFILE, &unlimited) == 0);
@@ -812,7 +815,7 @@ TEST_CASE("the thread that begins a launch may end before it is over") {
     for (const StartMethod method : start_methods()) {
         CAPTURE(static_cast<int>(method));
         HeldLaunch held(program_true(method));
-        Launch launch = held.spawner().begin();
+        Launch launch = held.spawner().launch();
         std::thread([&] { CHECK_FALSE(launch.advance()); }).join();
         held.let_go();
         drive(launch);

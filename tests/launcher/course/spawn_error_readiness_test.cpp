@@ -17,8 +17,8 @@ namespace {
 SpawnOptions program_that(std::string does, std::chrono::nanoseconds ready_within) {
     return {.program = SYNCSPAWN_TEST_HELPERS "/launch_readiness",
             .arguments = {std::move(does)},
-            .ready_within = ready_within,
-            .abort_grace = 0ns};
+            .setup = {.abort_grace = 0ns},
+            .readiness = {.within = ready_within}};
 }
 
 // For programs that end, or say that they are not going to be ready: there is time enough.

@@ -57,7 +57,8 @@ std::error_code refuses(ParentSide& side) { return side.fail(EACCES, "no"); }
 
 std::string refusal_of(Step step, Namespaces namespaces = Namespaces::none) {
     try {
-        SyncedSpawner({.program = "true", .namespaces = namespaces}).step(std::move(step));
+        SyncedSpawner({.program = "true", .birth = {.namespaces = namespaces}})
+            .step(std::move(step));
     } catch (const std::invalid_argument& error) {
         return error.what();
     }
@@ -170,7 +171,7 @@ TEST_CASE("the program does not run before the last part of the parent has ended
     REQUIRE(pipe(ends) == 0);
     const UniqueFd read_end(ends[0]);
     UniqueFd write_end(ends[1]);
-    options.descriptors = {{write_end.get(), 3}};
+    options.descriptors.passed = {{write_end.get(), 3}};
     SyncedSpawner spawner(options);
     spawner.step({.name = "late", .parent = [&](ParentSide& side) {
                       const bool waits = is_blocked_in_a_wait(side.child_pid());
@@ -184,7 +185,7 @@ TEST_CASE("the program does not run before the last part of the parent has ended
 }
 
 TEST_CASE("the parts know their child, its pidfd, the parent's and the deadline") {
-    SyncedSpawner spawner({.program = "true", .setup_timeout = std::chrono::hours(1)});
+    SyncedSpawner spawner({.program = "true", .setup = {.within = std::chrono::hours(1)}});
     const Shared<pid_t> pid;
     spawner.step({.name = "look",
                   .child = in_child([&](ChildSide& side) {
@@ -231,8 +232,9 @@ TEST_CASE("a child part may replace arguments and environment") {
                                           "sh", "one", static_cast<const char*>(nullptr)};
     static constexpr std::array environment{"NAME=value", static_cast<const char*>(nullptr)};
     for (const StartMethod start : {StartMethod::automatic, StartMethod::copied_memory}) {
-        SyncedSpawner spawner(
-            {.program = "/bin/sh", .standard_output = Stdio::pipe(), .start = start});
+        SyncedSpawner spawner({.program = "/bin/sh",
+                               .streams = {.output = Stdio::pipe()},
+                               .birth = {.method = start}});
         spawner.step({.name = "replace", .child = {ChildRules::shared_memory, [](ChildSide& side) {
                                                        side.replace_arguments(arguments.data());
                                                        side.replace_environment(environment.data());
@@ -245,7 +247,7 @@ TEST_CASE("a child part may replace arguments and environment") {
 
 TEST_CASE("an environment that a part replaces cannot carry a barrier") {
     static constexpr std::array environment{static_cast<const char*>(nullptr)};
-    SyncedSpawner spawner({.program = "true", .hand_over = HandOver::barrier});
+    SyncedSpawner spawner({.program = "true", .readiness = {.hand_over = HandOver::barrier}});
     spawner.step({.name = "replace", .child = in_child([](ChildSide& side) {
                                          side.replace_environment(environment.data());
                                      })});
@@ -316,7 +318,7 @@ TEST_CASE("a copy of a spawner shares its parts, and takes further steps of its 
 TEST_CASE("a step that is added after a launch is part of the next one") {
     SyncedSpawner spawner = spawner_of_true();
     CHECK(spawner.spawn().wait().success());
-    Launch begun_before = spawner.begin();
+    Launch begun_before = spawner.launch();
     spawner.step({.name = "refuse", .parent = refuses});
     CHECK(failure_of(spawner).step() == "refuse");
     while (!begun_before.advance()) {

@@ -89,8 +89,9 @@ TEST_CASE("a child that cannot be killed is left behind, and the error says so")
             const Freezer freezer;
             const auto open_before = open_descriptors();
             bool was_undone = false;
-            SyncedSpawner spawner(
-                {.program = "true", .start = method, .setup_timeout = 1h, .abort_grace = 0ns});
+            SyncedSpawner spawner({.program = "true",
+                                   .birth = {.method = method},
+                                   .setup = {.within = 1h, .abort_grace = 0ns}});
             spawner.step({.name = "x",
                           .child = sharing([](ChildSide&) {}),
                           .parent = [](ParentSide&) {},
@@ -102,7 +103,10 @@ TEST_CASE("a child that cannot be killed is left behind, and the error says so")
             expect_left_behind(failure_of(spawner), freezer);
             expect(was_undone);
             expect(open_descriptors() == open_before);
-            expect(SyncedSpawner({.program = "true", .start = method}).spawn().wait().success());
+            expect(SyncedSpawner({.program = "true", .birth = {.method = method}})
+                       .spawn()
+                       .wait()
+                       .success());
         });
         CHECK_REACHED_THE_END_OR_SKIP(peer);
     }
@@ -115,7 +119,8 @@ TEST_CASE("a child that may not be signalled is left behind, and finds its memor
         Peer peer([method] {
             int gate[2];
             expect(pipe2(gate, O_CLOEXEC) == 0);
-            SyncedSpawner spawner({.program = "true", .start = method, .abort_grace = 0ns});
+            SyncedSpawner spawner(
+                {.program = "true", .birth = {.method = method}, .setup = {.abort_grace = 0ns}});
             spawner.step({.name = "held",
                           .child = sharing([fd = gate[0]](ChildSide&) {
                               char byte = 0;
@@ -146,12 +151,12 @@ TEST_CASE("a child that may not be signalled is left behind, and finds its memor
 TEST_CASE("an event loop's launch whose child cannot be killed is over all the same") {
     Peer peer([] {
         const Freezer freezer;
-        SyncedSpawner spawner({.program = "true", .abort_grace = 0ns});
+        SyncedSpawner spawner({.program = "true", .setup = {.abort_grace = 0ns}});
         spawner.step({.name = "x", .parent = [&](ParentSide& side) {
                           freezer.freeze(side.child_pid());
                           return side.fail(EIO, "call");
                       }});
-        Launch launch = spawner.begin();
+        Launch launch = spawner.launch();
         while (!launch.advance()) {
             await_event(launch.descriptor());
         }

@@ -108,15 +108,15 @@ TEST_CASE("a wait that fails is not taken for the deadline") {
 
 // The child cannot know of it, and would be waited for without end.
 TEST_CASE("a launch whose waits are refused fails of that, and comes to its end") {
-    SpawnOptions options{.program = "true", .abort_grace = 0ns};
+    SpawnOptions options{.program = "true", .setup = {.abort_grace = 0ns}};
     bool is_begun = false;
     SUBCASE("of spawn()") {}
     SUBCASE("of an event loop") { is_begun = true; }
-    SUBCASE("and not of a deadline that is far away") { options.setup_timeout = 1h; }
+    SUBCASE("and not of a deadline that is far away") { options.setup.within = 1h; }
     Peer peer([&] {
         SyncedSpawner spawner = with_parent([](ParentSide&) { refuse_ppoll(); }, options);
         spawner.step({.name = "waits", .child = in_child([](ChildSide&) { pause(); })});
-        const SpawnError error = is_begun ? error_of(spawner.begin()) : failure_of(spawner);
+        const SpawnError error = is_begun ? error_of(spawner.launch()) : failure_of(spawner);
         expect_same(error.what(), "x in the parent: barrier: operation not permitted");
         expect(error.code() == std::errc::operation_not_permitted && error.hint().empty());
         expect(count_children() == 0);
@@ -129,14 +129,14 @@ TEST_CASE("a launch that waits for execve when its waits are refused names the c
     Peer peer([] {
         pid_t pid = -1;
         SyncedSpawner spawner = with_parent([&](ParentSide& side) { pid = side.child_pid(); },
-                                            {.program = "/nowhere", .abort_grace = 0ns});
+                                            {.program = "/nowhere", .setup = {.abort_grace = 0ns}});
         spawner.step(
             {.name = "stays", .child = in_child([](ChildSide&) {}), .exec_failed = [](ChildSide&) {
                  sigset_t none;
                  sigemptyset(&none);
                  sigsuspend(&none);
              }});
-        Launch launch = spawner.begin();
+        Launch launch = spawner.launch();
         do {
             expect(!launch.advance());
         } while (system_call_of(pid) != SYS_rt_sigsuspend);
@@ -176,8 +176,8 @@ TEST_CASE("a process whose end is waited for without ppoll is seen to end") {
 
 TEST_CASE(
     "a child part that executes a program of its own is told as having let go of its barrier") {
-    SpawnOptions options{.program = "true", .abort_grace = 0ns};
-    SUBCASE("with a deadline") { options.setup_timeout = 1h; }
+    SpawnOptions options{.program = "true", .setup = {.abort_grace = 0ns}};
+    SUBCASE("with a deadline") { options.setup.within = 1h; }
     SUBCASE("without one") {}
     SyncedSpawner spawner(options);
     spawner.step({.name = "x", .child = in_child([](ChildSide& side) {

@@ -14,7 +14,7 @@ using namespace syncspawn;
 
 SyncedSpawner failing(int way) {
     SpawnOptions options{.program = way == 0 ? "/no/such/program" : "/bin/true"};
-    options.standard_output = Stdio::pipe();
+    options.streams.output = Stdio::pipe();
     options.working_directory = way == 1 ? "/no/such/directory" : "";
     SyncedSpawner spawner(options);
     if (way == 2) {
@@ -39,7 +39,8 @@ int main(int argc, char** argv) {
     const int launches = argc > 1 ? std::atoi(argv[1]) : 1000;
     int succeeded = 0;
     int failed = 0;
-    const SyncedSpawner good({.program = "/bin/true", .hand_over = HandOver::barrier});
+    const SyncedSpawner good(
+        {.program = "/bin/true", .readiness = {.hand_over = HandOver::barrier}});
     for (int round = 0; round < launches; ++round) {
         SpawnError error;
         Process process = round % 2 == 0 ? good.spawn(error) : failing(round / 2 % 5).spawn(error);

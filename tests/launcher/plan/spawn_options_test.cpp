@@ -69,17 +69,17 @@ TEST_CASE("options that can never work are refused with the rule they break") {
     CHECK(refusal_of({.program = std::string("a\0b", 3)}) == nul);
     CHECK(refusal_of({.program = "a", .arguments = {std::string("\0", 1)}}) == nul);
     CHECK(refusal_of({.program = "a", .working_directory = std::string("\0", 1)}) == nul);
-    CHECK(refusal_of({.program = "a", .descriptors = {{.from = -1, .to = 3}}}) ==
+    CHECK(refusal_of({.program = "a", .descriptors = {.passed = {{.from = -1, .to = 3}}}}) ==
           "syncspawn: a passed descriptor must have a number to come from");
-    CHECK(refusal_of({.program = "a", .descriptors = {{.from = 0, .to = 2}}}) ==
+    CHECK(refusal_of({.program = "a", .descriptors = {.passed = {{.from = 0, .to = 2}}}}) ==
           "syncspawn: a passed descriptor must become 3 or more: 0 to 2 are the streams");
-    CHECK(refusal_of({.program = "a", .descriptors = {{0, 5}, {1, 5}}}) ==
+    CHECK(refusal_of({.program = "a", .descriptors = {.passed = {{0, 5}, {1, 5}}}}) ==
           "syncspawn: descriptor 5 cannot be filled twice");
     const std::string negative = "syncspawn: a duration must not be negative";
-    CHECK(refusal_of({.program = "a", .setup_timeout = -1ns}) == negative);
-    CHECK(refusal_of({.program = "a", .ready_within = -1ns}) == negative);
-    CHECK(refusal_of({.program = "a", .abort_grace = -1ns}) == negative);
-    CHECK(refusal_of({.program = "a", .terminate_grace = -1ns}) == negative);
+    CHECK(refusal_of({.program = "a", .setup = {.within = -1ns}}) == negative);
+    CHECK(refusal_of({.program = "a", .readiness = {.within = -1ns}}) == negative);
+    CHECK(refusal_of({.program = "a", .setup = {.abort_grace = -1ns}}) == negative);
+    CHECK(refusal_of({.program = "a", .ending = {.terminate_grace = -1ns}}) == negative);
     CHECK(refusal_of({.program = "a"}) == "accepted");
 }
 
@@ -183,21 +183,21 @@ TEST_CASE("argument zero is the program unless it is set") {
 TEST_CASE("standard streams come from and go to where the options say") {
     SUBCASE("/dev/null") {
         SpawnOptions options = shell("readlink /proc/$$/fd/0 /proc/$$/fd/2");
-        options.standard_input = Stdio::null();
-        options.standard_error = Stdio::null();
+        options.streams.input = Stdio::null();
+        options.streams.error = Stdio::null();
         CHECK(output_of(options) == "/dev/null\n/dev/null\n");
     }
     SUBCASE("a descriptor of the parent") {
         NamedPipe pipe("text");
         SpawnOptions options{.program = "cat"};
-        options.standard_input = Stdio::descriptor(pipe.read_end.get());
+        options.streams.input = Stdio::descriptor(pipe.read_end.get());
         CHECK(output_of(options) == "text");
     }
     SUBCASE("three pipes, whose ends the process has") {
         SpawnOptions options = shell("read line; echo out $line; echo err $line >&2");
-        options.standard_input = Stdio::pipe();
-        options.standard_output = Stdio::pipe();
-        options.standard_error = Stdio::pipe();
+        options.streams.input = Stdio::pipe();
+        options.streams.output = Stdio::pipe();
+        options.streams.error = Stdio::pipe();
         Process process = SyncedSpawner(options).spawn();
         REQUIRE(write(process.standard_input().get(), "x\n", 2) == 2);
         process.standard_input().reset();
@@ -213,8 +213,8 @@ TEST_CASE("standard streams come from and go to where the options say") {
             dup2(two.read_end.get(), 2);
             SpawnOptions options =
                 shell("exec 8<&1 9<&2; test $(cat <&8) = two && test $(cat <&9) = one");
-            options.standard_output = Stdio::descriptor(2);
-            options.standard_error = Stdio::descriptor(1);
+            options.streams.output = Stdio::descriptor(2);
+            options.streams.error = Stdio::descriptor(1);
             expect(SyncedSpawner(options).spawn().wait().success());
         });
         CHECK(peer.ending() == reached_the_end);
@@ -224,7 +224,7 @@ TEST_CASE("standard streams come from and go to where the options say") {
 TEST_CASE("the program gets its streams and the passed descriptors, and no others") {
     NamedPipe pipe("text");
     SpawnOptions options = descriptors_of_program({});
-    options.descriptors = {{pipe.read_end.get(), 7}};
+    options.descriptors.passed = {{pipe.read_end.get(), 7}};
     CHECK(output_of(options) == "0 1 2 7 ");
 }
 
@@ -238,7 +238,7 @@ TEST_CASE("passed descriptors may exchange their numbers and go through one anot
         dup3(41, 4, O_CLOEXEC);
         dup3(42, 5, O_CLOEXEC);
         SpawnOptions options = descriptors_of_program({"3", "4", "6"});
-        options.descriptors = {{3, 4}, {4, 3}, {5, 6}};
+        options.descriptors.passed = {{3, 4}, {4, 3}, {5, 6}};
         expect_same(output_of(options).c_str(), "four three five 0 1 2 3 4 6 ");
     });
     CHECK(peer.ending() == reached_the_end);
@@ -252,7 +252,7 @@ TEST_CASE("hundreds of passed descriptors need no second number where none is in
             SpawnOptions options{.program = "true"};
             for (int number = 10; number < 10 + count; ++number) {
                 expect(dup3(0, number, O_CLOEXEC) == number);
-                options.descriptors.push_back({number, number + distance});
+                options.descriptors.passed.push_back({number, number + distance});
             }
             expect_same(output_of(options).c_str(), "");
         });
@@ -271,13 +271,13 @@ TEST_CASE("an inherited stream is open in the program, whatever its flag says") 
                 expect(fcntl(stream, F_SETFD, FD_CLOEXEC) == 0);
             }
             SpawnOptions options = shell("test -e /proc/self/fd/0 && test -e /proc/self/fd/2");
-            options.other_descriptors = others;
+            options.descriptors.others = others;
             expect_same(output_of(options).c_str(), "");
             expect((fcntl(0, F_GETFD) & FD_CLOEXEC) != 0);
             // One that is closed here is closed there.
             close(0);
             options = shell("! test -e /proc/self/fd/0");
-            options.other_descriptors = others;
+            options.descriptors.others = others;
             expect_same(output_of(options).c_str(), "");
         });
         CHECK(peer.ending() == reached_the_end);
@@ -289,7 +289,7 @@ TEST_CASE("one descriptor may be passed under its own number and under others") 
         close_range(3, ~0U, 0);
         const UniqueFd three = moved_to(std::move(NamedPipe("text").read_end), 9);
         SpawnOptions options = descriptors_of_program({"9"});
-        options.descriptors = {{9, 9}, {9, 3}, {9, 8}};
+        options.descriptors.passed = {{9, 9}, {9, 3}, {9, 8}};
         expect_same(output_of(options).c_str(), "text 0 1 2 3 8 9 ");
     });
     CHECK(peer.ending() == reached_the_end);
@@ -301,7 +301,7 @@ TEST_CASE("numbers that the launch uses itself may be targets") {
     SpawnOptions options = descriptors_of_program({"63"});
     std::string expected = "text 0 1 2 ";
     for (int number = 3; number < 64; ++number) {
-        options.descriptors.push_back({pipe.read_end.get(), number});
+        options.descriptors.passed.push_back({pipe.read_end.get(), number});
         expected += std::to_string(number) + " ";
     }
     CHECK(output_of(options) == expected);
@@ -313,7 +313,7 @@ TEST_CASE("a high number may be a target") {
     const int high = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, 1024)) - 50;
     NamedPipe pipe("text");
     SpawnOptions options = descriptors_of_program({});
-    options.descriptors = {{pipe.read_end.get(), high}};
+    options.descriptors.passed = {{pipe.read_end.get(), high}};
     CHECK(output_of(options) == "0 1 2 " + std::to_string(high) + " ");
 }
 
@@ -323,10 +323,10 @@ TEST_CASE("a parent whose standard streams are closed can launch") {
         const UniqueFd source = moved_to(std::move(pipe.read_end), 50);
         close_range(0, 49, 0);
         SpawnOptions options = descriptors_of_program({"3"});
-        options.descriptors = {{50, 3}};
+        options.descriptors.passed = {{50, 3}};
         expect_same(output_of(options).c_str(), "text 1 3 ");
-        options.standard_input = Stdio::null();
-        options.standard_error = Stdio::null();
+        options.streams.input = Stdio::null();
+        options.streams.error = Stdio::null();
         expect_same(output_of(options).c_str(), " 0 1 2 3 ");
         expect(fcntl(0, F_GETFD) < 0 && fcntl(1, F_GETFD) < 0 && fcntl(2, F_GETFD) < 0);
     });

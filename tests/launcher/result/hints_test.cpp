@@ -78,10 +78,10 @@ Part<ParentSide> parent_part_that_fails(int error, Hint hint) {
 }  // namespace
 
 TEST_CASE("whatever words a user has for a step and its failure, they give no hint") {
-    SpawnOptions options{.program = "true", .kill_scope = KillScope::process_group};
+    SpawnOptions options{.program = "true", .ending = {.scope = KillScope::process_group}};
     SUBCASE("in the child") {}
     SUBCASE("in a child in namespaces of its own") {
-        options.namespaces = Namespaces::user | Namespaces::uts;
+        options.birth.namespaces = Namespaces::user | Namespaces::uts;
         if (failure_of(options)) {
             SKIP_TEST("this machine forbids new namespaces");
         }
@@ -150,7 +150,7 @@ TEST_CASE("id map: a process that is not dumpable is told so") {
     Peer peer([] {
         expect(geteuid() != 0 || setresuid(65534, 65534, 65534) == 0);
         expect(prctl(PR_SET_DUMPABLE, 0) == 0);
-        SyncedSpawner spawner({.program = "true", .namespaces = Namespaces::user});
+        SyncedSpawner spawner({.program = "true", .birth = {.namespaces = Namespaces::user}});
         spawner.step({.name = "x", .parent = [](ParentSide& side) {
                           const std::string map =
                               "/proc/" + std::to_string(side.child_pid()) + "/uid_map";
@@ -170,7 +170,7 @@ TEST_CASE("id map: a process that is not dumpable is told so") {
 TEST_CASE("a child that has no room for its descriptors says so, and that it was the child") {
     Peer peer([] {
         close_range(3, ~0U, 0);
-        SpawnOptions options{.program = "true", .hand_over = HandOver::barrier};
+        SpawnOptions options{.program = "true", .readiness = {.hand_over = HandOver::barrier}};
         limit_descriptors_to(10);
         const SpawnError error = failure_of(options);
         limit_descriptors_to(100);  // for what looks at them
@@ -185,8 +185,8 @@ TEST_CASE("a child that has no room for its descriptors says so, and that it was
 TEST_CASE("prepare: the limits of what makes children are not those of what is opened") {
     Peer peer([] {
         refuse_system_calls({SYS_epoll_create1}, ENOMEM);
-        SyncedSpawner spawner({.program = "true", .namespaces = Namespaces::uts});
-        Launch launch = spawner.begin();
+        SyncedSpawner spawner({.program = "true", .birth = {.namespaces = Namespaces::uts}});
+        Launch launch = spawner.launch();
         expect(launch.advance());
         SpawnError error;
         (void)launch.take_process(error);
@@ -201,7 +201,9 @@ TEST_CASE("start: namespaces that a filter forbids are not put down to a capabil
     }
     Peer peer([] {
         refuse_system_calls({SYS_clone, SYS_clone3}, EPERM);
-        expect_same(failure_of({.program = "true", .namespaces = Namespaces::uts}).hint().c_str(),
+        expect_same(failure_of({.program = "true", .birth = {.namespaces = Namespaces::uts}})
+                        .hint()
+                        .c_str(),
                     "a seccomp filter or a container forbids these namespaces");
         expect_same(failure_of({.program = "true"}).hint().c_str(), "");
     });
@@ -217,7 +219,7 @@ TEST_CASE("start: a pid namespace whose first process has ended is named") {
         expect(waitpid(first, nullptr, 0) == first);
         SpawnOptions options{.program = "true"};
         for (const StartMethod method : {StartMethod::copied_memory, StartMethod::automatic}) {
-            options.start = method;
+            options.birth.method = method;
             const SpawnError error = failure_of(options);
             expect_same(error.what(),
                         "start the child: fork: cannot allocate memory (this process's children "
@@ -247,11 +249,10 @@ TEST_CASE(
         // The part never ends. A child that has not come to it by its deadline gets more time.
         SpawnError late;
         for (auto timeout = 50ms; timeout < 600s && late.step() != "x"; timeout *= 4) {
-            SyncedSpawner spawner({.program = "true",
-                                   .start = StartMethod::copied_memory,
-                                   .namespaces = Namespaces::uts,
-                                   .setup_timeout = timeout,
-                                   .abort_grace = 0ns});
+            SyncedSpawner spawner(
+                {.program = "true",
+                 .birth = {.method = StartMethod::copied_memory, .namespaces = Namespaces::uts},
+                 .setup = {.within = timeout, .abort_grace = 0ns}});
             spawner.step({.name = "x", .child = signal_safe([](ChildSide&) { pause(); })});
             late = failure_of(spawner);
             if (late.cause() == Cause::error) {
@@ -274,7 +275,7 @@ TEST_CASE(
         return setsid() < 0 ? side.fail("setsid", Hint::session) : side.done();
     };
     SUBCASE("by a part, in a process group") {
-        options.kill_scope = KillScope::process_group;
+        options.ending.scope = KillScope::process_group;
         SyncedSpawner spawner(options);
         spawner.step({.name = "x", .child = sharing(session)});
         CHECK(text_of(failure_of(spawner)) ==
@@ -282,10 +283,10 @@ TEST_CASE(
               "already; KillScope::session makes it lead both)");
     }
     SUBCASE("by the launch") {
-        options.kill_scope = KillScope::session;
+        options.ending.scope = KillScope::session;
         for (const StartMethod method : start_methods()) {
-            options.start = method;
-            options.standard_output = Stdio::pipe();
+            options.birth.method = method;
+            options.streams.output = Stdio::pipe();
             Process process = SyncedSpawner(options).spawn();
             const std::string stat = read_all(process.standard_output().get());
             const std::string pid = std::to_string(process.pid());

@@ -26,7 +26,8 @@ using namespace std::chrono_literals;
 namespace {
 
 SpawnOptions sleeper(OnDestruction on_destruction) {
-    return {.program = "sleep", .arguments = {"1000"}, .on_destruction = on_destruction};
+    return {
+        .program = "sleep", .arguments = {"1000"}, .ending = {.on_destruction = on_destruction}};
 }
 
 // Runs `act` in a copy of this process, which then ends without destructors; true if it succeeded.
@@ -70,7 +71,7 @@ struct Stuck {
     SyncedSpawner spawner;
 
     explicit Stuck(StartMethod start)
-        : spawner({.program = "true", .start = start, .abort_grace = 0ns}) {
+        : spawner({.program = "true", .birth = {.method = start}, .setup = {.abort_grace = 0ns}}) {
         std::atomic<int>* const count = &*undone;
         spawner.step({.name = "done",
                       .parent = [](ParentSide&) {},
@@ -138,7 +139,7 @@ TEST_CASE(
     "in a copy of its owner a process may be looked at, but neither waited for nor signalled") {
     Peer peer([] {
         SpawnOptions options = sleeper(OnDestruction::kill);
-        options.standard_output = Stdio::pipe();
+        options.streams.output = Stdio::pipe();
         Process program = SyncedSpawner(options).spawn();
         const pid_t pid = program.pid();
         expect(succeeds_in_a_copy([&] {
@@ -175,7 +176,7 @@ TEST_CASE("a launch under way is not touched by a copy of the process") {
     for (const StartMethod start : start_methods()) {
         Peer peer([start] {
             static const Stuck stuck(start);
-            static Launch launch = stuck.spawner.begin();
+            static Launch launch = stuck.spawner.launch();
             expect(!launch.advance());
             expect(succeeds_in_a_copy([] { launch = Launch(); }));
             expect(succeeds_in_a_copy(leave_by_exit));
@@ -193,7 +194,7 @@ TEST_CASE("a launch under way is not touched by a copy of the process") {
 
 TEST_CASE("a launch that has not begun may be begun by a copy of the process") {
     Peer peer([] {
-        Launch launch = SyncedSpawner({.program = "true"}).begin();
+        Launch launch = SyncedSpawner({.program = "true"}).launch();
         const auto succeeds = [&] {
             while (!launch.advance()) {
             }

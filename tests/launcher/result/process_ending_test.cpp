@@ -30,9 +30,9 @@ SpawnOptions sleeper() { return {.program = "sleep", .arguments = {"1000"}}; }
 
 // Ends only when its standard input does.
 SpawnOptions until_end_of_input(OnDestruction on_destruction = OnDestruction::kill) {
-    SpawnOptions options{.program = "cat", .on_destruction = on_destruction};
-    options.standard_input = Stdio::pipe();
-    options.terminate_grace = 1h;
+    SpawnOptions options{.program = "cat", .ending = {.on_destruction = on_destruction}};
+    options.streams.input = Stdio::pipe();
+    options.ending.terminate_grace = 1h;
     return options;
 }
 
@@ -65,7 +65,7 @@ void expect_to_be_out_of_reach(Process& program) {
 
 // No process if this machine forbids new namespaces.
 Process spawn_in_pid_namespace(SpawnOptions options) {
-    options.namespaces = Namespaces::pid;
+    options.birth.namespaces = Namespaces::pid;
     SpawnError error;
     Process process = SyncedSpawner(options).spawn(error);
     if (error && error.code() != std::errc::operation_not_permitted) {
@@ -131,9 +131,9 @@ TEST_CASE("a launch fails, and says so, whose program is not ready and may not b
         expect(pipe(ends) == 0);
         UniqueFd input(ends[0]);
         UniqueFd held_open(ends[1]);
-        SpawnOptions options{.program = "cat", .abort_grace = 0ns};
-        options.standard_input = Stdio::descriptor(input.get());
-        options.ready_within = 1ms;
+        SpawnOptions options{.program = "cat", .setup = {.abort_grace = 0ns}};
+        options.streams.input = Stdio::descriptor(input.get());
+        options.readiness.within = 1ms;
         const SpawnError error = failure_of(options);
         expect(error.cause() == Cause::timed_out && error.program_may_have_run());
         expect(std::string(error.what())
@@ -166,7 +166,7 @@ TEST_CASE("a signal to a program that has ended and was not reaped is no error")
 TEST_CASE("terminate ends a program that is stopped without waiting for the grace") {
     for (const KillScope scope : {KillScope::process, KillScope::process_group}) {
         SpawnOptions options = sleeper();
-        options.kill_scope = scope;
+        options.ending.scope = scope;
         Process program = SyncedSpawner(options).spawn();
         program.signal(SIGSTOP);
         REQUIRE(comes_to_state(program.pid(), 'T'));
@@ -188,7 +188,7 @@ TEST_CASE("the first process of a pid namespace that does not handle SIGTERM is 
 
 TEST_CASE("the first process of a pid namespace that handles SIGTERM has the grace to do so") {
     SpawnOptions options = shell("trap 'exit 3' TERM; echo; while :; do sleep 0.01; done");
-    options.standard_output = Stdio::pipe();
+    options.streams.output = Stdio::pipe();
     Process program = spawn_in_pid_namespace(options);
     if (!program) {
         SKIP_TEST(no_namespaces);
@@ -199,7 +199,7 @@ TEST_CASE("the first process of a pid namespace that handles SIGTERM has the gra
 
 TEST_CASE("a program that is asleep in sigwait(3) in its pid namespace has the grace, too") {
     SpawnOptions options{.program = SYNCSPAWN_TEST_HELPERS "/await_signal"};
-    options.standard_output = Stdio::pipe();
+    options.streams.output = Stdio::pipe();
     Process program = spawn_in_pid_namespace(options);
     if (!program) {
         SKIP_TEST(no_namespaces);

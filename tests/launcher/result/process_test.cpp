@@ -22,13 +22,14 @@ namespace {
 
 // Runs until a signal ends it.
 SpawnOptions sleeper(OnDestruction on_destruction = OnDestruction::kill) {
-    return {.program = "sleep", .arguments = {"1000"}, .on_destruction = on_destruction};
+    return {
+        .program = "sleep", .arguments = {"1000"}, .ending = {.on_destruction = on_destruction}};
 }
 
 // A shell that has a grandchild, which holds the standard output, and says so. Both run for ever.
 SpawnOptions with_grandchild() {
     SpawnOptions options = shell("trap '' HUP; sleep 1000 & echo started; wait");
-    options.standard_output = Stdio::pipe();
+    options.streams.output = Stdio::pipe();
     return options;
 }
 
@@ -68,7 +69,8 @@ TEST_CASE("the barrier of a process that has none is misuse, and the error says 
     }
     SUBCASE("because it was moved away") {
         Process process =
-            SyncedSpawner({.program = "true", .hand_over = HandOver::barrier}).spawn();
+            SyncedSpawner({.program = "true", .readiness = {.hand_over = HandOver::barrier}})
+                .spawn();
         const Barrier moved = std::move(process.barrier());
         CHECK_THROWS_WITH_AS((void)process.barrier(),
                              "syncspawn::Process: the barrier was moved away", std::logic_error);
@@ -106,7 +108,7 @@ TEST_CASE("terminate ends a process that obeys without waiting for the grace") {
     CHECK(SyncedSpawner(sleeper()).spawn().terminate(1h) == ExitStatus::killed(SIGTERM));
     // The longest grace that there is must not wrap round to one that has passed.
     SpawnOptions options = shell("trap 'exit 3' TERM; echo ready; while :; do sleep 0.01; done");
-    options.standard_output = Stdio::pipe();
+    options.streams.output = Stdio::pipe();
     Process process = SyncedSpawner(options).spawn();
     await_line(process.standard_output().get());
     CHECK(process.terminate(std::chrono::nanoseconds::max()) == ExitStatus::exited(3));
@@ -115,7 +117,7 @@ TEST_CASE("terminate ends a process that obeys without waiting for the grace") {
 TEST_CASE("terminate kills a process that ignores SIGTERM after the grace") {
     // An ignored signal stays ignored after execve.
     SpawnOptions options = shell("trap '' TERM; echo ignored; exec sleep 1000");
-    options.standard_output = Stdio::pipe();
+    options.streams.output = Stdio::pipe();
     Process process = SyncedSpawner(options).spawn();
     await_line(process.standard_output().get());
     CHECK(process.terminate(1ms) == ExitStatus::killed(SIGKILL));
@@ -143,9 +145,9 @@ TEST_CASE("a process that is to be terminated upon destruction gets SIGTERM firs
     SpawnOptions options = shell(
         "trap 'echo termed; exit' TERM; echo ready; "
         "while :; do sleep 0.01; done");
-    options.standard_output = Stdio::pipe();
-    options.on_destruction = OnDestruction::terminate;
-    options.terminate_grace = 1h;
+    options.streams.output = Stdio::pipe();
+    options.ending.on_destruction = OnDestruction::terminate;
+    options.ending.terminate_grace = 1h;
     UniqueFd output;
     {
         Process process = SyncedSpawner(options).spawn();
@@ -157,9 +159,9 @@ TEST_CASE("a process that is to be terminated upon destruction gets SIGTERM firs
 
 TEST_CASE("a process that is to be waited for upon destruction ends by itself") {
     SpawnOptions options = shell("read line; echo $line");
-    options.standard_input = Stdio::pipe();
-    options.standard_output = Stdio::pipe();
-    options.on_destruction = OnDestruction::wait;
+    options.streams.input = Stdio::pipe();
+    options.streams.output = Stdio::pipe();
+    options.ending.on_destruction = OnDestruction::wait;
     UniqueFd output;
     {
         Process process = SyncedSpawner(options).spawn();
@@ -185,7 +187,7 @@ TEST_CASE("a process that is released lives on and is the caller's to reap") {
 
 TEST_CASE("a kill of the process group reaches the grandchildren") {
     SpawnOptions options = with_grandchild();
-    options.kill_scope = KillScope::process_group;
+    options.ending.scope = KillScope::process_group;
     Process process = SyncedSpawner(options).spawn();
     CHECK(getpgid(process.pid()) == process.pid());
     await_line(process.standard_output().get());
@@ -215,7 +217,7 @@ TEST_CASE("a kill of the process alone leaves the grandchild") {
 
 TEST_CASE("a kill reaches everything in a pid namespace") {
     SpawnOptions options = with_grandchild();
-    options.namespaces = Namespaces::pid;
+    options.birth.namespaces = Namespaces::pid;
     SpawnError error;
     Process process = SyncedSpawner(options).spawn(error);
     if (error.code() == std::errc::operation_not_permitted) {
@@ -229,9 +231,9 @@ TEST_CASE("a kill reaches everything in a pid namespace") {
 
 TEST_CASE("a child in a pid namespace of its own sets up in step like any other") {
     SpawnOptions options = shell("echo $$");
-    options.namespaces = Namespaces::pid | Namespaces::uts;
-    options.standard_output = Stdio::pipe();
-    options.ready_within.reset();
+    options.birth.namespaces = Namespaces::pid | Namespaces::uts;
+    options.streams.output = Stdio::pipe();
+    options.readiness.within.reset();
     SyncedSpawner spawner(options);
     spawner.step({.name = "first", .child = signal_safe([](ChildSide& side) {
                                        return getpid() == 1 && getppid() == 0

@@ -83,7 +83,7 @@ TEST_CASE("the throwing form throws what the other one returns") {
 }
 
 TEST_CASE("prepare: a passed descriptor that is not open is named") {
-    const SpawnError error = failure_of({.program = "true", .descriptors = {{900, 5}}});
+    const SpawnError error = failure_of({.program = "true", .descriptors = {.passed = {{900, 5}}}});
     CHECK(text_of(error) == "prepare the launch: descriptor 900: bad file descriptor");
     CHECK(error.stage() == Stage::prepare);
     CHECK(error.code() == std::errc::bad_file_descriptor);
@@ -98,7 +98,7 @@ TEST_CASE("prepare: a descriptor of a step that is not open is named with its st
 }
 
 TEST_CASE("prepare: a closed descriptor is not taken for one that the launch opened itself") {
-    SpawnOptions options{.program = "true", .standard_output = Stdio::pipe()};
+    SpawnOptions options{.program = "true", .streams = {.output = Stdio::pipe()}};
     bool has_begun = false;
     Step step{.name = "x", .child = in_child([](ChildSide&) {}), .parent = [&](ParentSide&) {
                   has_begun = true;
@@ -106,10 +106,10 @@ TEST_CASE("prepare: a closed descriptor is not taken for one that the launch ope
     std::function<void(int)> ask_for;
     std::string whose;
     SUBCASE("to be passed") {
-        ask_for = [&](int fd) { options.descriptors = {{fd, 5}}; };
+        ask_for = [&](int fd) { options.descriptors.passed = {{fd, 5}}; };
     }
     SUBCASE("as a standard stream") {
-        ask_for = [&](int fd) { options.standard_input = Stdio::descriptor(fd); };
+        ask_for = [&](int fd) { options.streams.input = Stdio::descriptor(fd); };
     }
     SUBCASE("of a step") {
         ask_for = [&](int fd) { step.descriptors = {fd}; };
@@ -173,9 +173,10 @@ TEST_CASE("start: fork that fails is told with the limit it met") {
 TEST_CASE("start: namespaces that need a capability say so") {
     Peer peer([] {
         expect(geteuid() != 0 || setresuid(65534, 65534, 65534) == 0);
-        expect_same(failure_of({.program = "true", .namespaces = Namespaces::uts}).what(),
-                    "start the child: clone: operation not permitted (these namespaces need "
-                    "CAP_SYS_ADMIN, or a user namespace beside them)");
+        expect_same(
+            failure_of({.program = "true", .birth = {.namespaces = Namespaces::uts}}).what(),
+            "start the child: clone: operation not permitted (these namespaces need "
+            "CAP_SYS_ADMIN, or a user namespace beside them)");
     });
     CHECK(peer.ending() == reached_the_end);
 }
@@ -192,9 +193,10 @@ TEST_CASE("start: a limit of namespaces is told") {
         if (!limit) {
             return;
         }
-        expect_same(failure_of({.program = "true", .namespaces = Namespaces::user}).what(),
-                    "start the child: clone3: no space left on device (a limit of namespaces is "
-                    "reached: see the sysctls user.max_*_namespaces)");
+        expect_same(
+            failure_of({.program = "true", .birth = {.namespaces = Namespaces::user}}).what(),
+            "start the child: clone3: no space left on device (a limit of namespaces is "
+            "reached: see the sysctls user.max_*_namespaces)");
     });
     CHECK_REACHED_THE_END_OR_SKIP(peer);
 }
@@ -212,7 +214,7 @@ TEST_CASE("descriptors: one that a step closed before it was passed on is told")
     const UniqueFd read_end(ends[0]);
     const UniqueFd write_end(ends[1]);
     const int fd = read_end.get();
-    SpawnOptions options{.program = "true", .descriptors = {{fd, 5}}};
+    SpawnOptions options{.program = "true", .descriptors = {.passed = {{fd, 5}}}};
     const SpawnError error = failure_of(with_child([fd](ChildSide&) { close(fd); }, options));
     CHECK(text_of(error) == "arrange descriptors in the child: dup2: bad file descriptor");
     CHECK(error.stage() == Stage::descriptors);
@@ -221,7 +223,7 @@ TEST_CASE("descriptors: one that a step closed before it was passed on is told")
 
 // It fails at the barrier if the parent is late there, else at the standard input.
 TEST_CASE("step: a child part that takes the launch its descriptors is told of the limit") {
-    SyncedSpawner spawner({.program = "true", .standard_input = Stdio::null()});
+    SyncedSpawner spawner({.program = "true", .streams = {.input = Stdio::null()}});
     spawner.step({.name = "x", .child = {ChildRules::async_signal_safe, [](ChildSide&) {
                                              const rlimit none{0, 0};
                                              setrlimit(RLIMIT_NOFILE, &none);
@@ -306,7 +308,7 @@ TEST_CASE("deadline: a child that is late is told with what it is doing") {
     for (auto timeout = 50ms; timeout < 600s && error.step() != "x"; timeout *= 4) {
         error = failure_of(
             with_child([](ChildSide&) { pause(); },
-                       {.program = "true", .setup_timeout = timeout, .abort_grace = 0ns}));
+                       {.program = "true", .setup = {.within = timeout, .abort_grace = 0ns}}));
     }
     CHECK(text_of(error).starts_with("the setup was not done within "));
     CHECK(text_of(error).find("s: the child has been in 'x' for ") != std::string::npos);
@@ -318,7 +320,7 @@ TEST_CASE("deadline: a child that is late is told with what it is doing") {
 }
 
 TEST_CASE("deadline: a parent that is late is told with what it did") {
-    SyncedSpawner spawner({.program = "true", .setup_timeout = 2s});
+    SyncedSpawner spawner({.program = "true", .setup = {.within = 2s}});
     spawner.step({.name = "x", .parent = [](ParentSide& side) {
                       while (std::chrono::steady_clock::now() < *side.deadline()) {
                           usleep(1000);
@@ -330,7 +332,7 @@ TEST_CASE("deadline: a parent that is late is told with what it did") {
 }
 
 TEST_CASE("deadline: one that has passed at the start leaves a child that never got anywhere") {
-    const SpawnError error = failure_of({.program = "true", .setup_timeout = 0ns});
+    const SpawnError error = failure_of({.program = "true", .setup = {.within = 0ns}});
     CHECK(
         text_of(error).starts_with("the setup was not done within 0 us: the child has been in '"));
     CHECK(text_of(error).ends_with("s"));

@@ -107,7 +107,7 @@ TEST_CASE("a part of the parent may put a child with copied memory into a cgroup
         return;
     }
     Peer peer([&] {
-        SyncedSpawner spawner({.program = "true", .start = StartMethod::copied_memory});
+        SyncedSpawner spawner({.program = "true", .birth = {.method = StartMethod::copied_memory}});
         spawner.step({.name = "move", .parent = [&](ParentSide& side) {
                           return cgroup.take(side.child_pid()) ? side.done() : side.fail("move");
                       }});
@@ -127,7 +127,7 @@ TEST_CASE("a child that is born into a cgroup that runs full is killed alone") {
         SKIP_TEST("cgroup v2 has no memory controller here");
     }
     Peer peer([&] {
-        SyncedSpawner spawner({.program = "true", .cgroup = cgroup.fd()});
+        SyncedSpawner spawner({.program = "true", .birth = {.cgroup = cgroup.fd()}});
         spawner.step({.name = "fill", .child = sharing([](ChildSide&) { use_much_memory(); })});
         expect_child_alone_is_killed(spawner);
     });

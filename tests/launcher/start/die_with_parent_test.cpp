@@ -18,7 +18,7 @@
 #include "support/shared_memory.hpp"
 #include "support/skip.hpp"
 
-// SpawnOptions::die_with_parent: the program lives as long as the process that launched it, not as
+// `ending.die_with_parent`: the program lives as long as the process that launched it, not as
 // long as the thread that called spawn().
 
 using namespace syncspawn;
@@ -50,10 +50,10 @@ public:
     // In the process that is to be its parent.
     void launch(StartMethod method, bool die_with_parent) {
         Process process = SyncedSpawner({.program = "cat",
-                                         .standard_input = Stdio::descriptor(input_[0]),
-                                         .standard_output = Stdio::descriptor(output_[1]),
-                                         .start = method,
-                                         .die_with_parent = die_with_parent})
+                                         .streams = {.input = Stdio::descriptor(input_[0]),
+                                                     .output = Stdio::descriptor(output_[1])},
+                                         .birth = {.method = method},
+                                         .ending = {.die_with_parent = die_with_parent}})
                               .spawn();
         expect(process.start_method() == method);
         *pid_ = process.release();
@@ -244,8 +244,8 @@ TEST_CASE("with the option the program still has the caller's signal mask") {
             sigprocmask(SIG_SETMASK, &mask, nullptr);
             SpawnOptions options{.program = "/bin/grep",
                                  .arguments = {"^SigBlk:", "/proc/self/status"},
-                                 .start = method,
-                                 .die_with_parent = true};
+                                 .birth = {.method = method},
+                                 .ending = {.die_with_parent = true}};
             expect_same(output_of(options).c_str(), "SigBlk:\t0000000000000200\n");
             sigset_t after;
             sigprocmask(SIG_SETMASK, nullptr, &after);
@@ -257,7 +257,8 @@ TEST_CASE("with the option the program still has the caller's signal mask") {
 
 TEST_CASE("a part fails with the option as it does without") {
     with_each_method([](StartMethod method) {
-        SyncedSpawner spawner({.program = "true", .start = method, .die_with_parent = true});
+        SyncedSpawner spawner(
+            {.program = "true", .birth = {.method = method}, .ending = {.die_with_parent = true}});
         spawner.step({.name = "x",
                       .child = sharing([](ChildSide& side) { return side.fail(EIO, "call"); })});
         CHECK(std::string(failure_of(spawner).what()) ==
@@ -271,7 +272,7 @@ TEST_CASE("a child that is to die with its parent never has what the caller has 
         const auto launch = [](SpawnError& error) {
             const SyncedSpawner spawner({.program = "grep",
                                          .arguments = {"-q", "NoNewPrivs:.1", "/proc/self/status"},
-                                         .die_with_parent = true});
+                                         .ending = {.die_with_parent = true}});
             Process process = spawner.spawn(error);
             return process && process.wait().success();
         };

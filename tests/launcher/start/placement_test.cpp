@@ -77,13 +77,13 @@ std::string cgroup_of(pid_t pid) {
 }
 
 SpawnOptions waiting_program(StartMethod start) {
-    return {.program = "cat", .standard_input = Stdio::pipe(), .start = start};
+    return {.program = "cat", .streams = {.input = Stdio::pipe()}, .birth = {.method = start}};
 }
 
 // The program has been in the cgroup from the first: its parent's part saw it there. Memory is copied:
 // a limit of the cgroup would reach all that share it.
 void expect_in(const Cgroup& cgroup, SpawnOptions options) {
-    options.cgroup = cgroup.fd();
+    options.birth.cgroup = cgroup.fd();
     std::string seen;
     SyncedSpawner spawner(options);
     spawner.step({.name = "child",
@@ -106,9 +106,9 @@ TEST_CASE("the child is in the cgroup by either method") {
         expect_in(cgroup, waiting_program(StartMethod::automatic));
         expect_in(cgroup, waiting_program(StartMethod::copied_memory));
         SpawnOptions with_namespaces = waiting_program(StartMethod::copied_memory);
-        with_namespaces.namespaces = Namespaces::uts | Namespaces::ipc;
+        with_namespaces.birth.namespaces = Namespaces::uts | Namespaces::ipc;
         expect_in(cgroup, with_namespaces);
-        with_namespaces.start = StartMethod::automatic;
+        with_namespaces.birth.method = StartMethod::automatic;
         expect_in(cgroup, with_namespaces);
     }
 }
@@ -120,12 +120,12 @@ TEST_CASE("a launch into a cgroup shares memory only while its caller is suspend
     }
     RETURN_UNLESS_MEMORY_CAN_BE_SHARED();
     SpawnOptions options = waiting_program(StartMethod::automatic);
-    options.cgroup = cgroup.fd();
+    options.birth.cgroup = cgroup.fd();
     Process process = SyncedSpawner(options).spawn();
     CHECK(process.start_method() == StartMethod::shared_memory);
     CHECK(cgroup_of(process.pid()).ends_with("/" + cgroup.name()));
     process.kill();
-    options.start = StartMethod::shared_memory;
+    options.birth.method = StartMethod::shared_memory;
     SyncedSpawner with_part(options);
     with_part.step({.name = "x", .child = sharing([](ChildSide&) {})});
     const SpawnError error = failure_of(with_part);
@@ -146,8 +146,8 @@ TEST_CASE("a launch into a frozen cgroup is refused, also below one that is froz
         REQUIRE(write(freeze.get(), "1", 1) == 1);
         for (const StartMethod start : {StartMethod::automatic, StartMethod::copied_memory}) {
             for (const int directory : {cgroup.fd(), below.get()}) {
-                SpawnOptions options{.program = "true", .start = start};
-                options.cgroup = directory;
+                SpawnOptions options{.program = "true", .birth = {.method = start}};
+                options.birth.cgroup = directory;
                 const SpawnError error = failure_of(options);
                 CHECK(std::string(error.what()) ==
                       "start the child: the cgroup is frozen: resource deadlock avoided");
@@ -169,8 +169,8 @@ TEST_CASE("without clone3 the child joins the cgroup itself") {
         refuse_system_calls({SYS_clone3}, ENOSYS);
         for (const Namespaces namespaces : {Namespaces::none, Namespaces::uts}) {
             SpawnOptions options = waiting_program(StartMethod::automatic);
-            options.cgroup = cgroup.fd();
-            options.namespaces = namespaces;
+            options.birth.cgroup = cgroup.fd();
+            options.birth.namespaces = namespaces;
             Process process = SyncedSpawner(options).spawn();
             expect(process.start_method() == StartMethod::copied_memory);
             expect(cgroup_of(process.pid()).ends_with("/" + cgroup.name()));
@@ -183,15 +183,15 @@ TEST_CASE("without clone3 the child joins the cgroup itself") {
 TEST_CASE("a cgroup that is none is told as such by either method") {
     const UniqueFd directory(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
     for (const StartMethod start : {StartMethod::automatic, StartMethod::copied_memory}) {
-        SpawnOptions options{.program = "true", .start = start};
-        options.cgroup = directory.get();
+        SpawnOptions options{.program = "true", .birth = {.method = start}};
+        options.birth.cgroup = directory.get();
         const std::string text = failure_of(options).what();
         CAPTURE(text);
         CHECK(text.starts_with("start"));
         CHECK(text.find("cgroup") != std::string::npos);
     }
     SpawnOptions closed{.program = "true"};
-    closed.cgroup = 1000;
+    closed.birth.cgroup = 1000;
     CHECK(std::string(failure_of(closed).what()).find("descriptor 1000 of the cgroup") !=
           std::string::npos);
 }
@@ -211,8 +211,8 @@ TEST_CASE("a cgroup for which the kernel has no room for processes says why") {
     const UniqueFd type(openat(threaded.get(), "cgroup.type", O_WRONLY | O_CLOEXEC));
     REQUIRE(write(type.get(), "threaded", 8) == 8);
     for (const StartMethod start : {StartMethod::automatic, StartMethod::copied_memory}) {
-        SpawnOptions options{.program = "true", .start = start};
-        options.cgroup = invalid.get();
+        SpawnOptions options{.program = "true", .birth = {.method = start}};
+        options.birth.cgroup = invalid.get();
         const std::string text = failure_of(options).what();
         CAPTURE(text);
         CHECK(text.find("'domain invalid'") != std::string::npos);

@@ -26,7 +26,7 @@ namespace {
 
 // In a peer.
 void expect_start_by(StartMethod asked_for, StartMethod method) {
-    SyncedSpawner spawner({.program = "true", .start = asked_for});
+    SyncedSpawner spawner({.program = "true", .birth = {.method = asked_for}});
     spawner.step({.name = "x", .child = sharing([](ChildSide&) {})});
     Process process = spawner.spawn();
     expect_same(static_cast<int>(process.start_method()), static_cast<int>(method));

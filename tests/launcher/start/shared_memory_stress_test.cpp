@@ -46,7 +46,7 @@ TEST_CASE("launches of 64 threads see nothing of each other and leave nothing be
         threads.emplace_back([&, number] {
             SyncedSpawner spawner(
                 with_shared_memory({.program = SYNCSPAWN_TEST_HELPERS "/launch_descriptors",
-                                    .standard_output = Stdio::pipe()}));
+                                    .streams = {.output = Stdio::pipe()}}));
             spawner.step({.name = "x",
                           .child = sharing([&](ChildSide&) {
                               bad += fails_with(number % 2 == 0 ? EBADF : ENOENT) ? 0 : 1;

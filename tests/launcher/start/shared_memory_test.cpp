@@ -64,7 +64,7 @@ TEST_CASE("automatic shares memory if every child part may") {
 }
 
 TEST_CASE("a method that is asked for by its name is taken") {
-    SyncedSpawner copying({.program = "true", .start = StartMethod::copied_memory});
+    SyncedSpawner copying({.program = "true", .birth = {.method = StartMethod::copied_memory}});
     copying.step({.name = "x", .child = {ChildRules::shared_memory, does_nothing}});
     CHECK(method_of(copying) == StartMethod::copied_memory);
     RETURN_UNLESS_MEMORY_CAN_BE_SHARED();
@@ -126,7 +126,7 @@ TEST_CASE("with copied memory the parent does not see what the child writes") {
     // So that the test above says something.
     std::atomic<int> of_child{0};
     int seen = -1;
-    SyncedSpawner spawner({.program = "true", .start = StartMethod::copied_memory});
+    SyncedSpawner spawner({.program = "true", .birth = {.method = StartMethod::copied_memory}});
     spawner.step({.name = "x",
                   .child = sharing([&](ChildSide&) { of_child = 1; }),
                   .parent = [&](ParentSide&) { seen = of_child; },
@@ -141,7 +141,7 @@ TEST_CASE("descriptors, directory and limits of the child are not the parent's")
     const auto directory = std::filesystem::current_path();
     const std::string umask_before = value_in("/proc/self/status", "Umask");
     SpawnOptions options = shell("pwd; umask");
-    options.standard_output = Stdio::pipe();
+    options.streams.output = Stdio::pipe();
     SyncedSpawner spawner(with_shared_memory(options));
     spawner.step({.name = "x", .child = sharing([](ChildSide& side) {
                                    umask(0077);
@@ -189,7 +189,7 @@ TEST_CASE("the program has the caller's signal mask or its own, and the caller k
         SpawnOptions options;
         sigemptyset(&mask);
         sigaddset(&mask, SIGUSR2);
-        options.signal_mask = mask;
+        options.signals.mask = mask;
         expect_same(status_of_program(options, "SigBlk").c_str(), "SigBlk:\t0000000000000800\n");
         expect_same(value_in("/proc/thread-self/status", "SigBlk").c_str(), "0000000000000200");
     });
@@ -206,7 +206,7 @@ TEST_CASE("ignored signals and handlers are the program's as after any execve") 
         const std::string ignored = status_of_program(options, "SigIgn");
         expect(has_signal(ignored, SIGUSR1));
         expect(!has_signal(ignored, SIGUSR2));
-        options.ignored_signals = IgnoredSignals::reset;
+        options.signals.ignored = IgnoredSignals::reset;
         expect_same(status_of_program(options, "SigIgn").c_str(), "SigIgn:\t0000000000000000\n");
         // Nothing of that is the parent's.
         expect_same(value_in("/proc/self/status", "SigCgt").c_str(), before.c_str());
@@ -275,7 +275,9 @@ struct Failing {
     const char* text;  // how it begins
 };
 
-SpawnOptions program(StartMethod method) { return {.program = "true", .start = method}; }
+SpawnOptions program(StartMethod method) {
+    return {.program = "true", .birth = {.method = method}};
+}
 
 SyncedSpawner with_part(SpawnOptions options, Part<ChildSide> part) {
     SyncedSpawner spawner(std::move(options));
@@ -300,8 +302,8 @@ auto with_options(void (*change)(SpawnOptions&), const Part<ChildSide>& part) {
 SyncedSpawner not_ready(StartMethod method, const char* does) {
     return SyncedSpawner({.program = helper("launch_readiness"),
                           .arguments = {does},
-                          .start = method,
-                          .ready_within = 60s});
+                          .birth = {.method = method},
+                          .readiness = {.within = 60s}});
 }
 
 int readable() {
@@ -341,7 +343,7 @@ const Failing failing[]{
     {"a part of the parent that throws while the child is in its own",
      [](StartMethod method) {
          SpawnOptions options = program(method);
-         options.abort_grace = 0ns;
+         options.setup.abort_grace = 0ns;
          SyncedSpawner spawner = with_part(options, wait_for_ever);
          return spawner.step({.name = "y", .parent = [](ParentSide& side) {
                                   comes_to_state(side.child_pid(), 'S');
@@ -361,8 +363,8 @@ const Failing failing[]{
     {"a launch that is cancelled",
      with_options(
          [](SpawnOptions& options) {
-             options.cancel_when_readable = readable();
-             options.abort_grace = 0ns;
+             options.setup.cancel_when_readable = readable();
+             options.setup.abort_grace = 0ns;
          },
          wait_for_ever),
      "the launch was cancelled"},
@@ -373,7 +375,7 @@ const Failing failing[]{
     {"a descriptor that a part closed",
      with_options(
          [](SpawnOptions& options) {
-             options.descriptors = {{readable(), 5}};
+             options.descriptors.passed = {{readable(), 5}};
          },
          [](ChildSide&) { close(readable()); }),
      "arrange descriptors in the child: dup2: bad file descriptor"},
@@ -430,8 +432,8 @@ TEST_CASE("a deadline that passes in a part is told alike with shared and with c
         SpawnError error;
         for (auto timeout = 50ms; timeout < 600s && error.step() != "x"; timeout *= 4) {
             SpawnOptions options = program(method);
-            options.setup_timeout = timeout;
-            options.abort_grace = 0ns;
+            options.setup.within = timeout;
+            options.setup.abort_grace = 0ns;
             error = failure_of(with_part(options, wait_for_ever));
         }
         return error;
@@ -471,7 +473,7 @@ TEST_CASE("launches of one spawner at once hand each program its own barrier") {
     constexpr int thread_count = 8;
     constexpr int launches = is_sanitized ? 5 : 40;
     SyncedSpawner spawner(with_shared_memory(
-        {.program = helper("launch_meets"), .arguments = {"3"}, .ready_within = 60s}));
+        {.program = helper("launch_meets"), .arguments = {"3"}, .readiness = {.within = 60s}}));
     spawner.step({.name = "x", .child = {ChildRules::shared_memory, does_nothing}});
     std::atomic<int> good{0};
     std::vector<std::thread> threads;
@@ -529,8 +531,8 @@ bool is_forbidden(const SpawnError& error) {
 std::string ids_in_own_namespace() {
     Turns turns;
     SpawnOptions options = shell("id -u; id -g");
-    options.namespaces = Namespaces::user;
-    options.standard_output = Stdio::pipe();
+    options.birth.namespaces = Namespaces::user;
+    options.streams.output = Stdio::pipe();
     SyncedSpawner spawner(with_shared_memory(options));
     spawner.step({.name = "uid map",
                   .child = sharing([&](ChildSide& side) {
@@ -557,8 +559,8 @@ TEST_CASE("a child that shares memory is born into namespaces of every kind") {
     for (const NamedNamespace& one : every_namespace) {
         CAPTURE(one.name);
         std::string childs;
-        SyncedSpawner spawner(
-            with_shared_memory({.program = "true", .namespaces = one.kind | Namespaces::user}));
+        SyncedSpawner spawner(with_shared_memory(
+            {.program = "true", .birth = {.namespaces = one.kind | Namespaces::user}}));
         spawner.step({.name = "uid map", .parent = write_maps});
         spawner.step({.name = "look", .parent = [&](ParentSide& side) {
                           childs = std::filesystem::read_symlink(
@@ -606,8 +608,8 @@ TEST_CASE("the parent writes the map of a child that shares its memory, and stay
 TEST_CASE("a child part in a pid namespace of its own is the first process there") {
     RETURN_UNLESS_MEMORY_CAN_BE_SHARED();
     std::atomic<pid_t> own_number{0};
-    SyncedSpawner spawner(
-        with_shared_memory({.program = "true", .namespaces = Namespaces::user | Namespaces::pid}));
+    SyncedSpawner spawner(with_shared_memory(
+        {.program = "true", .birth = {.namespaces = Namespaces::user | Namespaces::pid}}));
     spawner.step({.name = "x", .child = sharing([&](ChildSide&) { own_number = getpid(); })});
     SpawnError error;
     Process process = spawner.spawn(error);

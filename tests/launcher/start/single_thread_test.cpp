@@ -69,9 +69,9 @@ TEST_CASE("what fails in the child is told as by any other start") {
     for (SpawnOptions options :
          {SpawnOptions{.program = "/nowhere"}, SpawnOptions{.program = "/etc/passwd"},
           SpawnOptions{.program = "true", .working_directory = "/nowhere"}}) {
-        options.start = StartMethod::copied_memory;
+        options.birth.method = StartMethod::copied_memory;
         const SpawnError copied = failure_of(options);
-        options.start = StartMethod::shared_memory;
+        options.birth.method = StartMethod::shared_memory;
         const SpawnError shared = failure_of(options);
         CHECK(std::string(shared.what()) == copied.what());
         CHECK(shared.stage() == copied.stage());

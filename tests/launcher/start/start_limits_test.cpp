@@ -109,8 +109,9 @@ TEST_CASE("where there is room for one process, it is the child") {
             expect_launch(with_part({.program = "true"}), StartMethod::shared_memory);
             expect_same(static_cast<int>(count_threads()), 2);
             expect(become_user_with(2));
-            expect_launch(with_part({.program = "true", .start = StartMethod::copied_memory}),
-                          StartMethod::copied_memory);
+            expect_launch(
+                with_part({.program = "true", .birth = {.method = StartMethod::copied_memory}}),
+                StartMethod::copied_memory);
         });
         CHECK(peer.ending() == reached_the_end);
     }
@@ -146,7 +147,7 @@ TEST_CASE("where there is no descriptor for its pidfd, there is no child") {
         Peer peer([&] {
             refuse_system_calls({SYS_pidfd_open}, error);
             const SpawnError failure =
-                failure_of({.program = "true", .start = StartMethod::copied_memory});
+                failure_of({.program = "true", .birth = {.method = StartMethod::copied_memory}});
             expect(failure.code().value() == error && failure.stage() == Stage::start);
             expect(std::string(failure.what()).starts_with("start the child: pidfd_open: "));
             expect_same(static_cast<int>(count_children()), 0);
@@ -159,8 +160,9 @@ TEST_CASE("where there are no pidfds, there is a child without") {
     for (const int error : {ENOSYS, EPERM}) {
         Peer peer([&] {
             refuse_system_calls({SYS_pidfd_open}, error);
-            expect_launch(SyncedSpawner({.program = "true", .start = StartMethod::copied_memory}),
-                          StartMethod::copied_memory);
+            expect_launch(
+                SyncedSpawner({.program = "true", .birth = {.method = StartMethod::copied_memory}}),
+                StartMethod::copied_memory);
         });
         CHECK(peer.ending() == reached_the_end);
     }
