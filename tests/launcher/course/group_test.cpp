@@ -30,24 +30,25 @@ class Group {
 public:
     explicit Group(int size) : missing_(size) {}
 
+    // [step]
     Step step() {
         return {.name = "group",
                 .child = in_child([](ChildSide&) {}),
-                .parent =
-                    [this](ParentSide& side) {
-                        if (!std::exchange(side.state<bool>(), true)) {
-                            --missing_;
-                        }
-                        if (missing_ == 0) {
-                            wake();
-                        }
-                        return has_failed_     ? side.fail(ECANCELED, "another of the group failed")
-                               : missing_ == 0 ? side.done()
-                                               : side.wait_for(event_.get());
-                    },
+                .parent = [this](ParentSide& side) { return wait_for_the_others(side); },
                 .order = StepOrder::child_first,
                 .undo = [this](ParentSide&) { break_up(); }};
     }
+    std::error_code wait_for_the_others(ParentSide& side) {
+        const bool was_here = std::exchange(side.state<bool>(), true);
+        if (!was_here && --missing_ == 0) {
+            wake();
+        }
+        if (has_failed_) {
+            return side.fail(ECANCELED, "another of the group failed");
+        }
+        return missing_ == 0 ? side.done() : side.wait_for(event_.get());
+    }
+    // [end]
     // Also by whoever sees a launch fail that has not come as far as this step.
     void break_up() {
         has_failed_ = true;
