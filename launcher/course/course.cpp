@@ -5,8 +5,6 @@
 #include <system_error>
 #include <utility>
 
-#include "launcher/result/hints.hpp"
-#include "launcher/result/in_words.hpp"
 #include "launcher/result/process_state.hpp"
 #include "launcher/result/spawn_error_facts.hpp"
 
@@ -28,20 +26,6 @@ public:
 private:
     bool& flag_;
 };
-
-SpawnError cannot_prepare(const SpawnOptions& options, const std::system_error& failure) {
-    std::string what =
-        failure.what();  // "CALL: MESSAGE", and the message comes from the code again
-    what.resize(std::min(what.size(), what.rfind(": " + failure.code().message())));
-    SpawnError::Facts facts{.stage = Stage::prepare,
-                            .cause = Cause::error,
-                            .step = "prepare the launch",
-                            .error = failure.code().value(),
-                            .detail = std::move(what),
-                            .call = KnownCall::preparation};
-    facts.hint = hint_for(options, StartMethod::automatic, facts);
-    return SpawnError(std::move(facts));
-}
 
 }  // namespace
 
@@ -98,29 +82,33 @@ Course::Progress Course::pass() {
     return Progress::done;
 }
 
-void Course::enter_next_phase() {
-    has_begun_ = false;
+Course::Phase Course::next_phase() const {
     switch (phase_) {
         case Phase::preparation:
-            phase_ = Phase::items;
-            break;
+            return Phase::items;
         case Phase::items:
-            phase_ = Phase::execve;
-            break;
+            return Phase::execve;
         case Phase::execve:
-            if (options_.readiness.within) {
-                phase_ = Phase::readiness;
-                break;
-            }
-            [[fallthrough]];
+            return options_.readiness.within ? Phase::readiness : Phase::over;
         case Phase::readiness:
-            make_process();
-            [[fallthrough]];
-        default:
-            waiter_.close();
-            parts_.forget();
-            phase_ = Phase::over;
+        case Phase::unwinding:
+        case Phase::over:
+            break;
     }
+    return Phase::over;
+}
+
+void Course::enter_next_phase() {
+    const Phase next = next_phase();
+    if (next == Phase::over) {
+        if (phase_ != Phase::unwinding) {
+            make_process();
+        }
+        waiter_.close();
+        parts_.forget();
+    }
+    phase_ = next;
+    has_begun_ = false;
 }
 
 void Course::cancel() {
@@ -171,7 +159,7 @@ Course::Progress Course::prepare() {
             return fail_without_child(SpawnError(std::move(*why_not)));
         }
     } catch (const std::system_error& failure) {
-        return fail_without_child(cannot_prepare(options_, failure));
+        return fail_without_child(failure);
     }
     waiter_.watch_child(child_.handle().pidfd());
     if (child_.went_alone()) {

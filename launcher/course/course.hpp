@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 
 #include <syncspawn/launcher/process.hpp>
 #include <syncspawn/launcher/spawn_error.hpp>
@@ -50,6 +51,7 @@ private:
 
     // Phase by phase: course.cpp.
     Progress pass();
+    [[nodiscard]] Phase next_phase() const;
     void enter_next_phase();
     Progress prepare();
     Progress pass_items();
@@ -74,6 +76,7 @@ private:
     std::optional<Progress> stop_at(Waiter::Woken woken, WhichSide side, std::uint32_t item);
     Progress fail(Failure own);
     Progress fail_without_child(SpawnError error);
+    Progress fail_without_child(const std::system_error& failure);
     [[nodiscard]] Failure late_child() const;
     [[nodiscard]] Failure late(WhichSide side, std::uint32_t item, const std::string& what) const;
     [[nodiscard]] Failure late_program() const;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -44,6 +45,20 @@ Course::Progress Course::fail_without_child(SpawnError error) {
     waiter_.close();
     phase_ = Phase::over;
     return Progress::turned;
+}
+
+Course::Progress Course::fail_without_child(const std::system_error& failure) {
+    // "CALL: MESSAGE", and the message comes from the code again.
+    std::string what = failure.what();
+    what.resize(std::min(what.size(), what.rfind(": " + failure.code().message())));
+    SpawnError::Facts facts{.stage = Stage::prepare,
+                            .cause = Cause::error,
+                            .step = "prepare the launch",
+                            .error = failure.code().value(),
+                            .detail = std::move(what),
+                            .call = KnownCall::preparation};
+    facts.hint = hint_for(options_, StartMethod::automatic, facts);
+    return fail_without_child(SpawnError(std::move(facts)));
 }
 
 Failure Course::late(WhichSide side, std::uint32_t item, const std::string& what) const {

@@ -50,14 +50,15 @@ Course::Progress Course::await_part(std::uint32_t item) {
                              "the parent " + wait_in_words(wait.descriptor) + " in '" +
                                  schedule_.items[item].name + "'"));
         }
+        // However often it is ready: a child that is gone ends it.
+        const Progress progress = look_at_child(item);
+        if (progress != Progress::done) {
+            return progress;
+        }
         wait.is_past_deadline = woken == Waiter::Woken::deadline;
         if (wait.is_past_deadline || (woken == Waiter::Woken::event && waiter_.which() == 0)) {
             waiter_.let_go();
             return Progress::done;
-        }
-        const Progress progress = look_at_child(item);
-        if (progress != Progress::done) {
-            return progress;
         }
     }
 }

@@ -300,6 +300,11 @@ TEST_CASE("a child that ends while the parent waits ends the wait") {
                                    })});
         text = "y in the child: mount: no such file or directory";
     }
+    SUBCASE("also of a part that is ready again and again") {
+        event.signal();
+        spawner.step({.name = "y", .child = in_child([](ChildSide&) { _exit(7); })});
+        text = "the child exited with code 7 in step 'y'";
+    }
     spawner.step({.name = "x", .parent = never_done(event)});
     for (const Way way : both_ways) {
         CHECK(text_after(way, spawner) == text);
