@@ -29,7 +29,7 @@ private:
 
 }  // namespace
 
-Course::Course(std::shared_ptr<const SyncedSpawner::Definition> definition, Waiter::Manner manner)
+Course::Course(std::shared_ptr<const Definition> definition, Waiter::Manner manner)
     : definition_(std::move(definition)),
       options_(definition_->options),
       schedule_(definition_->schedule),
@@ -236,7 +236,7 @@ Course::Progress Course::after_execve() {
         return fail(Failure::told_by_the_child());
     }
     child_.record().end(WhichSide::parent, schedule_.execve);
-    child_.give_loan_back();
+    child_.note_execve();
     return Progress::done;
 }
 

@@ -26,7 +26,7 @@ namespace syncspawn::detail {
 // sleeps until then, or by somebody's event loop.
 class Course {
 public:
-    Course(std::shared_ptr<const SyncedSpawner::Definition> definition, Waiter::Manner manner);
+    Course(std::shared_ptr<const Definition> definition, Waiter::Manner manner);
     // Ends a child that is still under way, and waits for its end; but not in a copy of this process.
     ~Course();
     Course(const Course&) = delete;
@@ -84,7 +84,7 @@ private:
     [[nodiscard]] SpawnError conclude(std::string undo_failures) const;
     [[nodiscard]] Trace trace() const;
 
-    std::shared_ptr<const SyncedSpawner::Definition> definition_;
+    std::shared_ptr<const Definition> definition_;
     const SpawnOptions& options_;
     const Schedule& schedule_;
     const std::int64_t began_ = monotonic_now();

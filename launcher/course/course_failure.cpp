@@ -2,9 +2,9 @@
 #include <cerrno>
 #include <utility>
 
+#include "barrier/linux/time_left.hpp"
 #include "course.hpp"
 #include "launcher/result/hints.hpp"
-#include "launcher/result/in_words.hpp"
 
 // What ends a launch early, in words, and what is then left of it.
 

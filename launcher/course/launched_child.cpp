@@ -8,7 +8,7 @@
 #include <system_error>
 #include <utility>
 
-#include "barrier/linux/own_proc.hpp"
+#include "barrier/linux/proc.hpp"
 #include "launcher/result/hints.hpp"
 #include "launcher/result/process_state.hpp"
 #include "launcher/result/spawn_error_facts.hpp"
@@ -23,7 +23,7 @@ std::string why_it_survives(pid_t pid) {
         return "this process may not signal it";
     }
     const std::string state =
-        proc_is_of_this_pid_namespace() ? proc_status(std::to_string(pid), "State:") : "";
+        proc::is_of_this_pid_namespace() ? proc::status_text(pid, "State:") : "";
     return state.starts_with('D') ? "it is frozen, or in an uninterruptible call (state D)"
            : state.empty()        ? "it has not ended in five seconds"
                                   : "it has not ended in five seconds, and is in state " + state;
@@ -142,6 +142,11 @@ Execution LaunchedChild::execution() const {
     return loan_.is_over() ? execution_after_sharing(handle_.pid()) : Execution::never;
 }
 
+void LaunchedChild::note_execve() noexcept {
+    loan_.give_back();
+    (void)barrier_.distrust_peer();  // which is the program by now
+}
+
 bool LaunchedChild::is_running() const { return is_through() && execution() == Execution::done; }
 
 void LaunchedChild::leave_in(Process::State& state) {
@@ -160,7 +165,7 @@ std::string LaunchedChild::leave_behind() {
     std::string why = why_it_survives(handle_.pid());
     if (!loan_.is_over()) {
         // It may still look at these, should SIGKILL have been refused. Better lost than pulled away.
-        static_cast<void>(new std::shared_ptr<const SyncedSpawner::Definition>(definition_));
+        static_cast<void>(new std::shared_ptr<const Definition>(definition_));
         is_record_lost_ = true;
     }
     loan_.discard();

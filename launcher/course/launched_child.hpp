@@ -26,7 +26,7 @@ public:
     // What the thread that starts it does until its execve.
     enum class Starter { waits, may_leave };
 
-    explicit LaunchedChild(std::shared_ptr<const SyncedSpawner::Definition> definition)
+    explicit LaunchedChild(std::shared_ptr<const Definition> definition)
         : definition_(std::move(definition)) {}
     // The child is buried or left behind by then, or the handle taken.
     ~LaunchedChild();
@@ -65,7 +65,7 @@ public:
     [[nodiscard]] bool is_running() const;
 
     // After execve.
-    void give_loan_back() noexcept { loan_.give_back(); }
+    void note_execve() noexcept;
     void leave_in(Process::State& state);
     // After its end.
     void reap();
@@ -80,7 +80,7 @@ private:
     StartedChild start_by(StartMethod method);
     [[nodiscard]] SpawnError::Facts why_not(const StartedChild& none) const;
 
-    std::shared_ptr<const SyncedSpawner::Definition> definition_;
+    std::shared_ptr<const Definition> definition_;
     std::optional<DescriptorSetup> descriptors_;
     Barrier barrier_;
     std::unique_ptr<LaunchRecordMemory> record_memory_;

@@ -1,8 +1,5 @@
 #include "barrier_readiness.hpp"
 
-#include <fcntl.h>
-
-#include <algorithm>
 #include <cerrno>
 
 #include "launcher/result/process_state.hpp"
@@ -14,10 +11,6 @@ void BarrierReadiness::describe_in(Plan& plan, const PlanStorage& storage) {
     environment_ = storage.environment_for_hand_over();
     plan.environment = environment_.data();
 }
-
-// The program may have taken the flag away and filled the counter, and the place would wait for room without
-// regard to the deadline.
-void BarrierReadiness::begin() { fcntl(barrier_.native()->local_fd, F_SETFL, O_RDWR | O_NONBLOCK); }
 
 Readiness::Answer BarrierReadiness::advance(const std::optional<Deadline>& may_wait_until) {
     outcome_ = meeting_.advance(may_wait_until);
@@ -57,8 +50,7 @@ std::string BarrierReadiness::words_if_late(pid_t program) const {
 // What the program has placed already may have been read together with the last place of the setup. It goes
 // back, for whoever waits for it.
 void BarrierReadiness::leave_in(Process::State& state) {
-    const BarrierStatus status = barrier_.status();
-    (void)barrier_.put_back_after(status.seen + std::min<std::int64_t>(status.balance, 0));
+    (void)barrier_.put_back();
     state.barrier = std::move(barrier_);
 }
 

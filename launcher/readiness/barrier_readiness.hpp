@@ -13,7 +13,6 @@ public:
     explicit BarrierReadiness(Barrier& barrier) noexcept : barrier_(barrier), meeting_(barrier) {}
 
     void describe_in(Plan& plan, const PlanStorage& storage) override;
-    void begin() override;
     Answer advance(const std::optional<Deadline>& may_wait_until) override;
     [[nodiscard]] Polled polled() const noexcept override { return meeting_.polled(); }
     [[nodiscard]] Failure failure() const override;

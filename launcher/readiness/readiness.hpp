@@ -52,7 +52,7 @@ public:
     // this object's, for as long as it lives.
     virtual void describe_in(Plan& plan, const PlanStorage& storage) = 0;
     // The program runs, and the time counts.
-    virtual void begin() = 0;
+    virtual void begin() {}
     // One step on. Waits until then at most (none: for ever), for this alone; a time in the past: never.
     virtual Answer advance(const std::optional<Deadline>& may_wait_until) = 0;
     // What tells that there is more to do; beside it the course watches the process.

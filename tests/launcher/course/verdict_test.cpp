@@ -16,9 +16,9 @@ namespace {
 // "x" has parts on both sides.
 const Schedule& schedule() {
     static const std::vector<Entry> entries{
-        {.step = {.name = "x",
-                  .child = {ChildRules::after_fork, [](ChildSide&) {}},
-                  .parent = [](ParentSide&) {}}}};
+        Step{.name = "x",
+             .child = {ChildRules::after_fork, [](ChildSide&) {}},
+             .parent = [](ParentSide&) {}}};
     static const Schedule made = make_schedule(entries, "/bin/server", "");
     return made;
 }

@@ -11,6 +11,6 @@ enum class EndedBy { itself, a_signal };
 
 // Stands between the caller and the program until that has ended: passes signals on, stops when the
 // program stops and goes on with it, as one job of a shell, and reaps orphans.
-EndedBy attend(Process& process, const HeldSignals& signals);
+EndedBy supervise(Process& process, const HeldSignals& signals);
 
 }  // namespace syncspawn::tools

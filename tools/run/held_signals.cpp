@@ -1,16 +1,9 @@
-#include "signals.hpp"
-
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <unistd.h>
+#include "held_signals.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdio>
 #include <system_error>
-
-#include "exit_codes.hpp"
 
 namespace syncspawn::tools {
 namespace {
@@ -29,13 +22,6 @@ bool contains(const Signals& signals, int signal) {
 bool is_ignored(int signal) {
     struct sigaction action {};
     return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
-}
-
-sigset_t set_of(int signal) {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, signal);
-    return set;
 }
 
 }  // namespace
@@ -73,33 +59,13 @@ void HeldSignals::hold_stops() const {
     }
 }
 
+sigset_t set_of(int signal) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, signal);
+    return set;
+}
+
 bool ends_a_launch(int signal) { return contains(ending_signals, signal); }
-
-void stop_by(int signal) {
-    const sigset_t set = set_of(signal);
-    sigset_t before;
-    sigset_t pending;
-    raise(signal);  // pending while it is blocked
-    // One that continues us discards it, but only if it comes after. One that came before is for now, too.
-    if (sigpending(&pending) == 0 && sigismember(&pending, SIGCONT) == 1) {
-        const timespec now{};
-        sigtimedwait(&set, nullptr, &now);
-        return;
-    }
-    sigprocmask(SIG_UNBLOCK, &set, &before);
-    sigprocmask(SIG_SETMASK, &before, nullptr);
-}
-
-int die_of(int signal) {
-    std::fflush(nullptr);
-    const rlimit none{0, 0};
-    setrlimit(RLIMIT_CORE, &none);
-    prctl(PR_SET_DUMPABLE, 0);  // a core_pattern(5) that is a pipe takes no notice of the limit
-    std::signal(signal, SIG_DFL);
-    const sigset_t set = set_of(signal);
-    raise(signal);
-    sigprocmask(SIG_UNBLOCK, &set, nullptr);
-    return exit_signal_base + signal;
-}
 
 }  // namespace syncspawn::tools

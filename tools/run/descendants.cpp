@@ -7,13 +7,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <fstream>
-#include <sstream>
+#include <optional>
 #include <string>
 #include <system_error>
 
-#include "barrier/linux/proc_status.hpp"
-#include "commands.hpp"
+#include "barrier/linux/proc.hpp"
+#include "tools/messages.hpp"
 
 namespace syncspawn::tools {
 namespace {
@@ -21,9 +20,11 @@ namespace {
 // The numbers of a process (NSpid, Linux 4.1): in the pid namespace of /proc first, in its own last.
 std::vector<pid_t> numbers_of(const std::string& process) {
     std::vector<pid_t> numbers;
-    std::istringstream list(detail::proc_status(process, "NSpid:"));
-    for (pid_t number = 0; list >> number;) {
-        numbers.push_back(number);
+    detail::proc::File status("/proc/", process, "/status");
+    if (status.find("NSpid:")) {
+        while (const auto number = status.number()) {
+            numbers.push_back(static_cast<pid_t>(*number));
+        }
     }
     return numbers;
 }
@@ -33,10 +34,10 @@ std::vector<pid_t> numbers_of(const std::string& process) {
 // of an outer pid namespace, a child in one further in.
 std::vector<pid_t> children_of_this_process() {
     const std::size_t level = numbers_of("self").size();
-    std::ifstream list("/proc/thread-self/children");
+    detail::proc::File list("/proc/thread-self/children");
     std::vector<pid_t> found;
-    for (std::string listed; level > 0 && list >> listed;) {
-        const std::vector<pid_t> numbers = numbers_of(listed);
+    while (const auto listed = level > 0 ? list.number() : std::nullopt) {
+        const std::vector<pid_t> numbers = numbers_of(std::to_string(*listed));
         if (numbers.size() >= level) {  // else it has gone
             found.push_back(numbers[level - 1]);
         }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #include <csignal>
 
@@ -36,13 +37,7 @@ private:
 
 [[nodiscard]] bool ends_a_launch(int signal);
 
-// Stops this process as the signal does by default (SIGTSTP, SIGTTIN, SIGTTOU), and returns once it
-// goes on: at once in an orphaned process group, where the kernel lets nobody stop who could not be
-// continued.
-void stop_by(int signal);
-
-// Ends this process as the signal does by default, without a core of its own. Returns what a shell
-// would say of that, for where the kernel lets the process live: the first of a pid namespace.
-int die_of(int signal);
+// The set of this one alone.
+[[nodiscard]] sigset_t set_of(int signal);
 
 }  // namespace syncspawn::tools

@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <string>
 
-#include "barrier/linux/own_proc.hpp"
+#include "barrier/linux/proc.hpp"
 
 namespace syncspawn::tools {
 namespace {
@@ -18,7 +18,7 @@ int write_file(const std::string& path, const std::string& text) {
 }
 
 std::error_code map_root(ParentSide& side) {
-    if (!detail::proc_is_of_this_pid_namespace()) {
+    if (!detail::proc::is_of_this_pid_namespace()) {
         return side.fail(ENOENT, "/proc is not there or of another pid namespace");
     }
     const std::string process = "/proc/" + std::to_string(side.child_pid());

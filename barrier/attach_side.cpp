@@ -1,4 +1,4 @@
-#include "hand_over.hpp"
+// Attach, the way into an executed program. The program calls it, so it may use the environment.
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -7,64 +7,16 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <iterator>
-#include <limits>
-#include <string_view>
 
-#include "barrier/linux/fresh_descriptor.hpp"
-#include "barrier/linux/proc_self.hpp"
+#include "barrier/linux/bounded_text.hpp"
+#include "barrier/linux/proc.hpp"
+#include "hand_over.hpp"
+#include "handed_state.hpp"
 
 namespace syncspawn::core {
 namespace {
 
-constexpr const char* local_name = "SYNCSPAWN_BARRIER_LOCAL_FD";
-constexpr const char* remote_name = "SYNCSPAWN_BARRIER_REMOTE_FD";
-constexpr const char* pipe_name = "SYNCSPAWN_BARRIER_PIPE_FD";
-constexpr const char* state_name = "SYNCSPAWN_BARRIER_STATE";
-constexpr const char* names[]{local_name, remote_name, pipe_name, state_name};
-constexpr std::size_t name_count = std::size(names);
-
-constexpr std::int64_t version = 1;
-constexpr int lowest_exported_fd = 10;
-constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
-constexpr std::int64_t largest_int = std::numeric_limits<int>::max();
-
-// Appends to a fixed buffer; what does not fit is dropped, and none of our texts is that long.
-class Text {
-public:
-    template <std::size_t Size>
-    explicit Text(char (&buffer)[Size]) noexcept : at_(buffer), end_(buffer + Size - 1) {
-        *at_ = '\0';
-    }
-    Text& operator<<(std::string_view text) noexcept {
-        for (const char character : text) {
-            if (at_ != end_) {
-                *at_++ = character;
-            }
-        }
-        *at_ = '\0';
-        return *this;
-    }
-    Text& operator<<(std::int64_t number) noexcept {
-        char digits[20];
-        char* first = std::end(digits);
-        // Negated as unsigned, so that the smallest number has a magnitude too.
-        auto magnitude = static_cast<std::uint64_t>(number);
-        magnitude = number < 0 ? 0 - magnitude : magnitude;
-        do {
-            *--first = static_cast<char>('0' + magnitude % 10);
-            magnitude /= 10;
-        } while (magnitude != 0);
-        if (number < 0) {
-            *this << "-";
-        }
-        return *this << std::string_view(first, static_cast<std::size_t>(std::end(digits) - first));
-    }
-
-private:
-    char* at_;
-    char* end_;
-};
+using detail::BoundedText;
 
 // One canonical decimal number within a range: no blanks, plus sign or leading zeroes.
 bool parse(std::string_view text, std::int64_t lowest, std::int64_t highest,
@@ -89,32 +41,6 @@ bool parse(std::string_view text, std::int64_t lowest, std::int64_t highest,
     return value >= lowest && value <= highest;
 }
 
-// The fields of SYNCSPAWN_BARRIER_STATE, in their order.
-struct State {
-    std::int64_t version, role, pid, pid_namespace, balance, seen, abort, local_id, remote_id,
-        pipe_inode;
-};
-
-struct Field {
-    const char* what;
-    std::int64_t State::*member;
-    std::int64_t lowest;
-    std::int64_t highest;
-};
-
-constexpr Field fields[]{
-    {"the version", &State::version, 0, largest},
-    {"the role", &State::role, SYNCSPAWN_PARENT, SYNCSPAWN_CHILD},
-    {"the pid", &State::pid, 1, largest_int},
-    {"the pid namespace", &State::pid_namespace, 0, largest},
-    {"the balance", &State::balance, std::numeric_limits<std::int64_t>::min(), largest},
-    {"the number of places seen", &State::seen, 0, largest},
-    {"the abort state", &State::abort, 0, SYNCSPAWN_ABORTED_HERE | SYNCSPAWN_PEER_GONE},
-    {"the id of the local eventfd", &State::local_id, 0, largest},
-    {"the id of the remote eventfd", &State::remote_id, 0, largest},
-    {"the inode of the pipe", &State::pipe_inode, 0, largest},
-};
-
 // One attempt to attach: every step fills the report and returns false when it must end.
 class Attempt {
 public:
@@ -136,7 +62,7 @@ private:
     bool end(AttachProblem problem, int error, const char* variable, const char* message) noexcept {
         result_ = {error, problem};
         report_.variable = variable;
-        Text(report_.message) << variable << ": " << message;
+        BoundedText(report_.message) << variable << ": " << message;
         return false;
     }
 
@@ -145,9 +71,9 @@ private:
         constexpr std::size_t longest = 40;
         const bool is_longer = found.size() > longest;
         char message[160];
-        Text(message) << what << " must be " << expected << ", not '"
-                      << std::string_view(found.data(), is_longer ? longest : found.size())
-                      << (is_longer ? "...'" : "'");
+        BoundedText(message) << what << " must be " << expected << ", not '"
+                             << std::string_view(found.data(), is_longer ? longest : found.size())
+                             << (is_longer ? "...'" : "'");
         return end(AttachProblem::malformed, EINVAL, variable, message);
     }
 
@@ -158,7 +84,7 @@ private:
             found += value != nullptr ? 1 : 0;
             present_[index] = value != nullptr;
             if (value != nullptr) {
-                Text(values_[index]) << value;
+                BoundedText(values_[index]) << value;
                 too_long_[index] = std::strlen(value) >= sizeof values_[index];
             }
         }
@@ -224,10 +150,12 @@ private:
             return true;
         }
         char message[224];
-        Text(message) << "meant for process " << state_.pid
-                      << (is_elsewhere ? " of another pid namespace" : "") << "; this is process "
-                      << std::int64_t{getpid()} << ", which merely inherited the environment"
-                      << (is_callers ? " (to speak for that one, attach for the calling script)"
+        BoundedText(message) << "meant for process " << state_.pid
+                             << (is_elsewhere ? " of another pid namespace" : "")
+                             << "; this is process " << getpid()
+                             << ", which merely inherited the environment"
+                             << (is_callers
+                                     ? " (to speak for that one, attach for the calling script)"
                                      : "");
         return end(AttachProblem::other_process, ESRCH, state_name, message);
     }
@@ -246,14 +174,14 @@ private:
 
     bool is_the_same(std::size_t index, std::size_t other) noexcept {
         char message[160];
-        Text(message) << "descriptor " << std::int64_t{descriptors_[index]} << " is named by "
-                      << names[other] << " too";
+        BoundedText(message) << "descriptor " << descriptors_[index] << " is named by "
+                             << names[other] << " too";
         return end(AttachProblem::not_distinct, EINVAL, names[index], message);
     }
 
     bool complain(std::size_t index, AttachProblem problem, const char* what) noexcept {
         char message[160];
-        Text(message) << "descriptor " << std::int64_t{descriptors_[index]} << " " << what;
+        BoundedText(message) << "descriptor " << descriptors_[index] << " " << what;
         return end(problem, problem == AttachProblem::not_open ? EBADF : EPROTOTYPE, names[index],
                    message);
     }
@@ -322,7 +250,7 @@ private:
         own_pipe_end(side_) = descriptors_[2];
         side_.abort_state = static_cast<int>(state_.abort);
         side_.balance = state_.balance;
-        side_.seen = state_.seen;
+        side_.seen = side_.used = state_.seen;
     }
 
     Side& side_;
@@ -337,72 +265,12 @@ private:
     State state_{};
 };
 
-bool move_to_at_least(int& fd, int lowest_fd) noexcept {
-    if (fd >= lowest_fd) {
-        return true;
-    }
-    const int moved = duplicate_from(fd, lowest_fd);
-    if (moved < 0) {
-        return false;
-    }
-    ::close(fd);
-    fd = moved;
-    return true;
-}
-
-bool survive_execve(int fd) noexcept { return fcntl(fd, F_SETFD, 0) == 0; }
-
 }  // namespace
 
 Attached attach(Side& side, syncspawn_attach_error& report, AttachFor whom) noexcept {
     side = Side{};
     report = {};
     return Attempt(side, report, whom).run();
-}
-
-Outcome export_side(Side& side, syncspawn_barrier_environment& environment,
-                    int lowest_fd) noexcept {
-    if (side.failure != 0) {
-        side.last_error = side.failure;
-        return Outcome::failed;
-    }
-    if (side.is_open == 0 || side.role == SYNCSPAWN_NO_ROLE || own_pipe_end(side) < 0) {
-        return misuse(side);
-    }
-    const int lowest = lowest_fd > lowest_exported_fd ? lowest_fd : lowest_exported_fd;
-    struct stat pipe {};
-    // All are moved before the first may survive: what fails half-way leaks nothing.
-    if (!move_to_at_least(side.local_fd, lowest) || !move_to_at_least(side.remote_fd, lowest) ||
-        !move_to_at_least(own_pipe_end(side), lowest)) {
-        if (errno != EMFILE) {
-            return fail(side, errno);
-        }
-        side.last_error = EMFILE;  // no room at that height; here the barrier works as before
-        return Outcome::failed;
-    }
-    if (fstat(own_pipe_end(side), &pipe) < 0 || !survive_execve(side.local_fd) ||
-        !survive_execve(side.remote_fd) || !survive_execve(own_pipe_end(side))) {
-        return fail(side, errno);
-    }
-    Text(environment.local_fd) << local_name << "=" << std::int64_t{side.local_fd};
-    Text(environment.remote_fd) << remote_name << "=" << std::int64_t{side.remote_fd};
-    Text(environment.pipe_fd) << pipe_name << "=" << std::int64_t{own_pipe_end(side)};
-    const State state{version,
-                      side.role,
-                      getpid(),
-                      proc::pid_namespace(),
-                      side.balance,
-                      side.seen,
-                      side.abort_state,
-                      proc::eventfd_id(side.local_fd),
-                      proc::eventfd_id(side.remote_fd),
-                      static_cast<std::int64_t>(pipe.st_ino)};
-    Text text(environment.state);
-    text << state_name;
-    for (const Field& field : fields) {
-        text << (&field == std::begin(fields) ? "=" : ":") << state.*field.member;
-    }
-    return Outcome::reached;
 }
 
 }  // namespace syncspawn::core

@@ -1,6 +1,5 @@
-#include "attendance.hpp"
+#include "supervisor.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,47 +10,18 @@
 #include <csignal>
 #include <string>
 #include <system_error>
-#include <utility>
 
-#include "commands.hpp"
 #include "descendants.hpp"
-#include "signals.hpp"
+#include "held_signals.hpp"
+#include "job_control.hpp"
+#include "tools/messages.hpp"
 
 namespace syncspawn::tools {
 namespace {
 
-// The foreground of the terminal, where the program has taken it for a process group of its own, as
-// an interactive shell does.
-class Foreground {
+class Supervisor {
 public:
-    // The program has stopped: does the terminal belong to it?
-    void remember(pid_t program) {
-        const UniqueFd terminal = open_terminal();
-        const pid_t group = getpgid(program);
-        lent_to_ = group != getpgrp() && tcgetpgrp(terminal.get()) == group ? group : 0;
-    }
-    // A shell has continued this process, and gave the terminal to our group if it did so by `fg`.
-    // Continues all of the group that had it, for ^Z has stopped them all. False if there is none.
-    bool give_back() {
-        const UniqueFd terminal = open_terminal();
-        const pid_t group = std::exchange(lent_to_, 0);
-        if (group != 0 && tcgetpgrp(terminal.get()) == getpgrp()) {
-            tcsetpgrp(terminal.get(), group);  // SIGTTOU is blocked
-        }
-        return group != 0 && kill(-group, SIGCONT) == 0;
-    }
-
-private:
-    // Without one no call succeeds, and nothing is remembered.
-    static UniqueFd open_terminal() {
-        return UniqueFd(open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY));
-    }
-    pid_t lent_to_ = 0;
-};
-
-class Attendance {
-public:
-    Attendance(Process& process, const HeldSignals& signals)
+    Supervisor(Process& process, const HeldSignals& signals)
         : process_(process), signals_(signals) {}
 
     EndedBy run() {
@@ -156,8 +126,8 @@ private:
 
 }  // namespace
 
-EndedBy attend(Process& process, const HeldSignals& signals) {
-    return Attendance(process, signals).run();
+EndedBy supervise(Process& process, const HeldSignals& signals) {
+    return Supervisor(process, signals).run();
 }
 
 }  // namespace syncspawn::tools
