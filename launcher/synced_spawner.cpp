@@ -43,14 +43,14 @@ Process SyncedSpawner::spawn() const {
 
 Process SyncedSpawner::spawn(SpawnError& error) const {
     const detail::CancellationHeldBack held_back;
-    detail::Course course(draft_->definition(), detail::Course::Waits::inside);
+    detail::Course course(draft_->definition(), detail::Waiter::Manner::sleeps);
     course.advance();
     return course.take_result(error);
 }
 
 Launch SyncedSpawner::launch() const {
     return Launch(
-        std::make_unique<detail::Course>(draft_->definition(), detail::Course::Waits::outside));
+        std::make_unique<detail::Course>(draft_->definition(), detail::Waiter::Manner::looks));
 }
 
 }  // namespace syncspawn

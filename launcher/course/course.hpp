@@ -4,167 +4,110 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
+#include <system_error>
 
 #include <syncspawn/launcher/process.hpp>
 #include <syncspawn/launcher/spawn_error.hpp>
 
-#include "launcher/child/known_call.hpp"
-#include "launcher/child/launch_record.hpp"
+#include "launched_child.hpp"
 #include "launcher/plan/definition.hpp"
-#include "launcher/plan/descriptor_setup.hpp"
-#include "launcher/plan/launch_record_memory.hpp"
-#include "launcher/result/child_handle.hpp"
-#include "launcher/result/program_state.hpp"
+#include "launcher/readiness/meeting.hpp"
+#include "launcher/readiness/readiness.hpp"
 #include "launcher/result/trace.hpp"
-#include "launcher/start/start_child.hpp"
-#include "watch.hpp"
+#include "parent_parts.hpp"
+#include "unwinding.hpp"
+#include "verdict.hpp"
+#include "waiter.hpp"
 
 namespace syncspawn::detail {
 
 // The course of one launch, the parent's side of it. launcher/README.md has the sequences. It goes on
-// as far as it can, and is called again when what it waits for is there: by spawn(), which lets it
-// wait itself, or by somebody's event loop. course.cpp goes forward, course_end.cpp unwinds.
+// as far as it can, and is called again when what it waits for is there: by spawn(), whose waiter
+// sleeps until then, or by somebody's event loop.
 class Course {
 public:
-    enum class Waits {
-        inside,  // advance() blocks until the launch is over
-        outside  // advance() never blocks
-    };
-    Course(std::shared_ptr<const Definition> definition, Waits waits);
+    Course(std::shared_ptr<const Definition> definition, Waiter::Manner manner);
     // Ends a child that is still under way, and waits for its end; but not in a copy of this process.
     ~Course();
     Course(const Course&) = delete;
     Course& operator=(const Course&) = delete;
 
-    // True once it is over. Until then, with Waits::outside: to be called again when the descriptor is
-    // readable, and any number of times in between.
+    // True once it is over. Until then, with Waiter::Manner::looks: to be called again when the descriptor
+    // is readable, and any number of times in between.
     bool advance();
     [[nodiscard]] bool is_over() const noexcept { return phase_ == Phase::over; }
-    [[nodiscard]] int descriptor() const noexcept { return watch_ ? watch_->descriptor() : -1; }
+    [[nodiscard]] int descriptor() const noexcept { return waiter_.descriptor(); }
     // Whether there is no child yet, or any more, or it is one of the process that asks.
-    [[nodiscard]] bool is_of_this_process() const noexcept {
-        return child_.pid() < 0 || child_.status() || child_.is_ours();
-    }
+    [[nodiscard]] bool is_of_this_process() const noexcept { return child_.is_of_this_process(); }
     // Gives up: advance() goes on until the child is gone. Nothing happens if it is over.
     void cancel();
     // Once, after it is over.
     Process take_result(SpawnError& error);
 
 private:
-    enum class Phase {
-        preparation,
-        parts,      // the items of the parent
-        execve,     // until the program runs
-        readiness,  // until it has placed
-        hang_up,    // gone from the barrier, but not yet from the process table
-        grace,      // told to end
-        death,      // killed
-        over,
-    };
-    // What await() may come to, beside those of wait_for_any().
-    static constexpr int not_yet = wait_failed - 1;
-    enum class Progress { waits, goes_on };
+    enum class Phase { preparation, items, execve, readiness, unwinding, over };
+    // What a phase came to. `turned`: it has failed, and another phase is entered.
+    enum class Progress { waits, done, turned };
 
-    // What the parent knows of a failure; where the child failed, its report is read later.
-    struct Failure {
-        WhichSide side = WhichSide::child;
-        std::uint32_t item = 0;
-        Cause cause = Cause::none;
-        int error = 0;
-        std::string detail{};
-        KnownCall call = KnownCall::none;
-    };
-
+    // Phase by phase: course.cpp.
     Progress pass();
-    int await(const Events& events, const std::optional<Deadline>& deadline);
-    [[nodiscard]] LaunchRecord& record() const noexcept { return **record_memory_; }
-    [[nodiscard]] Trace trace() const;
-
-    // Forward.
+    [[nodiscard]] Phase next_phase() const;
+    void enter_next_phase();
     Progress prepare();
-    void start();
-    StartedChild start_by(StartMethod method);
-    Progress pass_parts();
-    [[nodiscard]] std::optional<Failure> run_part(std::uint32_t item);
-    [[nodiscard]] std::optional<Failure> after_meeting(std::uint32_t item, Outcome outcome) const;
-    // None while it waits.
-    std::optional<Outcome> place_and_sync(const std::optional<Deadline>& deadline);
-    [[nodiscard]] std::optional<Failure> judge(Outcome outcome, std::uint32_t item,
-                                               Outcome also_fine) const;
+    Progress pass_items();
     Progress await_execve();
-    [[nodiscard]] bool is_running() const;
-    [[nodiscard]] Execution execution() const;
+    Progress after_execve();
     Progress await_readiness();
-    [[nodiscard]] std::optional<Failure> after_readiness(Outcome outcome) const;
-    [[nodiscard]] std::string says_whether_attached() const;
+    Progress after_readiness(Readiness::Answer answer);
     void make_process();
 
+    // The parent's items: course_items.cpp.
+    Progress pass_part(std::uint32_t item);
+    Progress await_part(std::uint32_t item);
+    Progress after_part(std::uint32_t item);
+    Progress meet(std::uint32_t item);
+    Progress after_meeting(std::uint32_t item, Outcome outcome);
+    Progress look_at_child(std::uint32_t item);
+    Progress judge(Outcome outcome, std::uint32_t item);
+
+    // What ends it early: course_failure.cpp.
     [[nodiscard]] bool is_late() const;
     [[nodiscard]] bool is_cancelled() const;
-    [[nodiscard]] static Failure cancellation(WhichSide side, std::uint32_t item);
-    [[nodiscard]] std::uint32_t childs_item() const;
-    [[nodiscard]] Failure late_child() const;
-    [[nodiscard]] std::string not_done_in_time() const;
-    [[nodiscard]] Failure failed_wait(std::uint32_t item) const;
-
-    // The way back.
-    void fail(SpawnError error);
+    std::optional<Progress> stop_at(Waiter::Woken woken, WhichSide side, std::uint32_t item);
     Progress fail(Failure own);
-    [[nodiscard]] bool ended_as_a_program() const;
-    Progress await_end(const std::optional<Deadline>& deadline);
-    void tell_to_end();
-    void kill();
-    void reap();
-    void leave_behind();
-    void undo();
-    [[nodiscard]] SpawnError conclude() const;
-    [[nodiscard]] SpawnError::Facts facts_of(const Failure& failure) const;
-    [[nodiscard]] SpawnError::Facts childs_report() const;
-    [[nodiscard]] SpawnError::Facts end_of_child() const;
+    Progress fail_without_child(SpawnError error);
+    Progress fail_without_child(const std::system_error& failure);
+    [[nodiscard]] Failure late_child() const;
+    [[nodiscard]] Failure late(WhichSide side, std::uint32_t item, const std::string& what) const;
+    [[nodiscard]] Failure late_program() const;
+    Progress unwind();
+    [[nodiscard]] SpawnError conclude(std::string undo_failures) const;
+    [[nodiscard]] Trace trace() const;
 
     std::shared_ptr<const Definition> definition_;
     const SpawnOptions& options_;
     const Schedule& schedule_;
     const std::int64_t began_ = monotonic_now();
-    const Waits waits_;
-    std::optional<Watch> watch_;  // with Waits::outside
-    Phase phase_ = Phase::preparation;
 
-    std::unique_ptr<LaunchRecordMemory> record_memory_;
-    std::optional<DescriptorSetup> descriptors_;
-    Barrier barrier_;
-    ChildHandle child_;
-    std::optional<Deadline> deadline_;        // of the setup
-    std::optional<Deadline> phase_deadline_;  // of readiness, and on the way back
-    std::size_t next_ = 0;                    // of the parent's items
-    bool is_inside_ = false;                  // the item or phase has begun
-    bool has_placed_ = false;                 // of place and sync, the first half is done
-    bool cancelled_ = false;
-    bool is_inside_a_pass_ = false;
-    bool is_to_be_cancelled_ = false;
+    Phase phase_ = Phase::preparation;
+    std::size_t next_ = 0;              // of the parent's items
+    bool has_begun_ = false;            // the next item, or the phase if it has none
+    std::optional<Deadline> deadline_;  // of the setup
+    std::optional<Deadline> phase_deadline_;
     std::chrono::nanoseconds pause_{};  // between two looks at a program that may run already
 
-    Failure own_;
-    bool has_run_ = false;  // the program, when it failed
-    bool child_died_first_ = false;
-    bool ended_by_itself_ = false;
-    bool never_executed_ = false;
-    bool is_record_lost_ = false;    // the child may still use it
-    std::vector<const Step*> done_;  // whose parent part succeeded
-    std::string undo_failures_;
-    std::string why_it_survived_;  // SIGKILL; empty: it did not
+    bool is_in_a_pass_ = false;
+    bool is_to_be_cancelled_ = false;  // by a part of the parent, after the pass
+
+    LaunchedChild child_;
+    Waiter waiter_;
+    ParentParts parts_;
+    Meeting meeting_;
+    std::unique_ptr<Readiness> readiness_;  // null: the program has no part in the launch
+    Unwinding unwinding_;
 
     Process process_;
     SpawnError error_;
-
-    // What the child may look at until it has left this memory.
-    Plan plan_{};
-    std::vector<char*> environment_;
-    Loan loan_;
-    bool has_left_memory_ = false;  // that it shared with this process, at the start already
-    StartMethod start_method_ = StartMethod::copied_memory;
-    int wait_error_ = 0;  // of a wait of its own, if that failed
 };
 
 }  // namespace syncspawn::detail

@@ -211,6 +211,12 @@ std::string hint_for_error(const SpawnOptions& options, StartMethod method,
     return {};
 }
 
+bool is_nowhere_in_path(const SpawnOptions& options, const SpawnError::Facts& failure) {
+    return failure.stage == Stage::execve && failure.error == ENOENT && failure.detail.empty() &&
+           options.program_search == ProgramSearch::path &&
+           options.program.find('/') == std::string::npos;
+}
+
 bool has_several_threads() { return proc::status_number("self", "Threads:").value_or(1) != 1; }
 
 }  // namespace
@@ -218,6 +224,9 @@ bool has_several_threads() { return proc::status_number("self", "Threads:").valu
 std::string hint_for(const SpawnOptions& options, StartMethod method,
                      const SpawnError::Facts& failure) {
     const bool is_in_childs_part = failure.stage == Stage::step && failure.side == WhichSide::child;
+    if (failure.cause == Cause::error && is_nowhere_in_path(options, failure)) {
+        return "it is in no directory of PATH";
+    }
     if (failure.cause == Cause::error) {
         return hint_for_error(options, method, failure);
     }

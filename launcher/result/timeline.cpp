@@ -45,8 +45,10 @@ std::int64_t by_own_clock(std::int64_t at, std::int64_t ahead) {
 }  // namespace
 
 Trace::Trace(std::shared_ptr<const Schedule> its_schedule, std::int64_t its_beginning,
-             LaunchRecord& record)
-    : schedule(std::move(its_schedule)), launch_began(its_beginning) {
+             LaunchRecord& record, std::vector<Wait> parts_waits)
+    : schedule(std::move(its_schedule)),
+      launch_began(its_beginning),
+      waits(std::move(parts_waits)) {
     const std::int64_t ahead = record.childs_clock_is_ahead(launch_began, schedule->begin);
     for (auto [side, moments] :
          {std::pair(WhichSide::parent, &parent), {WhichSide::child, &child}}) {
@@ -58,6 +60,11 @@ Trace::Trace(std::shared_ptr<const Schedule> its_schedule, std::int64_t its_begi
                 {by_own_clock(times.began, clock), by_own_clock(times.ended, clock)});
         }
     }
+}
+
+std::string wait_in_words(int descriptor) {
+    return descriptor < 0 ? "waits for a time that it named"
+                          : "waits for descriptor " + std::to_string(descriptor);
 }
 
 Timeline timeline_of(const Trace& trace) {
@@ -80,6 +87,10 @@ Timeline timeline_of(const Trace& trace) {
             add(moments.began, side, words.began);
             add(moments.ended, side, words.ended);
         }
+    }
+    for (const Trace::Wait& wait : trace.waits) {
+        add(wait.at, WhichSide::parent,
+            trace.schedule->items[wait.item].name + ": " + wait_in_words(wait.descriptor));
     }
     std::stable_sort(timeline.begin(), timeline.end(),
                      [](const auto& left, const auto& right) { return left.at < right.at; });

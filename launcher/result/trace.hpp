@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <syncspawn/launcher/timeline.hpp>
@@ -17,15 +18,25 @@ struct Trace {
         std::int64_t began;
         std::int64_t ended;
     };
+    // A part of the parent that was not done yet.
+    struct Wait {
+        std::uint32_t item;
+        std::int64_t at;
+        int descriptor;  // -1: for a time
+    };
     Trace() = default;
     Trace(std::shared_ptr<const Schedule> its_schedule, std::int64_t its_beginning,
-          LaunchRecord& record);
+          LaunchRecord& record, std::vector<Wait> parts_waits);
 
     std::shared_ptr<const Schedule> schedule{};  // shares the life of its spawner's definition
     std::int64_t launch_began = 0;
     std::vector<Moments> parent{};  // by the index of the item
     std::vector<Moments> child{};
+    std::vector<Wait> waits{};
 };
+
+// "waits for descriptor 7".
+std::string wait_in_words(int descriptor);
 
 Timeline timeline_of(const Trace& trace);
 

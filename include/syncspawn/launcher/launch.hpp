@@ -42,7 +42,7 @@ public:
     explicit operator bool() const noexcept { return course_ != nullptr; }
 
     /// Goes on as far as it can without waiting: the first call starts the child, and the parent's parts
-    /// run inside. True once the launch is over, for better or worse. Throws std::bad_alloc.
+    /// run inside (see ParentSide::wait_for()). True once it is over, for better or worse. Throws std::bad_alloc.
     bool advance();
     /// Readable (poll(2)) when advance() has something to do, be it that a deadline has passed. Borrowed;
     /// valid from the first advance() until the launch is over, else -1. No other process uses it, so

@@ -2,14 +2,14 @@
 
 #include <sys/types.h>
 
-#include <optional>
 #include <span>
 #include <string>
 #include <system_error>
 #include <vector>
 
-#include <syncspawn/barrier/barrier.hpp>
+#include <syncspawn/launcher/parent_side.hpp>
 #include <syncspawn/launcher/part.hpp>
+#include <syncspawn/launcher/side.hpp>
 
 /// Steps: what the two sides do between the start of the child and its execve.
 ///
@@ -67,40 +67,12 @@ enum class ChildRules {
 };
 
 namespace detail {
-struct FailureSlot;
-
 // What the program is executed with instead of what the options say; null: that.
 struct Replacement {
     const char* const* arguments = nullptr;
     const char* const* environment = nullptr;
 };
 }  // namespace detail
-
-/// What a failed call was about. The error then says what to do (SpawnError::hint()), where its errno
-/// alone would mislead. The library never guesses this from a part's words.
-enum class Hint {
-    none,
-    id_map,   ///< writing uid_map, gid_map or setgroups of the child's user namespace
-    session,  ///< setsid(2) in the child
-};
-
-/// What a part sees of its launch, on either side.
-class SYNCSPAWN_API Side {
-public:
-    /// Success, for a lambda with more than one return.
-    [[nodiscard]] std::error_code done() const noexcept { return {}; }
-    /// Failure of the named call with the given errno; `what` (cut at 120 bytes) goes into the report.
-    /// An errno of 0 becomes ECANCELED. Async-signal-safe.
-    [[nodiscard]] std::error_code fail(int error, const char* what,
-                                       Hint hint = Hint::none) noexcept;
-    /// The same with the current errno.
-    [[nodiscard]] std::error_code fail(const char* what, Hint hint = Hint::none) noexcept;
-
-    explicit Side(detail::FailureSlot& slot) noexcept : slot_(&slot) {}
-
-private:
-    detail::FailureSlot* slot_;
-};
 
 class SYNCSPAWN_API ChildSide : public Side {
 public:
@@ -138,29 +110,6 @@ private:
     detail::Replacement* replacement_;
 };
 
-class ParentSide : public Side {
-public:
-    ParentSide(detail::FailureSlot& slot, pid_t child_pid, int child_pidfd,
-               std::optional<Deadline> deadline) noexcept
-        : Side(slot), child_pid_(child_pid), child_pidfd_(child_pidfd), deadline_(deadline) {}
-    /// In the parent's pid namespace. Not reaped while a part runs, so it names nothing else. Where the
-    /// child shares memory, its /proc/PID/oom_score_adj is that of this process: set it after spawn(),
-    /// or ask for StartMethod::copied_memory. Ask for that, too, to move the child into a cgroup (the
-    /// option `cgroup` needs no such care): when the memory of a cgroup runs out, the kernel judges each
-    /// process in it by all its memory, shared or not, and kills all that share it, wherever they are.
-    [[nodiscard]] pid_t child_pid() const noexcept { return child_pid_; }
-    /// Borrowed; -1 before Linux 5.3.
-    [[nodiscard]] int child_pidfd() const noexcept { return child_pidfd_; }
-    /// When the setup must be done, if there is a limit. A part is not interrupted at it, so one
-    /// that waits should look.
-    [[nodiscard]] std::optional<Deadline> deadline() const noexcept { return deadline_; }
-
-private:
-    pid_t child_pid_;
-    int child_pidfd_;
-    std::optional<Deadline> deadline_;
-};
-
 using ParentPart = Part<ParentSide>;
 
 /// The child part of a step, with the rules it obeys.
@@ -188,7 +137,8 @@ struct Step {
     /// why it failed. The program's signal mask is in force. What it returns is ignored.
     Part<ChildSide> exec_failed{};
     /// Takes back what the parent's part did. Runs in the parent, last step first, if the launch
-    /// fails after that part succeeded, once the child is gone.
+    /// fails after that part succeeded, or began to wait (ParentSide::wait_for()), once the child is gone.
+    /// It finds that part's ParentSide::state(). It cannot wait.
     ParentPart undo{};
     /// The parent's descriptors that the child part uses. Borrowed; the program does not get them.
     std::vector<int> descriptors{};

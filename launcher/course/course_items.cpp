@@ -1,0 +1,124 @@
+#include <algorithm>
+#include <utility>
+
+#include "course.hpp"
+#include "launcher/result/trace.hpp"
+
+// What the parent does between the start and execve: its parts, and its half of each rendezvous.
+
+namespace syncspawn::detail {
+
+Course::Progress Course::pass_part(std::uint32_t item) {
+    for (bool was_called = false;; was_called = true) {
+        if (parts_.wait().is_asked_for) {
+            const Progress progress = await_part(item);
+            if (progress != Progress::done) {
+                return progress;
+            }
+            if (was_called && !waiter_.sleeps()) {
+                // Once for each pass, so that no part keeps the event loop to itself.
+                waiter_.call_again_now();
+                return Progress::waits;
+            }
+        }
+        const ParentParts::Answer answer = parts_.call(item, child_.handle(), deadline_);
+        if (answer == ParentParts::Answer::failed) {
+            return fail(parts_.take_failure());
+        }
+        if (answer == ParentParts::Answer::done) {
+            return after_part(item);
+        }
+    }
+}
+
+// It looks at the child as well: what that has placed meanwhile is read, so that it wakes nobody again.
+Course::Progress Course::await_part(std::uint32_t item) {
+    PartWait& wait = parts_.wait();
+    const syncspawn_barrier& side = *child_.barrier().native();
+    const bool has_deadline = wait.until || deadline_;
+    const Deadline first =
+        std::min(wait.until.value_or(Deadline::max()), deadline_.value_or(Deadline::max()));
+    for (;;) {
+        const Waiter::Woken woken = waiter_.wait(
+            has_deadline ? std::optional(first) : std::nullopt, readable(wait.descriptor),
+            readable(side.remote_fd), hung_up(side.pipe_read_fd));
+        if (const auto stopped = stop_at(woken, WhichSide::parent, item)) {
+            return *stopped;
+        }
+        if (is_late()) {
+            return fail(late(WhichSide::parent, item,
+                             "the parent " + wait_in_words(wait.descriptor) + " in '" +
+                                 schedule_.items[item].name + "'"));
+        }
+        // However often it is ready: a child that is gone ends it.
+        const Progress progress = look_at_child(item);
+        if (progress != Progress::done) {
+            return progress;
+        }
+        wait.is_past_deadline = woken == Waiter::Woken::deadline;
+        if (wait.is_past_deadline || (woken == Waiter::Woken::event && waiter_.which() == 0)) {
+            waiter_.let_go();
+            return Progress::done;
+        }
+    }
+}
+
+Course::Progress Course::after_part(std::uint32_t item) {
+    if (is_late()) {
+        return fail(late(WhichSide::parent, item,
+                         "the parent was in '" + schedule_.items[item].name + "' until now"));
+    }
+    return look_at_child(item);
+}
+
+Course::Progress Course::look_at_child(std::uint32_t item) {
+    const Outcome outcome = child_.barrier().poll_now();
+    return outcome == Outcome::timed_out ? Progress::done : judge(outcome, item);
+}
+
+Course::Progress Course::meet(std::uint32_t item) {
+    const bool may_sleep = waiter_.may_leave_it_to_the_barrier();
+    for (;;) {
+        const auto outcome = meeting_.advance(may_sleep ? deadline_ : Deadline());
+        if (outcome) {
+            return after_meeting(item, *outcome);
+        }
+        const Waiter::Woken woken = waiter_.wait(deadline_, meeting_.polled());
+        if (const auto stopped = stop_at(woken, WhichSide::parent, item)) {
+            return *stopped;
+        }
+        if (woken == Waiter::Woken::deadline) {
+            return fail(late_child());
+        }
+    }
+}
+
+Course::Progress Course::after_meeting(std::uint32_t item, Outcome outcome) {
+    const bool is_last = item == schedule_.ready_to_exec;
+    if (is_last && outcome == Outcome::aborted_there && child_.is_through()) {
+        // The program has aborted already: that superseded the child's last place. Not a failure of
+        // the setup.
+        return Progress::done;
+    }
+    // A meeting in time is found late where this process was stopped meanwhile. A child that is through
+    // has won: it executes the program.
+    const bool was_late = outcome == Outcome::reached && is_late() &&
+                          !(is_last && child_.record().commit.load() == Commit::hot);
+    return judge(was_late ? Outcome::timed_out : outcome, item);
+}
+
+// What the end of an operation on the barrier means for the launch.
+Course::Progress Course::judge(Outcome outcome, std::uint32_t item) {
+    switch (outcome) {
+        case Outcome::reached:
+            return Progress::done;
+        case Outcome::timed_out:
+            return fail(late_child());
+        case Outcome::failed:
+            return fail(Failure::of_a_wait(item, child_.barrier().error().value(), "barrier"));
+        default:
+            return fail(Failure::told_by_the_child());
+    }
+}
+
+}  // namespace syncspawn::detail

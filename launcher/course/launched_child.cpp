@@ -1,0 +1,175 @@
+#include "launched_child.hpp"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+#include <utility>
+
+#include "barrier/linux/proc.hpp"
+#include "launcher/result/hints.hpp"
+#include "launcher/result/process_state.hpp"
+#include "launcher/result/spawn_error_facts.hpp"
+
+namespace syncspawn::detail {
+namespace {
+
+bool is_first_thread() noexcept { return syscall(SYS_gettid) == getpid(); }
+
+std::string why_it_survives(pid_t pid) {
+    if (::kill(pid, 0) < 0 && errno == EPERM) {
+        return "this process may not signal it";
+    }
+    const std::string state =
+        proc::is_of_this_pid_namespace() ? proc::status_text(pid, "State:") : "";
+    return state.starts_with('D') ? "it is frozen, or in an uninterruptible call (state D)"
+           : state.empty()        ? "it has not ended in five seconds"
+                                  : "it has not ended in five seconds, and is in state " + state;
+}
+
+}  // namespace
+
+LaunchedChild::~LaunchedChild() {
+    if (is_record_lost_) {
+        static_cast<void>(record_memory_.release());
+    }
+}
+
+void LaunchedChild::open() {
+    descriptors_.emplace(definition_->options, definition_->entries,
+                         definition_->plan.plan().hand_over);
+    std::error_code error;
+    barrier_ = Barrier::create(error);
+    if (error) {
+        throw std::system_error(error, "open the barrier");
+    }
+}
+
+std::optional<SpawnError::Facts> LaunchedChild::start(Starter starter, Readiness* readiness) {
+    const SpawnOptions& options = definition_->options;
+    plan_ = definition_->plan.plan();
+    descriptors_->describe_in(plan_, *barrier_.native());
+    // A Launch may be begun by any thread, which may end at any time.
+    plan_.starter_stays =
+        starter == Starter::waits || options.ending.die_with_parent || is_first_thread();
+    plan_.may_be_cloned = definition_->child_parts_may_share_memory();
+    // Not on the thread for children that die with their parent: others would have to wait for it.
+    plan_.is_alone = starter == Starter::waits && definition_->leaves_the_parent_nothing_to_do() &&
+                     (!options.ending.die_with_parent || is_first_thread());
+    plan_.program_mask = options.signals.mask ? &*options.signals.mask : nullptr;
+    if (readiness != nullptr) {
+        readiness->describe_in(plan_, definition_->plan);
+    }
+    StartedChild started;
+    const StartMethod wanted = definition_->start_method();
+    if (wanted != StartMethod::copied_memory) {
+        started = start_by(StartMethod::shared_memory);
+    }
+    // A filter, an old kernel, a process that has left its time namespace, no room for a thread: the
+    // other way may do, and if it does not, its error is the one that every user knows.
+    if (started.pid < 0 && wanted != StartMethod::shared_memory) {
+        started = start_by(StartMethod::copied_memory);
+    }
+    if (started.pid < 0) {
+        return why_not(started);
+    }
+    loan_ = std::move(started.loan);
+    handle_ = ChildHandle(started.pid, std::move(started.pidfd), options.ending.scope);
+    descriptors_->close_childs_ends();
+    (void)barrier_.set_role(Role::parent);
+    (void)barrier_.watch_peer(handle_.pidfd());
+    left_memory_at_start_ = started.left_memory;
+    went_alone_ = started.went_alone;
+    return std::nullopt;
+}
+
+StartedChild LaunchedChild::start_by(StartMethod method) {
+    const Schedule& schedule = definition_->schedule;
+    start_method_ = method;
+    record_memory_ = std::make_unique<LaunchRecordMemory>(
+        schedule.items.size(),
+        method == StartMethod::copied_memory || (plan_.is_alone && !is_sharing_proven())
+            ? LaunchRecordMemory::Place::mapping
+            : LaunchRecordMemory::Place::heap);
+    plan_.record = &record();
+    record().begin(WhichSide::parent, schedule.begin);
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &plan_.callers_mask);
+    StartedChild started = start_child(plan_, method);
+    pthread_sigmask(SIG_SETMASK, &plan_.callers_mask, nullptr);
+    record().end(WhichSide::parent, schedule.begin);
+    return started;
+}
+
+SpawnError::Facts LaunchedChild::why_not(const StartedChild& none) const {
+    const bool is_into_cgroup =
+        none.kind == KnownCall::birth && plan_.cgroup >= 0 && !plan_.joins_cgroup;
+    SpawnError::Facts facts{.stage = Stage::start,
+                            .cause = Cause::error,
+                            .step = "start the child",
+                            .error = none.error,
+                            .detail = none.call,
+                            .call = is_into_cgroup ? KnownCall::birth_in_cgroup : none.kind};
+    facts.hint = hint_for(definition_->options, start_method_, facts);
+    return facts;
+}
+
+int LaunchedChild::end_of_setup() const noexcept {
+    return plan_.hand_over ? descriptors_->exec_pipe() : barrier_.native()->pipe_read_fd;
+}
+
+std::uint32_t LaunchedChild::item() const {
+    const Schedule& schedule = definition_->schedule;
+    const std::uint32_t item = record().child_item.load(std::memory_order_acquire);
+    return item < schedule.items.size() ? item : schedule.begin;
+}
+
+bool LaunchedChild::has_claimed() const noexcept {
+    return record().first_failure.load(std::memory_order_acquire) != nobody;
+}
+
+bool LaunchedChild::is_through() const noexcept {
+    return record().commit.load() == Commit::hot && !has_claimed();
+}
+
+Execution LaunchedChild::execution() const {
+    if (!loan_ && !left_memory_at_start_) {
+        return execution_of(handle_.pid());
+    }
+    return loan_.is_over() ? execution_after_sharing(handle_.pid()) : Execution::never;
+}
+
+void LaunchedChild::note_execve() noexcept {
+    loan_.give_back();
+    (void)barrier_.distrust_peer();  // which is the program by now
+}
+
+bool LaunchedChild::is_running() const { return is_through() && execution() == Execution::done; }
+
+void LaunchedChild::leave_in(Process::State& state) {
+    state.child = std::move(handle_);
+    handle_ = ChildHandle();
+    state.streams = descriptors_->take_parents_streams();
+    state.start_method = start_method_;
+}
+
+void LaunchedChild::reap() {
+    handle_.reap();
+    loan_.discard();
+}
+
+std::string LaunchedChild::leave_behind() {
+    std::string why = why_it_survives(handle_.pid());
+    if (!loan_.is_over()) {
+        // It may still look at these, should SIGKILL have been refused. Better lost than pulled away.
+        static_cast<void>(new std::shared_ptr<const Definition>(definition_));
+        is_record_lost_ = true;
+    }
+    loan_.discard();
+    return why;
+}
+
+}  // namespace syncspawn::detail

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <syncspawn/barrier/barrier.hpp>
+#include <syncspawn/launcher/spawn_error.hpp>
+
+#include "launcher/child/launch_record.hpp"
+#include "launcher/plan/definition.hpp"
+#include "launcher/plan/descriptor_setup.hpp"
+#include "launcher/plan/launch_record_memory.hpp"
+#include "launcher/readiness/readiness.hpp"
+#include "launcher/result/child_handle.hpp"
+#include "launcher/result/program_state.hpp"
+#include "launcher/start/start_child.hpp"
+
+namespace syncspawn::detail {
+
+// The child of one launch, and all that was opened, mapped or lent for it: what it may look at stays where
+// it is until it has left this process's memory.
+class LaunchedChild {
+public:
+    // What the thread that starts it does until its execve.
+    enum class Starter { waits, may_leave };
+
+    explicit LaunchedChild(std::shared_ptr<const Definition> definition)
+        : definition_(std::move(definition)) {}
+    // The child is buried or left behind by then, or the handle taken.
+    ~LaunchedChild();
+    LaunchedChild(const LaunchedChild&) = delete;
+    LaunchedChild& operator=(const LaunchedChild&) = delete;
+
+    // Both throw std::system_error. Why there is no child, if there is none.
+    void open();
+    std::optional<SpawnError::Facts> start(Starter starter, Readiness* readiness);
+
+    [[nodiscard]] const ChildHandle& handle() const noexcept { return handle_; }
+    [[nodiscard]] Barrier& barrier() noexcept { return barrier_; }
+    [[nodiscard]] const Barrier& barrier() const noexcept { return barrier_; }
+    [[nodiscard]] LaunchRecord& record() const noexcept { return **record_memory_; }
+    [[nodiscard]] StartMethod start_method() const noexcept { return start_method_; }
+    // It passed the last rendezvous by itself.
+    [[nodiscard]] bool went_alone() const noexcept { return went_alone_; }
+    // It shared this process's memory, and did not any more at the end of the start.
+    [[nodiscard]] bool left_memory_at_start() const noexcept { return left_memory_at_start_; }
+    // There is none yet, or none any more, or it is one of the process that asks.
+    [[nodiscard]] bool is_of_this_process() const noexcept {
+        return handle_.pid() < 0 || handle_.status() || handle_.is_ours();
+    }
+    [[nodiscard]] bool is_there() const noexcept { return handle_.pid() > 0 && !handle_.status(); }
+
+    // Hung up by its execve, and by its death.
+    [[nodiscard]] int end_of_setup() const noexcept;
+    // Where it is, by its own account.
+    [[nodiscard]] std::uint32_t item() const;
+    [[nodiscard]] bool has_claimed() const noexcept;
+    // It gave itself leave to execute, and has claimed no failure.
+    [[nodiscard]] bool is_through() const noexcept;
+    // After the end of the setup, or while that is still hidden.
+    [[nodiscard]] Execution execution() const;
+    // It may still be on its way through execve, but cannot fail there any more.
+    [[nodiscard]] bool is_running() const;
+
+    // After execve.
+    void note_execve() noexcept;
+    void leave_in(Process::State& state);
+    // After its end.
+    void reap();
+    // It does not end; why.
+    std::string leave_behind();
+    // In a copy of the process that launched.
+    void forget_loan() noexcept { loan_.forget(); }
+    // Buried or left behind, it is nobody's any more.
+    void drop() noexcept { handle_ = ChildHandle(); }
+
+private:
+    StartedChild start_by(StartMethod method);
+    [[nodiscard]] SpawnError::Facts why_not(const StartedChild& none) const;
+
+    std::shared_ptr<const Definition> definition_;
+    std::optional<DescriptorSetup> descriptors_;
+    Barrier barrier_;
+    std::unique_ptr<LaunchRecordMemory> record_memory_;
+    bool is_record_lost_ = false;  // the child may still use it
+    Plan plan_{};
+    ChildHandle handle_;
+    Loan loan_;
+    StartMethod start_method_ = StartMethod::copied_memory;
+    bool went_alone_ = false;
+    bool left_memory_at_start_ = false;
+};
+
+}  // namespace syncspawn::detail

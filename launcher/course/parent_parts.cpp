@@ -1,0 +1,104 @@
+#include "parent_parts.hpp"
+
+#include <cerrno>
+#include <exception>
+#include <utility>
+
+namespace syncspawn::detail {
+namespace {
+
+// What came out of a callable of the user: an error, or an exception in words.
+struct Ending {
+    std::error_code error{};
+    std::optional<std::string> exception{};
+};
+
+Ending ending_of(const ParentPart& part, ParentSide& side) {
+    try {
+        return {part(side)};
+    } catch (const std::exception& exception) {
+        return {{}, exception.what()};
+    } catch (...) {
+        return {{}, "not a std::exception"};
+    }
+}
+
+Failure failure_of(const Ending& ending, const FailureSlot& slot, std::uint32_t item) {
+    if (ending.exception) {
+        return {WhichSide::parent, item, Cause::exception, ECANCELED, *ending.exception};
+    }
+    std::string detail = slot.text;
+    if (!is_errno(ending.error) && detail.empty()) {
+        detail = ending.error.message();
+    }
+    return {WhichSide::parent, item, Cause::error, errno_of(ending.error), detail, slot.call};
+}
+
+}  // namespace
+
+ParentParts::Answer ParentParts::call(std::uint32_t item, const ChildHandle& child,
+                                      const std::optional<Deadline>& setup_deadline) {
+    done_.reserve(schedule_.parent.size());
+    FailureSlot slot;
+    PartCall call{.wait = {.is_past_deadline = std::exchange(wait_, {}).is_past_deadline},
+                  .state = take_state(item)};
+    ParentSide side(slot, child.pid(), child.pidfd(), setup_deadline, call);
+    const Ending ending = ending_of(schedule_.items[item].step->parent, side);
+    keep_state(item, std::move(call.state));
+    const bool waits = is_not_yet(ending.error) && call.wait.is_asked_for;
+    if (!waits && (ending.error || ending.exception)) {
+        failure_ = failure_of(ending, slot, item);
+        return Answer::failed;
+    }
+    if (done_.empty() || done_.back() != item) {
+        done_.push_back(item);
+    }
+    if (!waits) {
+        return Answer::done;
+    }
+    wait_ = call.wait;
+    note_wait(item);
+    return Answer::waits;
+}
+
+PartState ParentParts::take_state(std::uint32_t item) {
+    const auto kept = kept_.find(item);
+    return kept != kept_.end() ? std::exchange(kept->second, {}) : PartState{};
+}
+
+void ParentParts::keep_state(std::uint32_t item, PartState state) {
+    if (state.value != nullptr) {
+        kept_[item] = std::move(state);
+    }
+}
+
+// Again and again for the same is one wait.
+void ParentParts::note_wait(std::uint32_t item) {
+    if (waits_.empty() || waits_.back().item != item ||
+        waits_.back().descriptor != wait_.descriptor) {
+        waits_.push_back({item, monotonic_now(), wait_.descriptor});
+    }
+}
+
+std::string ParentParts::undo_all(pid_t child) {
+    std::string failures;
+    for (; !done_.empty(); done_.pop_back()) {
+        const Step& step = *schedule_.items[done_.back()].step;
+        if (!step.undo) {
+            continue;
+        }
+        FailureSlot slot;
+        PartCall call{.state = take_state(done_.back())};
+        ParentSide side(slot, child, -1, std::nullopt, call);
+        const Ending ending = ending_of(step.undo, side);
+        const std::string problem =
+            ending.exception.value_or(ending.error ? ending.error.message() : "");
+        if (!problem.empty()) {
+            failures += "; undoing '" + step.name + "' failed: " + problem;
+        }
+    }
+    kept_.clear();
+    return failures;
+}
+
+}  // namespace syncspawn::detail

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <syncspawn/launcher/step.hpp>
+
+#include "launcher/plan/schedule.hpp"
+#include "launcher/result/child_handle.hpp"
+#include "launcher/result/trace.hpp"
+#include "verdict.hpp"
+
+namespace syncspawn::detail {
+
+// What ParentSide::wait_for() returns.
+bool is_not_yet(const std::error_code& error) noexcept;
+
+// The parent's parts of one launch: calls them, keeps what they keep, and takes back what they did.
+class ParentParts {
+public:
+    enum class Answer { done, waits, failed };
+
+    explicit ParentParts(const Schedule& schedule) noexcept : schedule_(schedule) {}
+
+    // The same item again after it has answered that it waits.
+    Answer call(std::uint32_t item, const ChildHandle& child,
+                const std::optional<Deadline>& setup_deadline);
+    // After `waits`: for what.
+    [[nodiscard]] PartWait& wait() noexcept { return wait_; }
+    // After `failed`.
+    [[nodiscard]] Failure take_failure() { return std::move(failure_); }
+
+    // Of those that have done something, last first. What went wrong, in words to follow the error's.
+    std::string undo_all(pid_t child);
+    // The launch is over: what they keep ends.
+    void forget() noexcept { kept_.clear(); }
+
+    [[nodiscard]] const std::vector<Trace::Wait>& waits() const noexcept { return waits_; }
+
+private:
+    PartState take_state(std::uint32_t item);
+    void keep_state(std::uint32_t item, PartState state);
+    void note_wait(std::uint32_t item);
+
+    const Schedule& schedule_;
+    Failure failure_;
+    PartWait wait_;
+    std::vector<std::uint32_t> done_;  // succeeded, or have begun to wait
+    std::map<std::uint32_t, PartState> kept_;
+    std::vector<Trace::Wait> waits_;
+};
+
+}  // namespace syncspawn::detail

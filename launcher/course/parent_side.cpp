@@ -1,0 +1,59 @@
+#include <syncspawn/launcher/parent_side.hpp>
+
+#include <fcntl.h>
+
+#include <stdexcept>
+#include <string>
+
+#include "parent_parts.hpp"
+
+namespace syncspawn {
+namespace detail {
+namespace {
+
+class NotYetCategory final : public std::error_category {
+public:
+    [[nodiscard]] const char* name() const noexcept override { return "syncspawn"; }
+    [[nodiscard]] std::string message(int /*value*/) const override {
+        return "it asked to be called again where nothing calls it";
+    }
+};
+
+// A function-local static could be held by a fork in the midst of its initialisation.
+const NotYetCategory not_yet_category;
+
+}  // namespace
+
+bool is_not_yet(const std::error_code& error) noexcept {
+    return error.category() == not_yet_category;
+}
+
+}  // namespace detail
+
+std::error_code ParentSide::wait(const detail::PartWait& wait) noexcept {
+    call_->wait = wait;
+    return {1, detail::not_yet_category};
+}
+
+std::error_code ParentSide::wait_for(int descriptor) noexcept {
+    return fcntl(descriptor, F_GETFD) < 0 ? fail("wait_for")
+                                          : wait({.is_asked_for = true, .descriptor = descriptor});
+}
+
+std::error_code ParentSide::wait_for(int descriptor, Deadline deadline) noexcept {
+    return fcntl(descriptor, F_GETFD) < 0
+               ? fail("wait_for")
+               : wait({.is_asked_for = true, .descriptor = descriptor, .until = deadline});
+}
+
+std::error_code ParentSide::wait_until(Deadline deadline) noexcept {
+    return wait({.is_asked_for = true, .until = deadline});
+}
+
+void ParentSide::require_type(const std::type_info& type) const {
+    if (*call_->state.type != type) {
+        throw std::logic_error("syncspawn::ParentSide: the state of a step has one type");
+    }
+}
+
+}  // namespace syncspawn

@@ -1,0 +1,11 @@
+#include "readiness.hpp"
+
+#include "barrier_readiness.hpp"
+
+namespace syncspawn::detail {
+
+std::unique_ptr<Readiness> make_readiness(const Plan& plan, Barrier& barrier) {
+    return plan.hand_over ? std::make_unique<BarrierReadiness>(barrier) : nullptr;
+}
+
+}  // namespace syncspawn::detail
