@@ -38,7 +38,7 @@ FailureSlot slot(std::uint32_t item, int error, const char* text) {
 
 FailureSlot thrown(const char* text) {
     FailureSlot made = slot(x, 0, text);
-    made.cause = static_cast<std::uint32_t>(Cause::exception);
+    made.way = Failing::by_exception;
     return made;
 }
 
