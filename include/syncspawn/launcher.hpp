@@ -1,6 +1,27 @@
 #pragma once
 
-/// The launcher layer: start a program with setup hooks on both sides, in lock-step.
+/// Start a program, and let parent and child set things up together before it runs.
+///
+///     #include <cstdio>
+///     #include <syncspawn/launcher.hpp>
+///
+///     int main() {
+///         syncspawn::SyncedSpawner spawner({.program = "true"});
+///         spawner.step({.name = "greeting", .parent = [](syncspawn::ParentSide& side) {
+///                           std::printf("%d waits for me\n", side.child_pid());
+///                       }});
+///         return spawner.spawn().wait().shell_code();
+///     }
+///
+/// This header includes the whole layer. If you would rather pick:
+///
+///     synced_spawner.hpp   what you begin with: it launches
+///     spawn_options.hpp    the program, its streams, environment, namespaces, deadlines
+///     step.hpp             what parent and child do before the program runs
+///     process.hpp          the running program: wait for it, end it
+///     spawn_error.hpp      why a launch failed
+///     launch.hpp           a launch for your own event loop
+///     timeline.hpp         who did what, and when
 
 #include <syncspawn/launcher/launch.hpp>
 #include <syncspawn/launcher/process.hpp>

@@ -3,50 +3,75 @@
 #include <fcntl.h>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include <syncspawn/barrier/barrier.hpp>
 #include <syncspawn/barrier/unique_fd.hpp>
+#include <syncspawn/boost/detail/barrier_task.hpp>
 #include <syncspawn/boost/detail/polling.hpp>
 #include <syncspawn/launcher/process.hpp>
 
-/// syncspawn::for_boost::AsyncBarrier: one side of a barrier for an event loop of Asio.
+/// syncspawn::for_boost::AsyncBarrier: meet another process at a barrier without blocking. Here a program
+/// executes itself, and parent and child meet once:
 ///
-///     syncspawn::for_boost::AsyncBarrier barrier(context, child);      // of a Process, in the parent
-///     syncspawn::for_boost::AsyncBarrier barrier(context, syncspawn::attach());      // in the program
-///     syncspawn::Outcome outcome = co_await barrier.async_sync(asio::use_awaitable);
+///     #include <boost/asio/io_context.hpp>
+///     #include <boost/asio/use_future.hpp>
+///     #include <syncspawn/boost.hpp>
+///
+///     using syncspawn::Outcome;
+///
+///     int main(int argc, char**) {
+///         if (argc > 1) {  // the child
+///             return syncspawn::attach().place_and_sync() == Outcome::reached ? 0 : 1;
+///         }
+///         boost::asio::io_context context;
+///         syncspawn::SyncedSpawner spawner({.program = "/proc/self/exe",
+///                                           .arguments = {"child"},
+///                                           .readiness = {.hand_over = syncspawn::HandOver::barrier}});
+///         syncspawn::Process child = spawner.spawn();
+///         syncspawn::for_boost::AsyncBarrier barrier(context, child);
+///         auto outcome = barrier.async_place_and_sync(boost::asio::use_future);
+///         context.run();
+///         return outcome.get() == Outcome::reached ? child.wait().shell_code() : 1;
+///     }
+///
+/// The launched program may have an event loop, too: AsyncBarrier barrier(context, syncspawn::attach());
 
 namespace syncspawn::for_boost {
 
-/// Owns a Barrier. Every operation takes any completion token for void(error_code, Outcome), and a
-/// deadline before it if it shall end with Outcome::timed_out at that time.
+/// Owns one side of a barrier (see Barrier for what places, waits and aborts mean). Every operation takes any
+/// completion token for void(error_code, Outcome), and before it a deadline if you want one.
 ///
-/// Results. The Outcome says how it ended, an abort or a death of the peer included: those are no errors.
-/// The error code is set only with Outcome::failed: to operation_aborted after a cancellation, to the
-/// barrier's own error(), or to that of a call that the operation needs (EMFILE ...).
+/// Results. Look at the Outcome. An abort or a death of the peer is an outcome, not an error, and so is a
+/// deadline that has passed: Outcome::timed_out. Only with Outcome::failed is the error code set:
+///  - operation_aborted after a cancellation;
+///  - else the barrier's own error(), or that of a call which the operation needed (EMFILE and so on).
 ///
-/// Cancellation. Each takes terminal, partial and total, but async_place_and_sync not total, since its
-/// place stays. A cancelled operation leaves the barrier usable. cancel() and the destructor end all.
+/// Cancellation: terminal, partial and total; async_place_and_sync does not take total, because a place that
+/// it has made stays. After a cancellation you can go on using the barrier. cancel() and the destructor end
+/// all operations.
 ///
-/// Threads. As an Asio object: one thread or strand at a time. Several operations may be outstanding at
-/// once, and each that asks for it sees a place of the peer. Nothing completes within the call that
-/// began it; no thread is used. O_NONBLOCK of the barrier's descriptors stays as it is.
+/// Threads. Like any object of Asio: one thread or strand at a time. Several operations may be outstanding,
+/// and when the peer places, all of them see it. None completes within the call that began it, and no thread
+/// is started. Your barrier's descriptors keep O_NONBLOCK as it was.
 template <class Executor = asio::any_io_executor>
 class BasicAsyncBarrier {
 public:
     using executor_type = Executor;  // NOLINT(readability-identifier-naming): Asio's name for it
 
-    /// Takes a side over. `peer_pidfd`: a second witness of the peer's death, or none.
+    /// Takes over a side. If you have a pidfd of the peer, pass it on: then the peer's death is seen even if
+    /// a third process still holds the barrier's pipe.
     BasicAsyncBarrier(Executor executor, Barrier barrier, UniqueFd peer_pidfd = {})
         : shared_(std::make_shared<Shared>(std::move(executor), std::move(barrier),
                                            std::move(peer_pidfd))) {}
-    /// Takes the barrier out of a process to which it was handed over; std::logic_error if it was not.
+    /// Takes the parent's side out of a Process, and watches the program's pidfd. Throws std::logic_error if
+    /// no barrier was handed over.
     BasicAsyncBarrier(Executor executor, Process& process)
         : BasicAsyncBarrier(std::move(executor), std::move(process.barrier()),
                             UniqueFd(fcntl(process.pidfd(), F_DUPFD_CLOEXEC, 3))) {}
+    /// The same two, with an execution context in place of the executor.
     template <class Context, class... Source>
     requires std::is_convertible_v<Context&, asio::execution_context&>
     explicit BasicAsyncBarrier(Context& context, Source&&... source)
@@ -65,14 +90,14 @@ public:
     ~BasicAsyncBarrier() { cancel(); }
 
     [[nodiscard]] Executor get_executor() const noexcept { return shared_->executor; }
-    /// The barrier itself, for what never waits: place(), abort(), poll_now(), status(). The operations
-    /// outstanding look again after each call of this; so do not keep the reference.
+    /// The barrier itself, for what never waits: place(), abort(), poll_now(), status(). Call this anew each
+    /// time, and do not keep the reference: the call also makes outstanding operations look again.
     [[nodiscard]] Barrier& barrier() noexcept {
         shared_->wake_all();
         return shared_->barrier;
     }
 
-    /// Ends all operations that are outstanding with operation_aborted.
+    /// Ends all outstanding operations with operation_aborted.
     void cancel() noexcept {
         if (shared_) {
             ++shared_->cancellations;
@@ -80,7 +105,7 @@ public:
         }
     }
 
-    /// At least one place of the peer that was not read before this was called.
+    /// Until the peer places once more: a place that nobody had read when you called this.
     template <class Token = asio::default_completion_token_t<Executor>>
     auto async_wait_next(Token&& token = Token()) {
         return begin(Operation::wait_next, std::nullopt, token);
@@ -89,7 +114,7 @@ public:
     auto async_wait_next(Deadline deadline, Token&& token = Token()) {
         return begin(Operation::wait_next, deadline, token);
     }
-    /// The peer placed at least as often as this side.
+    /// Until the peer has placed at least as often as this side.
     template <class Token = asio::default_completion_token_t<Executor>>
     auto async_sync(Token&& token = Token()) {
         return begin(Operation::sync, std::nullopt, token);
@@ -98,7 +123,7 @@ public:
     auto async_sync(Deadline deadline, Token&& token = Token()) {
         return begin(Operation::sync, deadline, token);
     }
-    /// The rendezvous: place, then sync. The place is made soon after the call, not within it.
+    /// A rendezvous: place, then sync. The place is made soon after the call, not within it.
     template <class Token = asio::default_completion_token_t<Executor>>
     auto async_place_and_sync(Token&& token = Token()) {
         return begin(Operation::place_and_sync, std::nullopt, token);
@@ -107,7 +132,7 @@ public:
     auto async_place_and_sync(Deadline deadline, Token&& token = Token()) {
         return begin(Operation::place_and_sync, deadline, token);
     }
-    /// The peer aborted or is gone.
+    /// Until the peer aborts or is gone.
     template <class Token = asio::default_completion_token_t<Executor>>
     auto async_wait_abortion(Token&& token = Token()) {
         return begin(Operation::wait_abortion, std::nullopt, token);
@@ -118,119 +143,9 @@ public:
     }
 
 private:
-    using Waiter = detail::Waiter<Executor>;
-    enum class Operation { wait_next, sync, place_and_sync, wait_abortion };
-
-    // Of the object and of its operations, which may outlive it by the time of their last handler.
-    struct Shared {
-        Shared(Executor its_executor, Barrier its_barrier, UniqueFd its_pidfd)
-            : executor(std::move(its_executor)),
-              pidfd(std::move(its_pidfd)),
-              barrier(std::move(its_barrier)) {
-            (void)barrier.watch_peer(pidfd.get());
-        }
-        void wake_all() {
-            for (Waiter* const waiter : *waiters) {
-                waiter->wake();
-            }
-        }
-
-        Executor executor;
-        UniqueFd pidfd;
-        Barrier barrier;
-        std::uint64_t cancellations = 0;
-        std::shared_ptr<typename Waiter::Registry> waiters =
-            std::make_shared<typename Waiter::Registry>();
-    };
-
-    class Task {
-    public:
-        Task(std::shared_ptr<Shared> shared, Operation operation, std::optional<Deadline> deadline)
-            : shared_(std::move(shared)),
-              operation_(operation),
-              deadline_(deadline),
-              seen_(shared_->barrier.status().seen),
-              cancellations_(shared_->cancellations) {}
-
-        template <class Self>
-        void expects(Self& self) {
-            if (operation_ == Operation::place_and_sync) {
-                self.reset_cancellation_state(asio::enable_partial_cancellation());
-            } else {
-                self.reset_cancellation_state(asio::enable_total_cancellation());
-            }
-        }
-        auto registry() { return shared_->waiters; }
-        [[nodiscard]] bool is_cancelled() const { return cancellations_ != shared_->cancellations; }
-        static bool cancel() { return true; }
-
-        bool looks_done() {
-            const BarrierStatus before = shared_->barrier.status();
-            outcome_ = look();
-            const BarrierStatus after = shared_->barrier.status();
-            if (after.seen != before.seen || after.aborted_there != before.aborted_there) {
-                shared_->wake_all();  // what was read here, no other operation can wait for
-            }
-            return outcome_ != Outcome::timed_out ||
-                   (deadline_ && std::chrono::steady_clock::now() >= *deadline_);
-        }
-
-        void watch(Waiter& waiter) {
-            if (!is_armed_) {
-                is_armed_ = true;
-                waiter.watch(deadline_);
-            }
-            const bool is_for_place = operation_ == Operation::place_and_sync && !has_placed_;
-            const BarrierEvents wanted = is_for_place ? shared_->barrier.events_for_place()
-                                                      : shared_->barrier.events_for_wait();
-            waiter.watch_only(wanted);
-        }
-
-        template <class Self>
-        void complete(Self& self, error_code error) {
-            if (!error && outcome_ == Outcome::failed) {
-                error =
-                    error_code(shared_->barrier.error().value(), boost::system::system_category());
-            }
-            const Outcome outcome = error ? Outcome::failed : outcome_;
-            shared_.reset();
-            self.complete(error, outcome);
-        }
-
-    private:
-        Outcome look() {
-            Barrier& barrier = shared_->barrier;
-            switch (operation_) {
-                case Operation::wait_next:
-                    // Another operation may have read it.
-                    return barrier.status().seen != seen_ ? Outcome::reached
-                                                          : barrier.try_wait_next();
-                case Operation::wait_abortion:
-                    return barrier.try_wait_abortion();
-                case Operation::place_and_sync:
-                    if (!has_placed_) {
-                        const Outcome outcome = barrier.try_place();
-                        if (outcome != Outcome::reached) {
-                            return outcome;
-                        }
-                        has_placed_ = true;
-                    }
-                    break;
-                case Operation::sync:
-                    break;
-            }
-            return barrier.try_sync();
-        }
-
-        std::shared_ptr<Shared> shared_;
-        Operation operation_;
-        std::optional<Deadline> deadline_;
-        std::int64_t seen_;
-        std::uint64_t cancellations_;
-        Outcome outcome_ = Outcome::timed_out;
-        bool has_placed_ = false;
-        bool is_armed_ = false;
-    };
+    using Operation = detail::BarrierOperation;
+    using Shared = detail::SharedBarrier<Executor>;
+    using Task = detail::BarrierTask<Executor>;
 
     template <class Token>
     auto begin(Operation operation, std::optional<Deadline> deadline, Token& token) {

@@ -10,17 +10,37 @@
 #include <syncspawn/launcher/launch.hpp>
 #include <syncspawn/launcher/synced_spawner.hpp>
 
-/// async_spawn: SyncedSpawner::spawn() for an event loop of Asio.
+/// async_spawn: launch from an event loop of Asio, without blocking it.
 ///
-///     syncspawn::SyncedSpawner spawner({.program = "server", .readiness = {.within = 5s}});
-///     syncspawn::Process child =
-///         co_await syncspawn::for_boost::async_spawn(context, spawner, asio::use_awaitable);
+///     #include <boost/asio/awaitable.hpp>
+///     #include <boost/asio/co_spawn.hpp>
+///     #include <boost/asio/io_context.hpp>
+///     #include <boost/asio/use_awaitable.hpp>
+///     #include <boost/asio/use_future.hpp>
+///     #include <syncspawn/boost.hpp>
+///
+///     namespace asio = boost::asio;
+///     using namespace syncspawn::for_boost;
+///
+///     asio::awaitable<int> run(const syncspawn::SyncedSpawner& spawner) {
+///         const auto executor = co_await asio::this_coro::executor;
+///         syncspawn::Process child = co_await async_spawn(executor, spawner, asio::use_awaitable);
+///         co_return (co_await async_wait_exit(executor, child, asio::use_awaitable)).shell_code();
+///     }
+///
+///     int main() {
+///         asio::io_context context;
+///         const syncspawn::SyncedSpawner spawner({.program = "true"});
+///         auto code = asio::co_spawn(context, run(spawner), asio::use_future);
+///         context.run();
+///         return code.get();
+///     }
 
 namespace syncspawn::for_boost {
 
 namespace detail {
 
-/// Drives a Launch, which is on a list of its execution context from its first wait on.
+/// Drives a Launch. From its first wait on, the execution context has the launch on a list.
 template <class Executor>
 class LaunchTask {
 public:
@@ -65,16 +85,23 @@ private:
 
 }  // namespace detail
 
-/// Launches without blocking, and completes with void(std::exception_ptr, Process): null and the program
-/// that runs (and is ready, if the options ask for that), or a SpawnError, which a coroutine or a future
-/// throws, and no process. See spawn_error_of() for handlers.
+/// Launches what `spawner` describes. Takes any completion token for void(std::exception_ptr, Process):
+///  - The program runs, and is ready if the options ask for that: a null pointer, and its Process.
+///  - The launch failed: a SpawnError, and an empty Process. A coroutine or a future throws the error; in a
+///    handler spawn_error_of() gets it for you.
 ///
-/// The parent's parts run where the completion handler does (its associated executor), and should not
-/// block. Nothing runs within the call that initiates. No thread, two descriptors per launch beside its own.
+/// Where code runs. The parent's parts of the steps run on the handler's associated executor, so a part that
+/// blocks holds up the event loop. Nothing runs within this call itself, and no thread is started. Each
+/// launch in flight needs two descriptors more than one by spawn().
 ///
-/// Cancellation (terminal, partial): the child is told to end, killed after `setup.abort_grace`, and reaped;
-/// then it completes with Cause::cancelled. If the io_context is destroyed first, the same happens there: all
-/// children are told before any is waited for. The deadlines are those of the options.
+/// Time. The deadlines are those of the options: `setup.within` and `readiness.within`.
+///
+/// Cancellation: terminal and partial. The child is told to end, killed after `setup.abort_grace`, and
+/// reaped; only then does the operation complete, with Cause::cancelled. If you destroy the io_context
+/// meanwhile, its destructor does the same for all its launches. It tells all children first, and then waits
+/// for them.
+///
+/// The spawner is read in this call alone, so it need not outlive that.
 template <class ExecutorOrContext,
           class Token = asio::default_completion_token_t<detail::ExecutorOf<ExecutorOrContext>>>
 auto async_spawn(ExecutorOrContext&& where, const SyncedSpawner& spawner, Token&& token = Token()) {
@@ -85,8 +112,12 @@ auto async_spawn(ExecutorOrContext&& where, const SyncedSpawner& spawner, Token&
         detail::Polling<Executor, Task>(executor, Task(spawner.launch())), token, executor);
 }
 
-/// The SpawnError in what async_spawn() completed with; no error if that is null. Another exception is
-/// thrown on.
+/// The SpawnError inside the pointer that async_spawn() completed with; "no error" if that is null. Throws
+/// any other exception on.
+///
+///     async_spawn(context, spawner, [](std::exception_ptr failure, syncspawn::Process child) {
+///         if (const syncspawn::SpawnError error = spawn_error_of(failure)) { ... error.what() ... }
+///     });
 inline SpawnError spawn_error_of(const std::exception_ptr& failure) {
     if (failure == nullptr) {
         return {};

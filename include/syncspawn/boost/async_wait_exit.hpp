@@ -1,162 +1,60 @@
 #pragma once
 
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <boost/asio/async_result.hpp>
-#include <cerrno>
-#include <csignal>
-#include <memory>
 #include <optional>
-#include <utility>
 
+#include <syncspawn/boost/detail/exit_task.hpp>
 #include <syncspawn/boost/detail/polling.hpp>
 #include <syncspawn/launcher/process.hpp>
 
-/// async_wait_exit: waits for the end of a process, of ours or of Boost.Process.
+/// async_wait_exit: wait for the end of a process without blocking. Here one that takes too long is killed:
 ///
-///     syncspawn::ExitStatus status = co_await async_wait_exit(context, child, asio::use_awaitable);
-///     int exit_code = co_await async_wait_exit(v2_process, asio::use_awaitable);
+///     #include <boost/asio/io_context.hpp>
+///     #include <chrono>
+///     #include <csignal>
+///     #include <cstdio>
+///     #include <syncspawn/boost.hpp>
 ///
-/// Never blocks, whatever woke it: it asks without waiting (WNOHANG) and goes back to wait. Any number of
-/// waits on one process get its status, also after it was reaped by one of them. Cancellation: terminal,
-/// partial, total; the process is left alone. A deadline ends the wait with asio::error::timed_out.
-/// The process object must stay where it is until then, and belongs to one thread or strand.
+///     using namespace std::chrono_literals;
+///
+///     int main() {
+///         boost::asio::io_context context;
+///         syncspawn::SyncedSpawner spawner({.program = "sleep", .arguments = {"1000"}});
+///         syncspawn::Process sleeper = spawner.spawn();
+///         const auto deadline = std::chrono::steady_clock::now() + 20ms;
+///         const auto when_over = [&](boost::system::error_code error, syncspawn::ExitStatus status) {
+///             if (error == boost::asio::error::timed_out) {
+///                 status = sleeper.kill();
+///             }
+///             std::puts(status.to_string().c_str());  // killed by SIGKILL
+///         };
+///         syncspawn::for_boost::async_wait_exit(context, sleeper, deadline, when_over);
+///         context.run();
+///         return sleeper.wait().signal() == SIGKILL ? 0 : 1;
+///     }
+///
+/// It takes a Process of ours, or a basic_process of Boost, which knows its executor itself:
+///
+///     int code = co_await async_wait_exit(boost_process, asio::use_awaitable);
+///
+/// Why not basic_process::async_wait? Once its pidfd seems readable, that calls waitpid(2) without WNOHANG.
+/// If it was woken for nothing, it blocks the whole event loop. This one asks without waiting, and goes back
+/// to wait.
+///
+/// For both kinds:
+///  - Several waits may be outstanding for one process. Each gets the status, whichever of them reaps it.
+///  - A deadline ends the wait with asio::error::timed_out, cancellation (terminal, partial, total) with
+///    operation_aborted. Neither touches the process.
+///  - Other errors are those of the system: EMFILE, ENOMEM; ENOSYS where there are no pidfds (before Linux
+///    5.3).
+///  - The process object must stay where it is until the wait is over. Like any object of Asio, it belongs to
+///    one thread or strand at a time.
 
 namespace syncspawn::for_boost {
 
-namespace detail {
-
-template <class Executor>
-class ExitTaskBase {
-public:
-    explicit ExitTaskBase(std::optional<Deadline> deadline) : deadline_(deadline) {}
-
-    template <class Self>
-    void expects(Self& self) {
-        self.reset_cancellation_state(asio::enable_total_cancellation());
-    }
-    static std::shared_ptr<typename Waiter<Executor>::Registry> registry() { return nullptr; }
-    static bool is_cancelled() { return false; }
-    static bool cancel() { return true; }
-
-protected:
-    [[noreturn]] static void fail(int error, const char* what) {
-        throw boost::system::system_error(error, boost::system::system_category(), what);
-    }
-    void check_deadline() const {
-        if (deadline_ && std::chrono::steady_clock::now() >= *deadline_) {
-            throw boost::system::system_error(asio::error::timed_out);
-        }
-    }
-    void watch_pidfd(Waiter<Executor>& waiter, int pidfd) {
-        if (!is_armed_) {
-            is_armed_ = true;
-            waiter.watch(pidfd, EPOLLIN);
-            waiter.watch(deadline_);
-        }
-    }
-
-private:
-    std::optional<Deadline> deadline_;
-    bool is_armed_ = false;
-};
-
-template <class Executor>
-class ExitTask : public ExitTaskBase<Executor> {
-public:
-    ExitTask(Process& process, std::optional<Deadline> deadline)
-        : ExitTaskBase<Executor>(deadline), process_(&process) {}
-
-    bool looks_done() {
-        if (!*process_) {
-            throw boost::system::system_error(asio::error::bad_descriptor);
-        }
-        status_ = process_->try_wait();
-        if (!status_) {
-            this->check_deadline();
-        }
-        return status_.has_value();
-    }
-    void watch(Waiter<Executor>& waiter) {
-        if (process_->pidfd() < 0) {
-            this->fail(ENOSYS, "pidfd_open");  // before Linux 5.3
-        }
-        this->watch_pidfd(waiter, process_->pidfd());
-    }
-    template <class Self>
-    void complete(Self& self, error_code error) {
-        self.complete(error, status_.value_or(ExitStatus::unknown()));
-    }
-
-private:
-    Process* process_;
-    std::optional<ExitStatus> status_;
-};
-
-/// By a pidfd of its own: that of the process belongs to the library's own waits.
-template <class Executor>
-class ForeignExitTask : public ExitTaskBase<Executor> {
-public:
-    using ForeignProcess = v2::basic_process<Executor>;
-    ForeignExitTask(ForeignProcess& process, std::optional<Deadline> deadline)
-        : ExitTaskBase<Executor>(deadline), process_(&process) {}
-
-    bool looks_done() {
-        if (!v2::process_is_running(process_->native_exit_code())) {
-            return true;
-        }
-        if (process_->id() <= 0) {
-            throw boost::system::system_error(asio::error::bad_descriptor);
-        }
-        if (!pidfd_) {
-            pidfd_.reset(static_cast<int>(syscall(SYS_pidfd_open, process_->id(), 0)));
-            if (!pidfd_) {
-                this->fail(errno == ESRCH ? ECHILD : errno, "pidfd_open");
-            }
-        }
-        // Looks only; the process object itself reaps, and so keeps the status for all who ask it.
-        siginfo_t info{};
-        constexpr auto by_pidfd = static_cast<idtype_t>(3);  // P_PIDFD, Linux 5.4
-        if (waitid(by_pidfd, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG | WNOWAIT) <
-            0) {
-            this->fail(errno, "waitid");
-        }
-        if (info.si_pid == 0) {
-            this->check_deadline();
-            return false;
-        }
-        error_code error;
-        (void)process_->running(error);
-        if (error) {
-            throw boost::system::system_error(error, "waitpid");
-        }
-        return true;
-    }
-    void watch(Waiter<Executor>& waiter) { this->watch_pidfd(waiter, pidfd_.get()); }
-    template <class Self>
-    void complete(Self& self, error_code error) {
-        const int code = error ? -1 : process_->exit_code();
-        pidfd_.reset();
-        self.complete(error, code);
-    }
-
-private:
-    ForeignProcess* process_;
-    UniqueFd pidfd_;
-};
-
-template <class Task, class Result, class Executor, class Subject, class Token>
-auto wait_exit(Executor executor, Subject& subject, std::optional<Deadline> deadline,
-               Token& token) {
-    return asio::async_compose<Token, void(error_code, Result)>(
-        Polling<Executor, Task>(executor, Task(subject, deadline)), token, executor);
-}
-
-}  // namespace detail
-
-/// Completes with void(error_code, ExitStatus), and reaps. bad_descriptor if there is no process.
+/// Waits for a Process and reaps it. Completes with void(error_code, ExitStatus). An empty Process is
+/// asio::error::bad_descriptor. The status is unknown() on errors, or if somebody else has reaped the
+/// process.
 template <class ExecutorOrContext,
           class Token = asio::default_completion_token_t<detail::ExecutorOf<ExecutorOrContext>>>
 auto async_wait_exit(ExecutorOrContext&& where, Process& process, Token&& token = Token()) {
@@ -173,8 +71,9 @@ auto async_wait_exit(ExecutorOrContext&& where, Process& process, Deadline deadl
                                                                      process, deadline, token);
 }
 
-/// Completes with void(error_code, int), as basic_process::async_wait, and reaps by way of the process
-/// object. ECHILD if somebody else has reaped it.
+/// Waits for a process of Boost. Completes with void(error_code, int), as basic_process::async_wait does:
+/// with the exit code, or -1 on errors. Reaps through the process object, whose exit_code() then knows, too.
+/// ECHILD if somebody else has reaped it.
 template <class Executor, class Token = asio::default_completion_token_t<Executor>>
 auto async_wait_exit(v2::basic_process<Executor>& process, Token&& token = Token()) {
     return detail::wait_exit<detail::ForeignExitTask<Executor>, int>(process.get_executor(),

@@ -12,39 +12,58 @@
 #include <syncspawn/boost/synced_launcher.hpp>
 #include <syncspawn/boost/version.hpp>
 
-/// syncspawn::for_boost::BarrierInitializer: a barrier beyond execve for those who must keep a stock launcher.
+/// syncspawn::for_boost::BarrierInitializer: the program tells you when it is ready, even if you must keep
+/// the launcher that you have. Here both are one program, which executes itself:
 ///
-///     syncspawn::for_boost::BarrierInitializer ready;
-///     v2::process child(context, "/usr/bin/server", {}, ready);
-///     syncspawn::Outcome outcome = ready.barrier().place_and_sync_until(deadline);
+///     #include <boost/asio/io_context.hpp>
+///     #include <chrono>
+///     #include <syncspawn/boost.hpp>
 ///
-/// The program attaches by syncspawn::attach(), or by `syncspawn barrier`.
+///     using namespace std::chrono_literals;
+///     using syncspawn::Outcome;
+///
+///     int main(int argc, char**) {
+///         if (argc > 1) {  // the program
+///             return syncspawn::attach().place_and_sync() == Outcome::reached ? 0 : 1;
+///         }
+///         boost::asio::io_context context;
+///         syncspawn::for_boost::BarrierInitializer ready;
+///         boost::process::v2::process child(context, "/proc/self/exe", {"program"}, ready);
+///         const auto deadline = std::chrono::steady_clock::now() + 60s;
+///         const bool met = ready.barrier().place_and_sync_until(deadline) == Outcome::reached;
+///         return met ? child.wait() : 1;
+///     }
+///
+/// A program in another language attaches by the command `syncspawn barrier`.
 
 namespace syncspawn::for_boost {
 
-/// Any launcher of Boost.Process but ours.
+/// Any launcher of Boost.Process, but not SyncedLauncher, which can do all this by itself.
 template <class Launcher>
 concept StockLauncher = std::derived_from<Launcher, v2::posix::default_launcher> &&
     !std::derived_from<Launcher, SyncedLauncher>;
 
-/// One for each launch; it must stay where it is until that is over. Put it behind process_environment,
-/// which replaces what it adds to the environment: else the launch fails with EINVAL.
+/// Make one for each launch, and keep it where it is until the launch is over. Among the initializers put it
+/// behind process_environment: that replaces the environment, and with it the variables by which the program
+/// finds its barrier. In the wrong order the launch fails with EINVAL.
 ///
-/// A stock launcher tells nobody of its child before the program runs. For a hook of the parent before
-/// execve take SyncedLauncher, and its options.readiness.hand_over instead of this.
+/// A stock launcher tells nobody of its child before the program runs. If the parent has something to do
+/// before execve, use SyncedLauncher; its options.readiness.hand_over replaces this class.
+///
+/// Use it in one thread at a time.
 class BarrierInitializer {
 public:
     using Hook = std::function<void(Barrier&)>;
 
     BarrierInitializer() = default;
-    /// `once_it_runs` is called in the parent when the program runs.
+    /// Calls `once_it_runs` in the parent, with the parent's side, as soon as the program runs.
     explicit BarrierInitializer(Hook once_it_runs) : once_it_runs_(std::move(once_it_runs)) {}
     BarrierInitializer(const BarrierInitializer&) = delete;
     BarrierInitializer& operator=(const BarrierInitializer&) = delete;
 
-    /// The parent's side, once the launch has succeeded; move it out at will, for example into an
-    /// AsyncBarrier. It stays valid as long as this object,
-    /// which holds what it watches.
+    /// The parent's side, once the launch has succeeded; before that this throws std::logic_error. You may
+    /// move it out, for example into an AsyncBarrier, but keep this object as long: if the barrier watches
+    /// a pidfd, this object owns it.
     [[nodiscard]] Barrier& barrier() {
         if (!runs_) {
             throw std::logic_error("syncspawn::for_boost: the program does not run");
@@ -52,7 +71,7 @@ public:
         return handed_over_.side;
     }
 
-    // The hooks. With SyncedLauncher its own hand-over does the work.
+    // The hooks; Boost calls them. With a SyncedLauncher they merely ask for its own hand-over.
 
     error_code on_setup(SyncedLauncher& launcher, const v2::filesystem::path&, const char* const*) {
         runs_ = false;
@@ -78,7 +97,7 @@ public:
                 entries_.push_back(*one);
             }
         }
-        // The child writes them.
+        // The child fills these in.
         entries_.insert(entries_.end(), {variables_.local_fd, variables_.remote_fd,
                                          variables_.pipe_fd, variables_.state, nullptr});
         launcher.env = entries_.data();
@@ -88,7 +107,7 @@ public:
     template <StockLauncher Launcher>
     error_code on_exec_setup(Launcher& launcher, const v2::filesystem::path&, const char* const*) {
         Barrier& side = handed_over_.side;
-        if (launcher.env != entries_.data()) {  // somebody has replaced it since
+        if (launcher.env != entries_.data()) {  // another initializer has replaced it since
             return fail(EINVAL);
         }
         if (side.set_role(Role::child) != Outcome::reached ||
@@ -115,7 +134,7 @@ public:
 private:
     static constexpr std::size_t room_for_fds = 3;
 
-    // Up to 1.89 the stock launchers report errno and not what a hook returns.
+    // Up to Boost 1.89 the stock launchers report errno, whatever a hook returns.
     static error_code fail(int error) {
         errno = error;
         return {error, boost::system::system_category()};

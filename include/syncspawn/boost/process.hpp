@@ -8,11 +8,26 @@
 #include <syncspawn/boost/version.hpp>
 #include <syncspawn/launcher/process.hpp>
 
+/// as_boost_process: for code that wants a process of Boost.Process.
+///
+///     #include <boost/asio/io_context.hpp>
+///     #include <syncspawn/boost.hpp>
+///     #include <syncspawn/launcher.hpp>
+///
+///     int main() {
+///         boost::asio::io_context context;
+///         syncspawn::Process child = syncspawn::SyncedSpawner({.program = "true"}).spawn();
+///         auto theirs = syncspawn::for_boost::as_boost_process(context.get_executor(), std::move(child));
+///         return theirs.wait();
+///     }
+
 namespace syncspawn::for_boost {
 
-/// Makes a process of Boost.Process out of one of ours, pidfd included, which is empty from then on:
-/// OnDestruction and the barrier go with it, so move that out before. If it throws, the process was
-/// killed and reaped.
+/// Turns our Process into a basic_process of Boost, which takes over its pid and pidfd. The rest is gone:
+/// what its destructor would have done (a basic_process kills), the parent's ends of pipes, and the barrier.
+/// Move out what you want to keep first.
+///
+/// If this throws, the program has been killed and reaped. Throws std::logic_error if there is no process.
 template <class Executor>
 v2::basic_process<Executor> as_boost_process(Executor executor, Process process) {
     UniqueFd pidfd;

@@ -17,18 +17,38 @@
 #include <syncspawn/boost/async_barrier.hpp>
 #include <syncspawn/boost/detail/argument_list.hpp>
 #include <syncspawn/boost/detail/child_report.hpp>
+#include <syncspawn/boost/detail/handed_over.hpp>
 #include <syncspawn/boost/detail/hooks.hpp>
 #include <syncspawn/boost/launch_error.hpp>
 #include <syncspawn/boost/process.hpp>
 #include <syncspawn/boost/version.hpp>
 #include <syncspawn/launcher/synced_spawner.hpp>
 
-/// syncspawn::for_boost::SyncedLauncher: a launcher of Boost.Process v2 whose child waits for its parent.
+/// syncspawn::for_boost::SyncedLauncher: a launcher for Boost.Process v2 whose child waits for its parent.
 ///
-///     syncspawn::for_boost::SyncedLauncher launcher;
-///     launcher.options.birth.namespaces = syncspawn::Namespaces::user;
-///     launcher.step({.name = "uid map", .parent = write_map});
-///     v2::process child = launcher(context, "/usr/bin/id", {"-u"}, v2::process_stdio{{}, out, {}});
+///     #include <boost/asio/io_context.hpp>
+///     #include <boost/asio/readable_pipe.hpp>
+///     #include <cstdio>
+///     #include <syncspawn/boost.hpp>
+///
+///     namespace v2 = boost::process::v2;
+///     using syncspawn::for_boost::SyncedLauncher;
+///
+///     struct Announce {  // an initializer like any other, with a hook that only this launcher calls
+///         boost::system::error_code on_child_waiting(SyncedLauncher& launcher, const auto&, auto&) {
+///             std::printf("%d waits; now is the time for its id maps and its cgroup\n", launcher.pid);
+///             return {};
+///         }
+///     };
+///
+///     int main() {
+///         boost::asio::io_context context;
+///         boost::asio::readable_pipe output(context);
+///         SyncedLauncher launcher;
+///         v2::process child =
+///             launcher(context, "/bin/echo", {"hello"}, v2::process_stdio{{}, output, {}}, Announce());
+///         return child.wait();
+///     }
 ///
 /// docs/boost.md is the guide.
 
@@ -36,68 +56,53 @@ namespace syncspawn::for_boost {
 
 class BarrierInitializer;
 
-namespace detail {
-
-// The parent's side of a barrier beyond execve, and what it watches. A copy is empty.
-struct HandedOver {
-    HandedOver() = default;
-    HandedOver(Barrier its_side, UniqueFd its_pidfd)
-        : peer_pidfd(std::move(its_pidfd)), side(std::move(its_side)) {}
-    HandedOver(HandedOver&&) noexcept = default;
-    HandedOver& operator=(HandedOver&&) noexcept = default;
-    HandedOver(const HandedOver&) noexcept {}
-    HandedOver& operator=(const HandedOver& other) noexcept {
-        if (this != &other) {
-            *this = HandedOver();
-        }
-        return *this;
-    }
-    ~HandedOver() = default;
-
-    UniqueFd peer_pidfd;
-    Barrier side;
-};
-
-}  // namespace detail
-
-/// Takes the initializers of Boost.Process and yours as they are: any subset of on_setup, on_exec_setup,
-/// on_success, on_error, on_fork_error and on_exec_error. One hook more runs in the parent:
+/// Your initializers, and those of Boost, work as they are: each may have any of on_setup, on_exec_setup,
+/// on_success, on_error, on_fork_error and on_exec_error. This launcher calls one more:
 ///
 ///     error_code on_child_waiting(Launcher&, const filesystem::path&, const char* const*& argv)
 ///
-/// after every on_exec_setup and before execve, with the child's id in `launcher.pid`. If any hook or
-/// step on either side fails the program does not run, the other side is unwound, the child is reaped,
-/// on_error (after a failed start on_fork_error, too) runs, and the hook's own error code is the caller's.
-/// In on_error `launcher.pid` is the id that the child had, or -1; in the child's own hooks it is 0.
+/// It runs in the parent, while the child waits: behind every on_exec_setup, before execve. `launcher.pid` is
+/// the child's id.
 ///
-/// The child's hooks run with all of the parent's descriptors open; the program gets those in
-/// fd_whitelist. A number that a hook fills must be there by the end of on_setup. By default the child is
-/// started in constant time if all child hooks may share memory: see child_rules_of, StartMethod.
+/// Failure. If a hook or a step fails on either side, the program does not run. The steps are undone, the
+/// child is reaped, on_error runs (on_fork_error before it, if there was no child), and you get the error
+/// code that the hook returned. In on_error `launcher.pid` is the id that the child had, or -1. In the
+/// child's own hooks it is 0.
 ///
-/// Can be used again, as it was before: what hooks do to env, fd_whitelist and options lasts for one
-/// launch. One launch at a time; copies are independent.
+/// Descriptors. The child's hooks see all of the parent's descriptors; the program gets those in
+/// fd_whitelist. If a hook fills a number by dup2, put that number on the list by the end of on_setup.
+///
+/// Cost. A launch takes the same time however large the parent is, if all child hooks may share its memory:
+/// see child_rules.hpp, and StartMethod for what the system must have.
+///
+/// Use it as often as you like, for one launch at a time. What hooks change in env, fd_whitelist and options
+/// is put back after the launch. Copies are independent.
 class SyncedLauncher : public v2::posix::default_launcher {
 public:
-    /// What is beyond the hooks: birth, deadlines, readiness ... The launch itself fills program,
-    /// arguments, environment and `descriptors.others`. OnDestruction is that of basic_process: kill. The streams are process_stdio's to bind: nobody would get the end of a
-    /// Stdio::pipe().
+    /// All that is not a hook's business: namespaces and cgroup at birth, deadlines, readiness. Some members
+    /// are not yours to set. Each launch fills in program, arguments, environment and `descriptors.others`.
+    /// What the destructor does is up to basic_process: it kills. Bind the streams with process_stdio: nobody
+    /// would get the parent's end of a Stdio::pipe().
     SpawnOptions options{.program = {}, .environment = {}};
 
-    /// As SyncedSpawner::step(); steps come before the initializers' hooks.
+    /// Adds a step, as SyncedSpawner::step() does. Steps come before the initializers' hooks.
     SyncedLauncher& step(Step step) {
         entries_.push_back({std::move(step), {}});
         return *this;
     }
-    /// As SyncedSpawner::rendezvous().
+    /// Adds a rendezvous, as SyncedSpawner::rendezvous() does.
     SyncedLauncher& rendezvous(std::string name) {
         entries_.push_back({{}, std::move(name)});
         return *this;
     }
 
-    /// Launches: `where` is an executor or an execution context, `exe` a path that is not looked up in
-    /// PATH, `arguments` a range of strings or a null-terminated argv. Throws LaunchError, which is a
-    /// boost::system::system_error. Both forms throw std::invalid_argument for options, steps and hooks
-    /// that can never work together, std::bad_alloc, and what on_setup and on_success throw.
+    /// Launches, and returns a basic_process once the program runs (and is ready, with readiness.within).
+    /// `where` is an executor or an execution context, `exe` a path (PATH is not searched), and `arguments` a
+    /// range of strings, or an argv that ends in a null pointer.
+    ///
+    /// Throws LaunchError, which is a boost::system::system_error. Both this form and the next throw
+    /// std::invalid_argument if options, steps and hooks can never work together; std::bad_alloc; and
+    /// whatever on_setup and on_success throw.
     template <class ExecutorOrContext, class Arguments = std::initializer_list<std::string_view>,
               class... Initializers>
     auto operator()(ExecutorOrContext&& where, const v2::filesystem::path& exe,
@@ -109,7 +114,7 @@ public:
         }
         return process;
     }
-    /// The same with the error in `error`, which is cleared on success.
+    /// The same, but a failed launch sets `error` and returns an empty process. Success clears `error`.
     template <class ExecutorOrContext, class Arguments = std::initializer_list<std::string_view>,
               class... Initializers>
     auto operator()(ExecutorOrContext&& where, error_code& error, const v2::filesystem::path& exe,
@@ -117,11 +122,11 @@ public:
         return launch(detail::executor_of(where), error, exe, arguments, initializers...);
     }
 
-    /// Why the last launch failed, with side, stage and hint; no error if it did not.
+    /// Why the last launch failed: side, stage, step and hint. "No error" if it succeeded.
     [[nodiscard]] const SpawnError& error() const noexcept { return error_; }
 
-    /// The barrier of the last launch, with options.readiness.hand_over or .within; once. std::logic_error
-    /// if there is none.
+    /// The parent's side of the barrier, if options.readiness.hand_over or .within asked for one. It can be
+    /// taken once for each launch. Throws std::logic_error if there is none.
     template <class ExecutorOrContext>
     auto take_barrier(ExecutorOrContext&& where) {
         auto executor = detail::executor_of(where);
@@ -139,7 +144,7 @@ private:
         Step step;
         std::string rendezvous;
     };
-    // Puts back what the hooks of one launch may change.
+    // What hooks change lasts for one launch: this puts it back.
     class Restored {
     public:
         explicit Restored(SyncedLauncher& launcher)
@@ -241,7 +246,7 @@ private:
         return process;
     }
 
-    // The launch in the words of the core: the hooks are one last step.
+    // The same launch for the core: all hooks together are one last step.
     SyncedSpawner spawner(const v2::filesystem::path& exe, detail::Arguments argv,
                           detail::AnyHooks& hooks, std::optional<detail::ChildReport>& report,
                           error_code& parents_error) {
@@ -258,7 +263,7 @@ private:
         wanted.environment = Environment::copy_of(env);
         wanted.descriptors.others = OtherDescriptors::leave;
         for (const int fd : fd_whitelist) {
-            // The launch cannot have a number that is open here, so only of the others there is any need.
+            // A number that is open here the launch cannot get anyway.
             if (fd > STDERR_FILENO && fcntl(fd, F_GETFD) < 0 && can_be_filled(fd)) {
                 wanted.descriptors.filled_by_parts.push_back(fd);
             }
@@ -305,7 +310,7 @@ private:
         return result;
     }
 
-    // In the child. What the hook itself said is not lost by another that throws.
+    // In the child. An on_exec_error that throws must not hide why the hook failed.
     static void tell_of(const error_code& failure, detail::AnyHooks& hooks) noexcept {
         try {
             hooks.on_exec_error(failure);

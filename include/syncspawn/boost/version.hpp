@@ -16,9 +16,9 @@
 #include <boost/system/system_error.hpp>
 #include <type_traits>
 
-/// What differs from one Boost to the next, and nowhere else. The names are the same in all of them:
-/// boost::process::v2 is a namespace up to 1.87 and an inline one from 1.88 on. Up to 1.85 Boost.Process
-/// is made of headers and needs Boost.Filesystem; from 1.86 on it is a library, Boost::process.
+/// All that differs from one version of Boost to the next is here. The names do not differ:
+/// boost::process::v2 is a namespace up to 1.87, and an inline namespace from 1.88 on. Up to 1.85
+/// Boost.Process is made of headers and needs Boost.Filesystem; from 1.86 on it is a library, Boost::process.
 
 namespace syncspawn::for_boost {
 
@@ -28,8 +28,8 @@ using error_code = boost::system::error_code;  // NOLINT(readability-identifier-
 
 namespace detail {
 
-/// bind_fd::on_setup of 1.81 returns nothing where it should return an error code, and so runs into
-/// whatever comes next. What it is there for is one line, which is the same in all versions.
+/// In Boost 1.81 bind_fd::on_setup lacks its return statement, so to call it is undefined. Its work is one
+/// line, the same in all versions, and is done here instead.
 template <class Initializer>
 inline constexpr bool is_bind_fd = std::is_same_v<Initializer, v2::posix::bind_fd>;
 

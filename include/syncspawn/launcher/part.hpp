@@ -9,6 +9,26 @@
 
 #include <syncspawn/barrier/visibility.h>
 
+/// syncspawn::Part: your code for one side of a step. Any lambda will do, even one that owns a descriptor:
+///
+///     #include <fcntl.h>
+///     #include <stdio.h>
+///     #include <syncspawn/launcher.hpp>
+///     #include <utility>
+///
+///     int main() {
+///         syncspawn::UniqueFd log(open("/dev/null", O_WRONLY | O_CLOEXEC));
+///         syncspawn::SyncedSpawner spawner({.program = "true"});
+///         spawner.step(
+///             {.name = "log the child", .parent = [log = std::move(log)](syncspawn::ParentSide& side) {
+///                  if (dprintf(log.get(), "%d\n", side.child_pid()) < 0) {
+///                      return side.fail("write the log");
+///                  }
+///                  return side.done();
+///              }});
+///         return spawner.spawn().wait().shell_code();
+///     }
+
 namespace syncspawn {
 
 namespace detail {
@@ -30,12 +50,21 @@ private:
 };
 }  // namespace detail
 
-/// A callable that takes its side by reference and returns std::error_code, or nothing. It may be
-/// move-only, as a lambda that owns a descriptor is. Copies of a part share the callable.
+/// Holds a callable that takes its side (ParentSide& or ChildSide&). If it returns a std::error_code other
+/// than zero, or throws, the launch fails; if it returns nothing, it cannot fail but by an exception.
+///
+/// You seldom name this type: write a lambda where one is asked for. It need not be copyable. Copies of a
+/// Part share one callable, and so does every launch of a spawner: what a `mutable` lambda captured is there
+/// once for all of them. A part is empty by default, or if made from a null pointer or an empty
+/// std::function.
+///
+/// Which side calls it, and by which rules, is said in <syncspawn/launcher/step.hpp>.
 template <class SideType>
 class Part {
 public:
+    /// No part: that side has nothing to do in the step.
     Part() noexcept = default;
+    /// May throw std::bad_alloc, and what the callable's move constructor throws.
     template <std::invocable<SideType&> Callable>
     Part(Callable callable) {  // NOLINT(google-explicit-constructor): a lambda is a part
         if constexpr (std::is_pointer_v<Callable> || requires { callable.operator bool(); }) {
@@ -55,7 +84,7 @@ public:
         };
     }
     explicit operator bool() const noexcept { return run_ != nullptr; }
-    /// There must be a callable.
+    /// Calls it; it must not be empty. The library does this for you.
     std::error_code operator()(SideType& side) const { return run_(callable_.get(), side); }
 
 private:

@@ -11,14 +11,37 @@
 
 #include <syncspawn/launcher/exit_status.hpp>
 
+/// syncspawn::SpawnError: why a launch failed: which side, where, how, and what to do about it.
+///
+///     #include <cstdio>
+///     #include <syncspawn/launcher.hpp>
+///     #include <system_error>
+///
+///     int main() {
+///         syncspawn::SyncedSpawner spawner({.program = "/no/such/program"});
+///         try {
+///             return spawner.spawn().wait().shell_code();
+///         } catch (const syncspawn::SpawnError& error) {
+///             std::puts(error.what());
+///             return error.code() == std::errc::no_such_file_or_directory ? 0 : 1;
+///         }
+///     }
+///
+/// It prints the first of these; the others show what else you may read:
+///
+///     execve '/no/such/program' in the child: no such file or directory
+///     uid map in the parent: open '/proc/4711/uid_map': permission denied
+///     the child was killed by SIGSEGV in step 'uid map'
+///     the program exited with code 3 before it was ready
+
 namespace syncspawn {
 
 enum class WhichSide { parent, child };
 
-/// Where in the launch it was.
+/// How far the launch had come.
 enum class Stage {
-    none,
-    prepare,            ///< before the child: descriptors, memory
+    none,               ///< no error
+    prepare,            ///< before the child existed: descriptors, memory
     start,              ///< creating the child
     step,               ///< a part of a step
     rendezvous,         ///< waiting for the other side
@@ -28,28 +51,26 @@ enum class Stage {
     readiness,          ///< waiting for the program to say that it is ready
 };
 
-/// What kind of end it was.
+/// What went wrong. "It" is the child, or the program before it was ready.
 enum class Cause {
-    none,
+    none,          ///< no error
     error,         ///< a call failed: code() says how
     exception,     ///< a part threw: detail() is its what()
-    exited,        ///< the child, or the program before it was ready, exited: status()
-    killed,        ///< a signal killed it: status()
+    exited,        ///< it exited: status() says with which code
+    killed,        ///< a signal killed it: status() says which
     aborted,       ///< the program aborted the barrier
-    disconnected,  ///< it closed its barrier and lived on
+    disconnected,  ///< the program closed its barrier and lived on
     timed_out,     ///< a deadline passed
-    cancelled,     ///< the caller cancelled the launch
+    cancelled,     ///< you cancelled the launch
 };
 
 struct TimelineEvent;
 
-/// Why a launch failed: which side, where, how, and what to do about it. The first cause wins;
-/// when it is thrown or returned the child is gone and reaped (but see survivor()), and the parent's
-/// parts are undone.
-/// A default-constructed one is "no error" and converts to false.
+/// When you get one, all is cleaned up: the child is gone and reaped (but see survivor()), and what the
+/// parent's parts did is undone. If one failure leads to another, it tells of the first.
 ///
-///     mount '/proc' in the child: operation not permitted (...)
-///     uid map in the child: killed by SIGKILL
+/// spawn() throws it, and spawn(error) stores it. A value, cheap to copy, and never changed once made, so
+/// threads may share it. A default-constructed one means "no error" and converts to false.
 class SYNCSPAWN_API SpawnError : public std::exception {
 public:
     SpawnError() noexcept;
@@ -59,39 +80,43 @@ public:
     SpawnError& operator=(SpawnError&&) noexcept;
     ~SpawnError() override;
 
-    /// A failure of the caller's own before a launch: `what` could not be done.
+    /// For code around the launcher: `what` could not be done before the launch, and `code` says why.
     static SpawnError in_preparation(std::string what, std::error_code code);
 
     explicit operator bool() const noexcept { return cause() != Cause::none; }
 
+    /// The side on which it happened.
     [[nodiscard]] WhichSide side() const noexcept;
     [[nodiscard]] Stage stage() const noexcept;
     [[nodiscard]] Cause cause() const noexcept;
-    /// The step, rendezvous or call: "uid map", "ready to exec", "execve '/bin/tru'".
+    /// The step, rendezvous or call that failed: "uid map", "ready to exec", "execve '/bin/tru'".
     [[nodiscard]] const std::string& step() const noexcept;
-    /// The errno of an `error`, ECANCELED if a part returned one of another category; ETIMEDOUT,
-    /// ECANCELED or ECHILD for the other causes.
+    /// For Cause::error the errno of the call; ECANCELED if a part returned an error that is no errno. For
+    /// the other causes ETIMEDOUT, ECANCELED or ECHILD.
     [[nodiscard]] std::error_code code() const noexcept;
     /// The same failure with another code, for a caller who has one of another category.
     [[nodiscard]] SpawnError with_code(std::error_code code) const;
-    /// The id that the child had until it was reaped; -1 if there was none.
+    /// The child's pid, for your log: it is reaped, so the number may belong to another process by now. -1 if
+    /// there was no child.
     [[nodiscard]] pid_t child_pid() const noexcept;
     /// How the child ended, for `exited` and `killed`.
     [[nodiscard]] std::optional<ExitStatus> status() const noexcept;
-    /// What the failing part said of it, if anything.
+    /// What the failing part said: the call it named in fail(), or its exception's what(). May be empty.
     [[nodiscard]] const std::string& detail() const noexcept;
-    /// What to do about it, where the errno misleads or there is none. From what the library itself
-    /// called, or a part said that it did (Hint); never from the words of a step. May be empty.
+    /// What to do about it, where the errno alone would mislead. The library bases it on calls of its own,
+    /// and on what a part declared with a Hint; it never guesses from the name of a step. May be empty.
     [[nodiscard]] const std::string& hint() const noexcept;
-    /// False: the program certainly never ran. True from the moment before execve on.
+    /// False: the program certainly did not run, so you may safely try again. True: the child was at its
+    /// execve, or beyond.
     [[nodiscard]] bool program_may_have_run() const noexcept;
-    /// The child, if it outlived SIGKILL by five seconds (in the freezer of cgroup v1, in an
-    /// uninterruptible call, a program of another user), else none. It is still a child of this process:
-    /// to be reaped by waitpid(2), or a zombie from its end until that of this process.
+    /// The pid of a child that could not be killed. That is rare: it sits in the freezer of cgroup v1 or in a
+    /// call that nothing interrupts, or the program runs as another user. After five seconds the library
+    /// gives up on it. It is still your child: reap it with waitpid(2), or it stays a zombie once it has
+    /// ended.
     [[nodiscard]] std::optional<pid_t> survivor() const noexcept;
-    /// All of it in one line.
+    /// All of that in one line, in lower case. Valid as long as any copy of this error.
     [[nodiscard]] const char* what() const noexcept override;
-    /// What each side did until then.
+    /// What each side did until then: see <syncspawn/launcher/timeline.hpp>.
     [[nodiscard]] const std::vector<TimelineEvent>& timeline() const noexcept;
 
     struct Facts;

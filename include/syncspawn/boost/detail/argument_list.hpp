@@ -9,8 +9,8 @@
 
 namespace syncspawn::for_boost::detail {
 
-/// argv as the hooks see it: the program, the arguments, null. Takes what the library's launchers take:
-/// a range of strings or of C strings, or a finished null-terminated argv.
+/// argv as the hooks see it: the program, its arguments, a null pointer. It is made from whatever Boost's
+/// launchers take: a range of strings or of C strings, or an argv that ends in a null pointer.
 class ArgumentList {
 public:
     template <class Range>

@@ -1,100 +1,21 @@
 #pragma once
 
-#include <array>
+#include <algorithm>
 #include <concepts>
-#include <string_view>
 #include <tuple>
-#include <type_traits>
 
+#include <syncspawn/boost/child_rules.hpp>
+#include <syncspawn/boost/detail/hook_name.hpp>
 #include <syncspawn/boost/version.hpp>
 #include <syncspawn/launcher/step.hpp>
 
-// Calls the hooks of Boost.Process's initializers, of which each has any subset. By the language and not
-// by the library's own dispatch: that never finds the error hooks before Boost 1.88.
+// Calls the hooks of Boost.Process's initializers, each of which has any subset of them. The language finds
+// the hooks (`requires`), not Boost's own dispatch, which misses the error hooks before Boost 1.88.
 
-namespace syncspawn::for_boost {
-
-/// The rules that an initializer's child hooks (on_exec_setup, on_exec_error) obey. Those of the library
-/// that merely make a system call may share memory. Yours say so by a member or a specialization:
-///
-///     struct Nice {
-///         static constexpr auto child_rules = syncspawn::ChildRules::shared_memory;
-///         error_code on_exec_setup(...) { ... }
-///     };
-template <class Initializer>
-inline constexpr ChildRules child_rules_of = ChildRules::after_fork;
-
-template <class Initializer>
-requires requires { Initializer::child_rules; }
-inline constexpr ChildRules child_rules_of<Initializer> = Initializer::child_rules;
-
-template <>
-inline constexpr ChildRules child_rules_of<v2::process_stdio> = ChildRules::shared_memory;
-template <>
-inline constexpr ChildRules child_rules_of<v2::process_start_dir> = ChildRules::shared_memory;
-template <>
-inline constexpr ChildRules child_rules_of<v2::posix::bind_fd> = ChildRules::shared_memory;
-
-namespace detail {
+namespace syncspawn::for_boost::detail {
 
 using Path = v2::filesystem::path;
 using Arguments = const char* const*;
-
-template <class Type>
-constexpr std::string_view pretty_function() {
-    return __PRETTY_FUNCTION__;
-}
-
-/// The name of a type, less its namespaces: known to the compiler, so the child needs no allocation.
-template <class Type>
-constexpr std::string_view name_of() {
-    constexpr std::string_view sample = pretty_function<double>();
-    constexpr std::size_t before = sample.find("double");
-    constexpr std::size_t behind = sample.size() - before - std::string_view("double").size();
-    std::string_view name = pretty_function<Type>();
-    name = name.substr(before, name.size() - before - behind);
-    int depth = 0;  // of brackets
-    for (std::size_t at = name.size(); at > 0; --at) {
-        const char letter = name[at - 1];
-        if (letter == '>' || letter == ')') {
-            ++depth;
-        } else if (letter == '<' || letter == '(') {
-            --depth;
-        } else if (letter == ':' && depth == 0) {
-            return name.substr(at);
-        }
-    }
-    return name;
-}
-
-/// What an error says of a hook that failed: "on_exec_setup of process_start_dir '/srv'". Cut where
-/// Side::fail() would cut it, too. Async-signal-safe.
-class HookName {
-public:
-    [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
-
-    template <class Initializer>
-    void set(const char* hook, const Initializer& initializer) noexcept {
-        size_ = 0;
-        append(hook);
-        append(" of ");
-        append(name_of<Initializer>());
-        if constexpr (std::is_same_v<Initializer, v2::process_start_dir>) {
-            append(" '");
-            append(initializer.start_dir.c_str());
-            append("'");
-        }
-    }
-
-private:
-    void append(std::string_view text) noexcept {
-        for (const char letter : text.substr(0, text_.size() - 1 - size_)) {
-            text_[size_++] = letter;
-        }
-    }
-    std::array<char, 121> text_{};
-    std::size_t size_ = 0;
-};
 
 template <class Launcher, class Initializer>
 concept HasOnSetup = requires(Launcher& launcher, Initializer& one, const Path& exe,
@@ -137,7 +58,7 @@ concept HasOnExecError = requires(Launcher& launcher, Initializer& one, const Pa
     one.on_exec_error(launcher, exe, argv, error);
 };
 
-/// The hooks of one launch, whatever initializers they are of: what uses them is compiled but once.
+/// The hooks of one launch, whatever their initializers' types: so what uses them is compiled only once.
 class AnyHooks {
 public:
     AnyHooks(const AnyHooks&) = delete;
@@ -148,13 +69,13 @@ public:
         bool have_exec_setup;
         bool have_exec_error;
         bool have_child_waiting;
-        ChildRules child_rules;  ///< the strictest that any of the child hooks needs
+        ChildRules child_rules;  ///< those that all of the child hooks obey
     };
     [[nodiscard]] const Traits& traits() const noexcept { return traits_; }
-    /// As the hooks have left it.
+    /// As the hooks that have run left it.
     [[nodiscard]] Arguments argv() const noexcept { return argv_; }
 
-    /// The first error of each; `failed` says whose it is.
+    /// Each stops at the first error and returns it; `failed` says which initializer it came from.
     virtual error_code on_setup(HookName& failed) = 0;
     virtual error_code on_exec_setup(HookName& failed) = 0;
     virtual error_code on_child_waiting(HookName& failed) = 0;
@@ -170,7 +91,7 @@ protected:
     Arguments& argv_;
 };
 
-/// The initializers of one launch and what is handed to each of their hooks. Refers to all of it.
+/// The initializers of one launch, and the arguments of their hooks. Owns none of it.
 template <class Launcher, class... Initializers>
 class Hooks final : public AnyHooks {
 public:
@@ -246,18 +167,17 @@ public:
     }
 
 private:
-    static constexpr ChildRules strictest_rules() {
+    // The initializer that promises least decides for all.
+    static constexpr ChildRules common_rules() {
         ChildRules rules = ChildRules::shared_memory;
-        ((rules = strictest<Initializers>(rules)), ...);
+        ((rules = std::max(rules, rules_of<Initializers>())), ...);
         return rules;
     }
     template <class One>
-    static constexpr ChildRules strictest(ChildRules rules) {
-        if constexpr (HasOnExecSetup<Launcher, One> || HasOnExecError<Launcher, One>) {
-            return child_rules_of<One> > rules ? child_rules_of<One> : rules;
-        } else {
-            return rules;
-        }
+    static constexpr ChildRules rules_of() {
+        constexpr bool has_child_hook =
+            HasOnExecSetup<Launcher, One> || HasOnExecError<Launcher, One>;
+        return has_child_hook ? child_rules_of<One> : ChildRules::shared_memory;
     }
     template <class Call>
     void for_each(Call call) {
@@ -280,12 +200,11 @@ private:
     static constexpr Traits its_traits{(HasOnExecSetup<Launcher, Initializers> || ...),
                                        (HasOnExecError<Launcher, Initializers> || ...),
                                        (HasOnChildWaiting<Launcher, Initializers> || ...),
-                                       strictest_rules()};
+                                       common_rules()};
 
     Launcher& launcher_;
     const Path& exe_;
     std::tuple<Initializers&...> initializers_;
 };
 
-}  // namespace detail
-}  // namespace syncspawn::for_boost
+}  // namespace syncspawn::for_boost::detail

@@ -12,9 +12,11 @@
 
 namespace syncspawn::for_boost::detail {
 
-/// The launches under way in one execution context. When that is destroyed, each of them would be ended
-/// with its operation, one after another; so all are told to end before the first is waited for. A
-/// context shuts its youngest service down first: what the operations wait on must exist before this.
+/// The launches under way in one execution context. If you destroy that, Asio destroys its operations one
+/// after another, and each would wait for its child to end. This list makes it faster: all children are told
+/// to end before the first is waited for.
+///
+/// A context shuts down its youngest service first. So create what the operations wait on before this one.
 class Launches : public asio::execution_context::service {
 public:
     using key_type = Launches;                     // NOLINT(readability-identifier-naming): Asio's
@@ -39,7 +41,7 @@ private:
 
     void shutdown() override {
         const std::lock_guard lock(mutex_);
-        // In a copy of the process by fork(2) they are not its own to end.
+        // After fork(2) the child has a copy of this list, but the launches are its parent's.
         std::erase_if(launches_, [](const Entry& one) { return one.owner != getpid(); });
         for (const Entry& one : launches_) {
             one.launch->cancel();
@@ -54,7 +56,7 @@ private:
                 pollfd watched{launch.descriptor(), POLLIN, 0};
                 poll(&watched, 1, -1);
             }
-        } catch (...) {  // NOLINT(bugprone-empty-catch): no memory; its destructor does the rest
+        } catch (...) {  // NOLINT(bugprone-empty-catch): no memory; ~Launch() does the rest
         }
     }
 
@@ -62,7 +64,7 @@ private:
     std::vector<Entry> launches_;
 };
 
-/// Keeps a launch, which must not move, on the list of a context.
+/// Keeps a launch on the list of a context. The launch must not move meanwhile.
 class LaunchOnList {
 public:
     LaunchOnList(asio::execution_context& context, Launch& launch)

@@ -15,19 +15,21 @@
 
 namespace syncspawn::for_boost::detail {
 
-/// The one composed operation under all of ours. It looks at its task, which never blocks, and waits for
-/// the descriptors that the task names until that is done: so a wake-up for nothing does no harm. It
-/// never completes inside the call that initiated it. What it waits on is on the heap, since a composed
-/// operation moves while Asio holds a pointer to that.
+/// The one composed operation under all of ours. It lets its task look, waits for the descriptors that the
+/// task names, and lets it look again until it is done. The task itself never blocks, so it does no harm to
+/// be woken for nothing. The operation never completes inside the call that began it.
+///
+/// A composed operation moves, while Asio holds a pointer to what it waits on. That is why this is on the
+/// heap.
 ///
 /// A task has
-///     void expects(auto& self)                  which cancellations it takes
-///     std::shared_ptr<Registry> registry()      whose waits these are, or null
-///     bool looks_done()                         goes on as far as it can; throws system_error
-///     bool cancel()                             true: ends at once; false: goes on to an end of its own
-///     bool is_cancelled()                       by other means than a cancellation slot
-///     void watch(Waiter&)                       before each wait; throws system_error
-///     void complete(auto& self, error_code)
+///     void expects(auto& self)               sets which kinds of cancellation it takes
+///     std::shared_ptr<Registry> registry()   the list on which its waiter belongs, or null
+///     bool looks_done()                      goes on as far as it can; throws system_error
+///     bool cancel()                          true: the operation ends now; false: the task ends by itself
+///     bool is_cancelled()                    whether it was cancelled, but not by its cancellation slot
+///     void watch(Waiter&)                    called before each wait; throws system_error
+///     void complete(auto& self, error_code)  hands its result to the handler
 template <class Executor, class Task>
 class Polling {
 public:
@@ -65,7 +67,7 @@ public:
 private:
     template <class Self>
     void complete(Self& self, error_code error) {
-        // All that the operation owns is gone before the handler runs.
+        // A rule of Asio: all that the operation owns is gone before the handler runs.
         waiter_.reset();
         const std::unique_ptr<Task> task = std::move(task_);
         task->complete(self, error);
