@@ -26,8 +26,8 @@ namespace syncspawn::detail {
 // What another kind would put where:
 //  - a socket of sd_notify(3): plan() adds NOTIFY_SOCKET to the environment; polled() is the socket,
 //    advance() reads datagrams until one says READY=1.
-//  - a descriptor that the program writes to or closes: plan() adds one end to the redirections;
-//    polled() is the other end, advance() reads.
+//  - a descriptor that the program writes to or closes: the kind opens a pipe when it is made. DescriptorSetup has to
+//    be told of one end, as of those that the options pass; polled() is the other, advance() reads.
 //  - a port that is listened on, a command that succeeds: nothing to poll, so look_again_at(); advance() looks.
 //  - a line of output: polled() is the captured stream, and leave_in() hands over what was read too far.
 //  - all of several: polled() is an epoll set of theirs, and advance() goes through them.
@@ -48,8 +48,8 @@ public:
     Readiness& operator=(const Readiness&) = delete;
     virtual ~Readiness() = default;
 
-    // Before the start: the variables and descriptors that the program gets. What the plan then points to is
-    // this object's, for as long as it lives.
+    // Before the start: the variables that the program gets. What the plan then points to is this object's,
+    // for as long as it lives.
     [[nodiscard]] virtual HandOverPlan plan(const PlanStorage& storage) = 0;
     // The program runs, and the time counts.
     virtual void begin() {}

@@ -251,27 +251,30 @@ TEST_CASE("a part that is always ready does not keep the event loop to itself") 
 
 // The event loop's set of descriptors would still be asked for the file that had this number before.
 TEST_CASE("a part may close what it waited for, and wait for another of the same number") {
-    const Event first;
     const Event second;
-    first.signal();
-    int number = -1;
-    const auto becomes = [&](const Event& event) {
-        number = number < 0 ? fcntl(event.fd(), F_DUPFD_CLOEXEC, 3)
-                            : dup3(event.fd(), number, O_CLOEXEC);
-    };
+    const int number = eventfd(0, EFD_CLOEXEC);
     int calls = 0;
+    pid_t pid = -1;
     Launch launch = with_parent([&](ParentSide& side) {
-                        if (++calls > 2) {
-                            return side.done();
+                        pid = side.child_pid();
+                        if (++calls == 2) {
+                            dup3(second.fd(), number, O_CLOEXEC);
                         }
-                        becomes(calls == 1 ? first : second);
-                        return side.wait_for(number);
+                        return calls > 2 ? side.done() : side.wait_for(number);
                     }).launch();
+    CHECK_FALSE(launch.advance());
+    eventfd_write(number, 1);
     while (calls < 2) {
+        await_event(launch.descriptor());
         CHECK_FALSE(launch.advance());
     }
+    do {
+        CHECK_FALSE(launch.advance());
+    } while (!is_blocked_in_a_wait(pid));  // which does not wake anybody any more
     CHECK_FALSE(launch.advance());
+    CHECK_FALSE(is_readable(launch.descriptor()));
     second.signal();
+    CHECK(is_readable(launch.descriptor()));
     while (!launch.advance()) {
         await_event(launch.descriptor());
     }
