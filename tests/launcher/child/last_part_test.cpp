@@ -38,7 +38,7 @@ const std::string bare_program = SYNCSPAWN_TEST_HELPERS "/bare_program";
 // A filter that kills for every system call but these.
 class Filter {
 public:
-    explicit Filter(std::initializer_list<long> allowed) {
+    explicit Filter(const std::vector<long>& allowed) {
         code_.push_back({BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)});
         for (const long number : allowed) {
             code_.push_back({BPF_JMP | BPF_JEQ | BPF_K, 0, 1, static_cast<std::uint32_t>(number)});
@@ -69,8 +69,8 @@ private:
 };
 
 // What execve and bare_program need, and nothing for the library.
-const Filter strict{SYS_execve, SYS_execveat, SYS_write, SYS_exit_group};
-const Filter execve_alone{SYS_execve};
+const Filter strict({SYS_execve, SYS_execveat, SYS_write, SYS_exit_group});
+const Filter execve_alone(std::vector<long>{SYS_execve});
 
 // The methods in turn, where the machine has both.
 void with_each_method(const std::function<void(StartMethod)>& body) {
@@ -156,7 +156,7 @@ TEST_CASE("the same filter in an ordinary part kills, and the error says where i
 }
 
 TEST_CASE("a filter that forbids execve is named as what killed the child there") {
-    const Filter nothing{SYS_exit_group};
+    const Filter nothing(std::vector<long>{SYS_exit_group});
     SyncedSpawner spawner({.program = bare_program});
     spawner.step({.name = "filter", .last = nothing.part()});
     const SpawnError error = failure_of(spawner);

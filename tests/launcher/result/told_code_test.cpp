@@ -48,8 +48,8 @@ detail::FailureSlot slot_with(Pointer pointer) {
     detail::FailureSlot slot;
     slot.error = 7;
     std::strcpy(slot.category_name, "name");
-    static_assert(sizeof pointer == sizeof slot.category);
-    std::memcpy(static_cast<void*>(&slot.category), &pointer, sizeof pointer);
+    static_assert(sizeof(Pointer) == sizeof(void*));
+    std::memcpy(static_cast<void*>(&slot.category), &pointer, sizeof(void*));
     return slot;
 }
 
