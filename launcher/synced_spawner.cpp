@@ -45,9 +45,11 @@ void check(const SpawnOptions& options) {
                 "the parts cannot fill descriptor " + std::to_string(number));
     }
     require(!is_negative(options.setup.within) && !is_negative(options.readiness.within) &&
-                options.setup.abort_grace.count() >= 0 &&
-                options.ending.terminate_grace.count() >= 0,
+                options.setup.abort_grace.count() >= 0,
             "a duration must not be negative");
+    detail::check(options.ending.stop);
+    require(options.ending.scope != KillScope::cgroup || options.birth.cgroup >= 0,
+            "KillScope::cgroup takes a cgroup: `birth.cgroup`");
 }
 
 void check(const SpawnOptions& options, const Step& step) {

@@ -126,8 +126,9 @@ Course::Progress Course::prepare() {
         if (waits_ == Waits::outside) {
             watch_.emplace();
         }
+        kill_reach_ = KillReach(options_);
         start();
-    } catch (const std::system_error& failure) {  // no memory for the launch record
+    } catch (const std::system_error& failure) {  // no memory for the launch record, a cgroup
         fail(cannot_prepare(options_, failure, ""));
     }
     return Progress::goes_on;
@@ -175,7 +176,7 @@ void Course::start() {
         return;
     }
     loan_ = std::move(started.loan);
-    child_ = ChildHandle(started.pid, std::move(started.pidfd), options_.ending.scope);
+    child_ = ChildHandle(started.pid, std::move(started.pidfd), std::move(kill_reach_));
     descriptors_->close_childs_ends();
     (void)barrier_.set_role(Role::parent);
     (void)barrier_.watch_peer(child_.pidfd());
@@ -514,8 +515,7 @@ void Course::make_process() {
         state->barrier = std::move(barrier_);
     }
     state->streams = descriptors_->take_parents_streams();
-    state->on_destruction = options_.ending.on_destruction;
-    state->terminate_grace = options_.ending.terminate_grace;
+    state->stop = &options_.ending.stop;
     state->start_method = start_method_;
     state->trace = trace();
     process_ = Process(std::move(state));

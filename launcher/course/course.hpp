@@ -134,6 +134,7 @@ private:
     std::unique_ptr<LaunchRecordMemory> record_memory_;
     std::optional<DescriptorSetup> descriptors_;
     Barrier barrier_;
+    KillReach kill_reach_;  // until there is a child
     ChildHandle child_;
     std::optional<Deadline> deadline_;        // of the setup
     std::optional<Deadline> phase_deadline_;  // of readiness, and on the way back

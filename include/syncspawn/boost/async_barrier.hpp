@@ -45,7 +45,7 @@ public:
                                            std::move(peer_pidfd))) {}
     /// Takes the barrier out of a process to which it was handed over; std::logic_error if it was not.
     BasicAsyncBarrier(Executor executor, Process& process)
-        : BasicAsyncBarrier(std::move(executor), std::move(process.barrier()),
+        : BasicAsyncBarrier(std::move(executor), process.take_barrier(),
                             UniqueFd(fcntl(process.pidfd(), F_DUPFD_CLOEXEC, 3))) {}
     template <class Context, class... Source>
     requires std::is_convertible_v<Context&, asio::execution_context&>

@@ -11,7 +11,7 @@
 namespace syncspawn::for_boost {
 
 /// Makes a process of Boost.Process out of one of ours, pidfd included, which is empty from then on:
-/// OnDestruction and the barrier go with it, so move that out before. If it throws, the process was
+/// `ending.stop` and the barrier go with it, so take that out before. If it throws, the process was
 /// killed and reaped.
 template <class Executor>
 v2::basic_process<Executor> as_boost_process(Executor executor, Process process) {

@@ -79,7 +79,8 @@ struct HandedOver {
 class SyncedLauncher : public v2::posix::default_launcher {
 public:
     /// What is beyond the hooks: birth, deadlines, readiness ... The launch itself fills program,
-    /// arguments, environment and `descriptors.others`. OnDestruction is that of basic_process: kill. The streams are process_stdio's to bind: nobody would get the end of a
+    /// arguments, environment and `descriptors.others`. What ends the program is basic_process,
+    /// which kills it, not `ending`. The streams are process_stdio's to bind: nobody would get the end of a
     /// Stdio::pipe().
     SpawnOptions options{.program = {}, .environment = {}};
 
@@ -210,7 +211,7 @@ private:
         pid = process.pid();
         if (options.readiness.hand_over == HandOver::barrier || options.readiness.within) {
             handed_over_.peer_pidfd.reset(fcntl(process.pidfd(), F_DUPFD_CLOEXEC, 3));
-            handed_over_.side = std::move(process.barrier());
+            handed_over_.side = process.take_barrier();
             (void)handed_over_.side.watch_peer(handed_over_.peer_pidfd.get());
         }
         return process;
