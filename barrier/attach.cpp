@@ -1,4 +1,4 @@
-// The C++ face of the hand-over: exceptions and strings. All else is in hand_over.cpp.
+// The C++ face of the hand-over: exceptions and strings. All else is in attach_side.cpp and export_side.cpp.
 
 #include "hand_over.hpp"
 

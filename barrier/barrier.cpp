@@ -2,20 +2,16 @@
 
 #include <utility>
 
+#include "barrier/linux/time_left.hpp"
 #include "core.hpp"
 
 namespace syncspawn {
 namespace {
 
-// A deadline as the kernel takes it. Before the start of the clock counts as just there.
-timespec to_timespec(Deadline deadline) noexcept {
-    const auto since_start = std::chrono::nanoseconds(deadline.time_since_epoch());
-    if (since_start.count() < 0) {
-        return {0, 0};
-    }
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_start);
-    return {static_cast<time_t>(seconds.count()),
-            static_cast<long>((since_start - seconds).count())};
+BarrierEvents list_of(const syncspawn_barrier& side, core::Wanted wanted) noexcept {
+    syncspawn_barrier_events events;
+    core::list_events(side, wanted, events);
+    return BarrierEvents(events);
 }
 
 }  // namespace
@@ -37,6 +33,10 @@ const char* to_string(Outcome outcome) noexcept {
     }
     return "unknown";
 }
+
+BarrierPair Barrier::pair() { return BarrierPair(create()); }
+
+BarrierPair Barrier::pair(std::error_code& error) noexcept { return BarrierPair(create(error)); }
 
 Barrier Barrier::create() {
     std::error_code error;
@@ -74,62 +74,86 @@ Outcome Barrier::set_role(Role role) noexcept {
 
 Outcome Barrier::watch_peer(int pidfd) noexcept { return core::watch_peer(side_, pidfd); }
 
+Outcome Barrier::distrust_peer() noexcept { return core::distrust_peer(side_); }
+
 Outcome Barrier::abort() noexcept { return core::abort(side_); }
 
 Outcome Barrier::poll_now() noexcept { return core::poll_now(side_); }
 
-Outcome Barrier::put_back_after(int64_t n) noexcept { return core::put_back_after(side_, n); }
+Outcome Barrier::put_back() noexcept { return core::put_back(side_); }
+
+BarrierEvents Barrier::events_for_wait() const noexcept {
+    return list_of(side_, core::Wanted::count);
+}
+
+BarrierEvents Barrier::events_for_place() const noexcept {
+    return list_of(side_, core::Wanted::count_or_room);
+}
 
 Outcome Barrier::place() noexcept { return core::place(side_, nullptr); }
 
 Outcome Barrier::place_until(Deadline deadline) noexcept {
-    const timespec at = to_timespec(deadline);
+    const timespec at = detail::to_timespec(deadline);
     return core::place(side_, &at);
 }
+
+Outcome Barrier::try_place() noexcept { return core::place(side_, &core::at_once); }
 
 Outcome Barrier::wait_next() noexcept { return core::wait_next(side_, nullptr); }
 
 Outcome Barrier::wait_next_until(Deadline deadline) noexcept {
-    const timespec at = to_timespec(deadline);
+    const timespec at = detail::to_timespec(deadline);
     return core::wait_next(side_, &at);
 }
+
+Outcome Barrier::try_wait_next() noexcept { return core::wait_next(side_, &core::at_once); }
 
 Outcome Barrier::wait_for_place(int64_t n) noexcept {
     return core::wait_for_place(side_, n, nullptr);
 }
 
 Outcome Barrier::wait_for_place_until(int64_t n, Deadline deadline) noexcept {
-    const timespec at = to_timespec(deadline);
+    const timespec at = detail::to_timespec(deadline);
     return core::wait_for_place(side_, n, &at);
+}
+
+Outcome Barrier::try_wait_for_place(int64_t n) noexcept {
+    return core::wait_for_place(side_, n, &core::at_once);
 }
 
 Outcome Barrier::sync_next() noexcept { return core::sync_next(side_, nullptr); }
 
 Outcome Barrier::sync_next_until(Deadline deadline) noexcept {
-    const timespec at = to_timespec(deadline);
+    const timespec at = detail::to_timespec(deadline);
     return core::sync_next(side_, &at);
 }
+
+Outcome Barrier::try_sync_next() noexcept { return core::sync_next(side_, &core::at_once); }
 
 Outcome Barrier::sync() noexcept { return core::sync(side_, nullptr); }
 
 Outcome Barrier::sync_until(Deadline deadline) noexcept {
-    const timespec at = to_timespec(deadline);
+    const timespec at = detail::to_timespec(deadline);
     return core::sync(side_, &at);
 }
+
+Outcome Barrier::try_sync() noexcept { return core::sync(side_, &core::at_once); }
 
 Outcome Barrier::place_and_sync() noexcept { return core::place_and_sync(side_, nullptr); }
 
 Outcome Barrier::place_and_sync_until(Deadline deadline) noexcept {
-    const timespec at = to_timespec(deadline);
+    const timespec at = detail::to_timespec(deadline);
     return core::place_and_sync(side_, &at);
 }
 
 Outcome Barrier::wait_abortion() noexcept { return core::wait_abortion(side_, nullptr); }
 
 Outcome Barrier::wait_abortion_until(Deadline deadline) noexcept {
-    const timespec at = to_timespec(deadline);
+    const timespec at = detail::to_timespec(deadline);
     return core::wait_abortion(side_, &at);
 }
+
+Outcome Barrier::try_wait_abortion() noexcept { return core::wait_abortion(side_, &core::at_once); }
 
 BarrierStatus Barrier::status() const noexcept {
     return {side_.balance,

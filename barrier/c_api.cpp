@@ -50,6 +50,10 @@ int syncspawn_barrier_watch_peer(syncspawn_barrier* barrier, int pidfd) {
     return core::watch_peer(*barrier, pidfd) == Outcome::reached ? 0 : -barrier->last_error;
 }
 
+int syncspawn_barrier_distrust_peer(syncspawn_barrier* barrier) {
+    return core::distrust_peer(*barrier) == Outcome::reached ? 0 : -barrier->last_error;
+}
+
 void syncspawn_barrier_destroy(syncspawn_barrier* barrier) { core::destroy(*barrier); }
 
 int syncspawn_barrier_place(syncspawn_barrier* barrier) {
@@ -88,8 +92,42 @@ int syncspawn_barrier_poll_now(syncspawn_barrier* barrier) {
     return fold(*barrier, core::poll_now(*barrier));
 }
 
-int syncspawn_barrier_put_back_after(syncspawn_barrier* barrier, int64_t count) {
-    return fold(*barrier, core::put_back_after(*barrier, count));
+int syncspawn_barrier_put_back(syncspawn_barrier* barrier) {
+    return fold(*barrier, core::put_back(*barrier));
+}
+
+int syncspawn_barrier_try_place(syncspawn_barrier* barrier) {
+    return syncspawn_barrier_place_until(barrier, &core::at_once);
+}
+
+int syncspawn_barrier_try_wait_next(syncspawn_barrier* barrier) {
+    return syncspawn_barrier_wait_next_until(barrier, &core::at_once);
+}
+
+int syncspawn_barrier_try_wait_abortion(syncspawn_barrier* barrier) {
+    return syncspawn_barrier_wait_abortion_until(barrier, &core::at_once);
+}
+
+int syncspawn_barrier_try_sync_next(syncspawn_barrier* barrier) {
+    return syncspawn_barrier_sync_next_until(barrier, &core::at_once);
+}
+
+int syncspawn_barrier_try_sync(syncspawn_barrier* barrier) {
+    return syncspawn_barrier_sync_until(barrier, &core::at_once);
+}
+
+int syncspawn_barrier_try_wait_for_place(syncspawn_barrier* barrier, int64_t count) {
+    return syncspawn_barrier_wait_for_place_until(barrier, count, &core::at_once);
+}
+
+void syncspawn_barrier_events_for_wait(const syncspawn_barrier* barrier,
+                                       syncspawn_barrier_events* events) {
+    core::list_events(*barrier, core::Wanted::count, *events);
+}
+
+void syncspawn_barrier_events_for_place(const syncspawn_barrier* barrier,
+                                        syncspawn_barrier_events* events) {
+    core::list_events(*barrier, core::Wanted::count_or_room, *events);
 }
 
 int syncspawn_barrier_place_until(syncspawn_barrier* barrier, const timespec* monotonic_deadline) {

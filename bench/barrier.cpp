@@ -29,6 +29,7 @@ namespace {
 using benchmark::IterationCount;
 using benchmark::State;
 using syncspawn::Barrier;
+using syncspawn::BarrierPair;
 using syncspawn::Role;
 using syncspawn::bench::allowed_cpus;
 using syncspawn::bench::expect;
@@ -149,12 +150,11 @@ struct Rendezvous {
 };
 
 template <class Round, class Side>
-[[noreturn]] void be_peer(Barrier& barrier, IterationCount rounds, pid_t parent, std::size_t cpu) {
+[[noreturn]] void be_peer(Barrier barrier, IterationCount rounds, pid_t parent, std::size_t cpu) {
     // The bare side does not see its parent's death.
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || !pin_to(cpu)) {
         _exit(1);
     }
-    (void)barrier.set_role(Role::child);
     Side side(barrier);
     for (IterationCount round = 0; round < rounds; ++round) {
         Round::child(side);
@@ -164,14 +164,15 @@ template <class Round, class Side>
 
 template <class Round, class Side>
 void between_two(State& state, std::size_t peer_cpu) {
-    Barrier barrier = Barrier::create();
+    BarrierPair pair = Barrier::pair();
     const pid_t self = getpid();
     const pid_t peer = fork();
     expect(peer >= 0, "fork failed");
     if (peer == 0) {
-        be_peer<Round, Side>(barrier, warm_up + state.max_iterations, self, peer_cpu);
+        be_peer<Round, Side>(std::move(pair).child(), warm_up + state.max_iterations, self,
+                             peer_cpu);
     }
-    (void)barrier.set_role(Role::parent);
+    Barrier barrier = std::move(pair).parent();
     Side side(barrier);
     for (int round = 0; round < warm_up; ++round) {
         Round::parent(side);

@@ -21,7 +21,7 @@
 #include <thread>
 #include <vector>
 
-#include "barrier/linux/proc_status.hpp"
+#include "barrier/linux/proc.hpp"
 #include "machine.hpp"
 #include "rounds.hpp"
 #include "worker_process.hpp"
@@ -38,8 +38,7 @@ using syncspawn::bench::WorkerProcess;
 // ---- strace ---------------------------------------------------------------------------------------
 
 bool is_traced(pid_t thread) {
-    const std::string tracer = syncspawn::detail::proc_status(std::to_string(thread), "TracerPid:");
-    return !tracer.empty() && tracer != "0";
+    return syncspawn::detail::proc::status_number(thread, "TracerPid:").value_or(0) != 0;
 }
 
 class Strace {

@@ -4,14 +4,8 @@ function(syncspawn_install_layer name description needs pc_libs c_alone)
     install(TARGETS ${target} EXPORT syncspawn-${name}-targets
         RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT ${name}
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT ${name}
-        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT ${name})
-    set(headers "${PROJECT_SOURCE_DIR}/include/syncspawn/${name}")
-    file(GLOB front_doors CONFIGURE_DEPENDS "${headers}.h" "${headers}.hpp")
-    install(FILES ${front_doors}
-        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/syncspawn COMPONENT ${name})
-    install(DIRECTORY "${headers}"
-        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/syncspawn COMPONENT ${name}
-        FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT ${name}
+        FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT ${name})
     # One export set per layer, so that a component installed alone is complete.
     install(EXPORT syncspawn-${name}-targets NAMESPACE syncspawn::
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/syncspawn COMPONENT ${name})
@@ -51,16 +45,30 @@ function(syncspawn_install_layer name description needs pc_libs c_alone)
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT ${name})
 endfunction()
 
-# The package file that find_package(syncspawn) reads; call it once, after the last layer.
+# The layers below that a layer needs, each before those that it needs in turn.
+function(syncspawn_needs_of name result)
+    set(needs "")
+    get_target_property(libraries syncspawn_${name} INTERFACE_LINK_LIBRARIES)
+    foreach(library IN LISTS libraries)
+        string(REGEX REPLACE "^syncspawn::" "" needed "${library}")
+        if(needed IN_LIST syncspawn_layers)
+            syncspawn_needs_of(${needed} further)
+            list(APPEND needs ${needed} ${further})
+        endif()
+    endforeach()
+    set(${result} ${needs} PARENT_SCOPE)
+endfunction()
+
+# The package file that find_package(syncspawn) reads; call it once, with all layers, the lowest first.
 function(syncspawn_install_package)
     if(NOT SYNCSPAWN_INSTALL)
         return()
     endif()
     include(CMakePackageConfigHelpers)
-    get_property(layers GLOBAL PROPERTY SYNCSPAWN_LAYERS)
+    set(layers ${ARGV})
     set(layer_needs "")
     foreach(layer IN LISTS layers)
-        get_property(needs GLOBAL PROPERTY SYNCSPAWN_LAYER_NEEDS_${layer})
+        syncspawn_needs_of(${layer} needs)
         string(APPEND layer_needs "set(_syncspawn_needs_${layer} ${needs})\n")
     endforeach()
     string(REPLACE ";" " " layers "${layers}")

@@ -1,15 +1,15 @@
 # syncspawn_add_layer(<name>
 #     DESCRIPTION <one line, for pkg-config>
+#     HEADERS <file>...       the public ones, as they are included: syncspawn/...
 #     [SOURCES <file>...]     none: the layer is made of headers alone
 #     [C_ALONE]               its C interface links without the C++ run time
 #     [PUBLIC <layer>...]     the layers whose headers this one's headers include
 #     [PC_LIBS <flags>])      what a user links beside them, for pkg-config
 #
 # Makes the library syncspawn_<name>, known to others as syncspawn::<name>, and its install rules in
-# the component <name>. A layer's public headers are include/syncspawn/<name>/ and its front doors
-# include/syncspawn/<name>.h and .hpp; whatever is there is installed.
+# the component <name>. Its headers are its file set HEADERS.
 function(syncspawn_add_layer name)
-    cmake_parse_arguments(PARSE_ARGV 1 layer "C_ALONE" "DESCRIPTION;PC_LIBS" "SOURCES;PUBLIC")
+    cmake_parse_arguments(PARSE_ARGV 1 layer "C_ALONE" "DESCRIPTION;PC_LIBS" "HEADERS;SOURCES;PUBLIC")
     set(target syncspawn_${name})
     set(scope PUBLIC)
     if(NOT layer_SOURCES)
@@ -37,6 +37,9 @@ function(syncspawn_add_layer name)
         target_link_libraries(${target} INTERFACE $<$<LINK_LANGUAGE:C>:stdc++>)
     endif()
     target_compile_features(${target} ${scope} cxx_std_20)
+    list(TRANSFORM layer_HEADERS PREPEND "${PROJECT_SOURCE_DIR}/include/")
+    target_sources(${target} ${scope} FILE_SET HEADERS
+        BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${layer_HEADERS})
     target_include_directories(${target} ${scope}
         $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
         $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
@@ -54,13 +57,6 @@ function(syncspawn_add_layer name)
         POSITION_INDEPENDENT_CODE ON
         INSTALL_RPATH "$ORIGIN")
 
-    set_property(GLOBAL APPEND PROPERTY SYNCSPAWN_LAYERS ${name})
-    set(needs ${layer_PUBLIC})
-    foreach(needed IN LISTS layer_PUBLIC)
-        get_property(further GLOBAL PROPERTY SYNCSPAWN_LAYER_NEEDS_${needed})
-        list(APPEND needs ${further})
-    endforeach()
-    set_property(GLOBAL PROPERTY SYNCSPAWN_LAYER_NEEDS_${name} ${needs})
     if(SYNCSPAWN_INSTALL)
         syncspawn_install_layer(${name} "${layer_DESCRIPTION}" "${layer_PUBLIC}" "${layer_PC_LIBS}"
             ${layer_C_ALONE})

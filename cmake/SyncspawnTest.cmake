@@ -62,6 +62,7 @@ function(syncspawn_add_test name)
     cmake_parse_arguments(PARSE_ARGV 1 test "SERIAL" "" "SOURCES;LIBRARIES;LABELS;HELPERS")
     add_executable(test_${name} ${test_SOURCES})
     syncspawn_target(test_${name})
+    set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
     target_include_directories(test_${name} PRIVATE
         "${PROJECT_SOURCE_DIR}/tests" "${PROJECT_SOURCE_DIR}")
     target_compile_definitions(test_${name} PRIVATE

@@ -1,43 +1,31 @@
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
 #include <optional>
 #include <string_view>
 #include <system_error>
 
 #include <syncspawn/barrier.hpp>
 
+#include "barrier/linux/time_left.hpp"
 #include "commands.hpp"
 #include "exit_codes.hpp"
+#include "launcher/child/exec_search.hpp"
+#include "launcher/plan/program_paths.hpp"
+#include "messages.hpp"
+#include "tools/command_line/command_line.hpp"
+#include "tools/command_line/duration.hpp"
 
 namespace syncspawn::tools {
 namespace {
 
-// `needs`: the number of the last place of the other side that the operation is for, given what was known
-// before. What it reads beyond is for the next operation or call.
 struct NamedOperation {
     std::string_view name;
     Outcome (*perform)(Barrier&, const std::optional<Deadline>&);
-    std::int64_t (*needs)(const BarrierStatus& before);
 };
-
-std::int64_t nothing(const BarrierStatus& before) { return before.seen; }
-std::int64_t one(const BarrierStatus& before) { return before.seen + 1; }
-std::int64_t one_owed(const BarrierStatus& before) {
-    return before.seen + (before.balance > 0 ? 1 : 0);
-}
-std::int64_t all_owed(const BarrierStatus& before) {
-    return before.seen + std::max<std::int64_t>(before.balance, 0);
-}
-std::int64_t all_owed_and_one(const BarrierStatus& before) {
-    return before.seen + std::max<std::int64_t>(before.balance + 1, 0);
-}
 
 template <auto Plain, auto Until>
 Outcome timed(Barrier& barrier, const std::optional<Deadline>& deadline) {
@@ -64,26 +52,32 @@ Outcome print_status(Barrier& barrier, const std::optional<Deadline>& /*deadline
 }
 
 constexpr NamedOperation operations[] = {
-    {"place", timed<&Barrier::place, &Barrier::place_until>, nothing},
-    {"sync", timed<&Barrier::sync, &Barrier::sync_until>, all_owed},
-    {"wait-next", timed<&Barrier::wait_next, &Barrier::wait_next_until>, one},
-    {"sync-next", timed<&Barrier::sync_next, &Barrier::sync_next_until>, one_owed},
-    {"wait-abortion", timed<&Barrier::wait_abortion, &Barrier::wait_abortion_until>, nothing},
-    {"abort", abort, nothing},
-    {"place-and-sync", timed<&Barrier::place_and_sync, &Barrier::place_and_sync_until>,
-     all_owed_and_one},
-    {"status", print_status, nothing},
+    {"place", timed<&Barrier::place, &Barrier::place_until>},
+    {"sync", timed<&Barrier::sync, &Barrier::sync_until>},
+    {"wait-next", timed<&Barrier::wait_next, &Barrier::wait_next_until>},
+    {"sync-next", timed<&Barrier::sync_next, &Barrier::sync_next_until>},
+    {"wait-abortion", timed<&Barrier::wait_abortion, &Barrier::wait_abortion_until>},
+    {"abort", abort},
+    {"place-and-sync", timed<&Barrier::place_and_sync, &Barrier::place_and_sync_until>},
+    {"status", print_status},
 };
 
 // What is read and not put back dies with this process.
 Outcome perform(const NamedOperation& operation, Barrier& barrier,
                 const std::optional<Deadline>& deadline) {
-    const BarrierStatus before = barrier.status();
     const Outcome outcome = operation.perform(barrier, deadline);
     if (outcome != Outcome::failed) {
-        (void)barrier.put_back_after(operation.needs(before));
+        (void)barrier.put_back();
     }
     return outcome;
+}
+
+std::vector<std::string_view> names_of_operations() {
+    std::vector<std::string_view> names;
+    for (const NamedOperation& operation : operations) {
+        names.push_back(operation.name);
+    }
+    return names;
 }
 
 const NamedOperation& operation_named(const std::string& name) {
@@ -92,11 +86,10 @@ const NamedOperation& operation_named(const std::string& name) {
             return operation;
         }
     }
-    std::string known;
-    for (const NamedOperation& operation : operations) {
-        known += (known.empty() ? "" : ", ") + std::string(operation.name);
-    }
-    throw CLI::ValidationError("there is no operation '" + name + "'; there are " + known);
+    const std::string meant(nearest_to(name, names_of_operations()));
+    throw UsageError("unknown operation '" + name + "'",
+                     meant.empty() ? "there are " + listed(names_of_operations())
+                                   : "did you mean '" + meant + "'?");
 }
 
 // The balance does not outlive the call, so a sync that begins one would wait for nothing and tell
@@ -146,27 +139,15 @@ int report(std::string_view operation, Outcome outcome, const Barrier& barrier) 
 
 // As execvp(3), but what is neither a program nor a script is not given to sh. Returns errno.
 int execute_from_path(char* const* arguments) {
-    const std::string name = arguments[0];
-    if (name.find('/') != std::string::npos) {
-        execv(name.c_str(), arguments);
-        return errno;
+    const char* path = std::getenv("PATH");
+    const std::vector<std::string> texts = detail::program_paths(
+        arguments[0], path != nullptr ? std::optional<std::string>(path) : std::nullopt);
+    std::vector<const char*> paths;
+    for (const std::string& text : texts) {
+        paths.push_back(text.c_str());
     }
-    const char* variable = std::getenv("PATH");
-    const std::string path = variable != nullptr ? variable : "/bin:/usr/bin";
-    int error = ENOENT;
-    for (std::size_t begin = 0; begin <= path.size();) {
-        const std::size_t end = std::min(path.find(':', begin), path.size());
-        const std::string directory = path.substr(begin, end - begin);
-        execv(((directory.empty() ? "." : directory) + "/" + name).c_str(), arguments);
-        if (errno == EACCES) {
-            error = EACCES;
-        } else if (errno != ENOENT && errno != ENOTDIR && errno != ESTALE && errno != ENODEV &&
-                   errno != ETIMEDOUT && errno != ENAMETOOLONG) {
-            return errno;
-        }
-        begin = end + 1;
-    }
-    return error;
+    paths.push_back(nullptr);
+    return detail::execute_first_of(paths.data(), arguments, environ, 1).error;
 }
 
 int execute(Barrier& barrier, const std::vector<std::string>& program) {
@@ -192,8 +173,15 @@ int execute(Barrier& barrier, const std::vector<std::string>& program) {
     return error == ENOENT ? exit_not_found : exit_not_executable;
 }
 
-int run(const std::vector<const NamedOperation*>& chosen, const std::vector<std::string>& program,
-        const std::optional<std::chrono::nanoseconds>& timeout) {
+struct BarrierSettings {
+    std::vector<const NamedOperation*> operations{};
+    std::vector<std::string> program{};
+    std::optional<std::chrono::nanoseconds> timeout{};
+};
+
+int speak(const BarrierSettings& settings) {
+    const std::vector<const NamedOperation*>& chosen = settings.operations;
+    const std::vector<std::string>& program = settings.program;
     // With a program to execute this process is to become the next holder, so it must be the holder
     // now; without, it acts for the script that called it.
     AttachError error;
@@ -213,8 +201,8 @@ int run(const std::vector<const NamedOperation*>& chosen, const std::vector<std:
         return exit_own_failure;
     }
     std::optional<Deadline> deadline;
-    if (timeout) {
-        deadline = std::chrono::steady_clock::now() + *timeout;
+    if (settings.timeout) {
+        deadline = detail::after(*settings.timeout);
     }
     int code = 0;
     for (auto operation = chosen.begin(); code == 0 && operation != chosen.end(); ++operation) {
@@ -227,44 +215,44 @@ int run(const std::vector<const NamedOperation*>& chosen, const std::vector<std:
     return code;
 }
 
+CommandLine barrier_line(BarrierSettings& settings) {
+    return {
+        .command = "syncspawn barrier",
+        .synopsis = "[--timeout TIMEOUT] OP... [-- PROGRAM [ARG]...]",
+        .summary =
+            "Speak on the barrier that the calling script was launched with: do each OP "
+            "in order. Then execute PROGRAM, if there is one, and hand the barrier on to it.",
+        .options = {{"--timeout", "TIMEOUT", "Limit the time for all operations together", "",
+                     [&](const Given& given) { settings.timeout = parse_duration(*given.value); }},
+                    help_option},
+        .notes = "An OP is " + listed(names_of_operations(), "or") +
+                 ".\n"
+                 "A TIMEOUT is 2, 1.5s, 200ms or 3m.\n"
+                 "Exits with 0 if every OP succeeded, 1 if a side has aborted or is gone, "
+                 "124 after TIMEOUT, and 125 without a barrier or if the command line is wrong.",
+        .operand_place = OperandPlace::among_options};
+}
+
 }  // namespace
 
-void add_barrier(CLI::App& app, const Separated& separated, int& exit_code) {
-    struct Options {
-        std::vector<std::string> names;
-        std::optional<std::chrono::nanoseconds> timeout;
-    };
-    auto options = std::make_shared<Options>();
-    CLI::App* command = app.add_subcommand(
-        "barrier", "Speak on the barrier that this script was launched with, in order");
-    set_usage(*command, "Usage: syncspawn barrier [--timeout TIMEOUT] OP... [-- PROGRAM [ARG...]]");
-    command
-        ->add_option("OP", options->names,
-                     "place, sync, wait-next, sync-next, wait-abortion, abort, place-and-sync or "
-                     "status")
-        ->required();
-    command
-        ->add_option_function<std::string>(
-            "--timeout",
-            [=](const std::string& text) {
-                options->timeout = std::chrono::nanoseconds(parse_duration(text));
-            },
-            "For all operations together")
-        ->type_name("TIMEOUT");
-    command->footer(
-        "Exit status: 0 if all were reached; 1 if a side aborted or is gone; 124 after TIMEOUT; "
-        "125\n"
-        "without a barrier or for misuse. With PROGRAM: that is executed with the barrier.");
-    command->callback([=, &separated, &exit_code] {
-        std::vector<const NamedOperation*> chosen;
-        for (const std::string& name : options->names) {
-            chosen.push_back(&operation_named(name));
-        }
-        if (separated.is_there && separated.words.empty()) {
-            throw CLI::RequiredError("PROGRAM behind --");
-        }
-        exit_code = run(chosen, separated.words, options->timeout);
-    });
+int barrier(int argc, char** argv) {
+    BarrierSettings settings;
+    const CommandLine line = barrier_line(settings);
+    const auto operands = parse(line, argc, argv);
+    if (!operands) {
+        return print(help_of(line));
+    }
+    for (const std::string& name : operands->words) {
+        settings.operations.push_back(&operation_named(name));
+    }
+    if (settings.operations.empty()) {
+        throw UsageError("OP is required");
+    }
+    settings.program = operands->behind_separator.value_or(std::vector<std::string>());
+    if (operands->behind_separator && settings.program.empty()) {
+        throw UsageError("PROGRAM behind -- is required");
+    }
+    return speak(settings);
 }
 
 }  // namespace syncspawn::tools

@@ -8,7 +8,6 @@ declare -A purpose=(
     [cmake]="configures the build"
     [ninja-build]="runs the build"
     [pkg-config]="tests the installed pkg-config files"
-    [libcli11-dev]="command line of the syncspawn program"
     [python3]="reports of test runs, examples, a peer in the benchmarks"
     [scdoc]="manual pages"
     [doctest-dev]="test framework"
@@ -37,7 +36,7 @@ declare -A purpose=(
     [golang-go]="Go, a peer in the benchmarks"
 )
 boost_packages=(libboost1.81-dev libboost-filesystem1.81-dev)
-build_packages=(g++ cmake ninja-build pkg-config libcli11-dev python3 scdoc)
+build_packages=(g++ cmake ninja-build pkg-config python3 scdoc)
 test_packages=("${build_packages[@]}" "${boost_packages[@]}" doctest-dev strace valgrind util-linux procps musl-tools)
 # For what `test` leaves out and `test --all` has.
 further_test_packages=(spin g++-aarch64-linux-gnu qemu-user mmdebstrap uidmap ccache)

@@ -5,10 +5,9 @@
 
 #include <cerrno>
 
-// Descriptors that were just opened. Inline, so that the layers above have it, too: a shared library of
-// the barrier does not show it.
+// Descriptors that were just opened.
 
-namespace syncspawn::core {
+namespace syncspawn::detail {
 
 // A close-on-exec duplicate numbered `lowest` or higher, -1 and errno where there is no room.
 inline int duplicate_from(int fd, int lowest) noexcept {
@@ -33,4 +32,10 @@ inline int above_standard_streams(int fd) noexcept {
     return moved;
 }
 
+}  // namespace syncspawn::detail
+
+// The barrier's own code says them without a prefix.
+namespace syncspawn::core {
+using detail::above_standard_streams;
+using detail::duplicate_from;
 }  // namespace syncspawn::core

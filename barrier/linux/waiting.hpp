@@ -2,7 +2,9 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -10,13 +12,12 @@
 
 #include <syncspawn/barrier/barrier.hpp>
 
+#include "time_left.hpp"
+
 namespace syncspawn::detail {
 
 // Between two looks at what nothing tells of.
 inline constexpr auto look_every = std::chrono::milliseconds(2);
-
-// So long from now; what is too long for a Deadline is its last one.
-Deadline after(std::chrono::nanoseconds duration);
 
 inline pollfd readable(int fd) noexcept { return {fd, POLLIN, 0}; }
 inline pollfd hung_up(int fd) noexcept { return {fd, 0, 0}; }
@@ -45,6 +46,26 @@ inline constexpr int at_the_deadline = -1;
 inline constexpr int wait_failed = -2;  // errno says why; EINTR does not end a wait
 
 // Waits until one of these is so, or the deadline (none: for ever) has passed.
-int wait_for_any(Events events, const Deadline* deadline);
+inline int wait_for_any(Events events, const Deadline* deadline) noexcept {
+    const std::span<pollfd> watched = events.list();
+    for (;;) {
+        timespec left{};
+        if (deadline != nullptr) {
+            left = time_left(to_timespec(*deadline));
+        }
+        const int ready =
+            ppoll(watched.data(), watched.size(), deadline != nullptr ? &left : nullptr, nullptr);
+        if (ready < 0 && errno == EINTR) {
+            continue;
+        }
+        if (ready < 0) {
+            errno = errno == EINVAL ? EMFILE : errno;  // more than RLIMIT_NOFILE: poll(2)
+            return wait_failed;
+        }
+        const auto first = std::find_if(watched.begin(), watched.end(),
+                                        [](const pollfd& one) { return one.revents != 0; });
+        return ready > 0 ? static_cast<int>(first - watched.begin()) : at_the_deadline;
+    }
+}
 
 }  // namespace syncspawn::detail

@@ -1,30 +1,40 @@
 /* syncspawn: the barrier in C.
  *
- *     struct syncspawn_barrier barrier;
- *     if (syncspawn_barrier_create(&barrier) < 0) return 1;
- *     if (fork() == 0) {
- *         syncspawn_barrier_set_role(&barrier, SYNCSPAWN_CHILD);
- *         ... set up ...
- *         _exit(syncspawn_barrier_place_and_sync(&barrier) == 1 ? 0 : 1);
+ *     #include <stdio.h>
+ *     #include <unistd.h>
+ *
+ *     #include <syncspawn/barrier.h>
+ *
+ *     int main(void) {
+ *         struct syncspawn_barrier barrier;
+ *         if (syncspawn_barrier_create(&barrier) < 0) return 1;
+ *         if (fork() == 0) {
+ *             syncspawn_barrier_set_role(&barrier, SYNCSPAWN_CHILD);
+ *             // ... set up this side ...
+ *             _exit(syncspawn_barrier_place_and_sync(&barrier) == 1 ? 0 : 1);
+ *         }
+ *         syncspawn_barrier_set_role(&barrier, SYNCSPAWN_PARENT);
+ *         // ... set up the other side ...
+ *         int in_step = syncspawn_barrier_place_and_sync(&barrier);
+ *         syncspawn_barrier_destroy(&barrier);
+ *         puts(in_step == 1 ? "both sides are set up" : "the child gave up or is gone");
+ *         return in_step == 1 ? 0 : 1;
  *     }
- *     syncspawn_barrier_set_role(&barrier, SYNCSPAWN_PARENT);
- *     int in_step = syncspawn_barrier_place_and_sync(&barrier);
- *     syncspawn_barrier_destroy(&barrier);
  *
- * Two processes, one barrier. Each side places sync points and waits for those of the other. An
- * abort supersedes places that were not read yet; an exit (or a crash, or SIGKILL) queues behind
- * them. barrier/README.md explains the protocol and lists every operation in every state.
+ * Model. Two processes, one barrier. To say "I am this far", a side adds 1 to a counter that the
+ * other side reads. Each such 1 is a *place*, and to add it is *to place*. A side waits for the
+ * places of the other, its *peer*. An abort replaces the places that the peer has not read yet. An
+ * exit of the peer (also a crash, or SIGKILL) does not: first all of its places are read, and then
+ * it is gone. barrier/README.md has the protocol and lists every operation in every state.
  *
- * Results. The waits, place and abort return 1 when they reached what they were for, 0 when this
- * side or the other has aborted or the other is gone, and a negative errno otherwise (-ETIMEDOUT
- * for a deadline): compare with 1. An interface that answers bool, as systemd's barriers do, says
- * false for an error; here an error is true. place reaches what it is for also after the other
- * side's end, known or not: it then counts what nobody reads, and the next wait says so. create,
- * set_role, attach and export return 0 or a negative errno.
+ * Results. The waits, place and abort return 1 when they reached what they were for. They return 0
+ * when a side has aborted or the peer is gone, and a negative errno otherwise (-ETIMEDOUT: not yet).
+ * So compare with 1: an error is true, too. place is 1 also after the peer's end, known or not: only
+ * a wait finds out. The other functions return 0 or a negative errno.
  *
  * Safety. Nothing allocates, locks or throws. Every function but create and attach is
  * async-signal-safe and may run between fork and execve. A handler that aborts ends the wait that it
- * interrupts, or one that was just about to sleep when that next wakes up. A wait needs an
+ * interrupts; a wait that was just about to sleep ends when it next wakes up. A wait needs an
  * RLIMIT_NOFILE of 3 (poll(2)). A barrier belongs to one thread of one process on each side; share it
  * between threads only under a lock of your own.
  *
@@ -34,6 +44,7 @@
 #ifndef SYNCSPAWN_BARRIER_H
 #define SYNCSPAWN_BARRIER_H
 
+#include <poll.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -62,18 +73,20 @@ enum syncspawn_abort_state {
  * struct of zeroes is an empty barrier: every operation on it is misuse (-EINVAL), destroy is a
  * no-op. To copy one is to copy descriptor numbers: keep using only one of the copies. */
 struct syncspawn_barrier {
-    int is_open;       /* 1 between create or attach and destroy */
-    int role;          /* enum syncspawn_role */
-    int local_fd;      /* eventfd this side adds to */
-    int remote_fd;     /* eventfd the peer adds to */
-    int pipe_read_fd;  /* the parent's end, -1 elsewhere */
-    int pipe_write_fd; /* the child's end, -1 elsewhere */
-    int peer_pidfd;    /* second witness of the peer's death, -1 if none; borrowed */
-    int abort_state;   /* enum syncspawn_abort_state, combined */
-    int failure;       /* errno of the first I/O failure, 0 if none; ends every later operation */
-    int last_error;    /* errno of the last operation that failed; only a hint for the caller */
-    int64_t balance;   /* own places minus the peer's places read here */
-    int64_t seen;      /* the peer's places read here */
+    int is_open;        /* 1 between create or attach and destroy */
+    int role;           /* enum syncspawn_role */
+    int local_fd;       /* eventfd this side adds to */
+    int remote_fd;      /* eventfd the peer adds to */
+    int pipe_read_fd;   /* the parent's end, -1 elsewhere */
+    int pipe_write_fd;  /* the child's end, -1 elsewhere */
+    int peer_pidfd;     /* second witness of the peer's death, -1 if none; borrowed */
+    int abort_state;    /* enum syncspawn_abort_state, combined */
+    int distrusts_peer; /* 1 after distrust_peer */
+    int failure;        /* errno of the first I/O failure, 0 if none; ends every later operation */
+    int last_error;     /* errno of the last operation that failed; only a hint for the caller */
+    int64_t balance;    /* own places minus the peer's places read here */
+    int64_t seen;       /* the peer's places read here */
+    int64_t used;       /* those of them that a wait here was for; put_back gives back the others */
 };
 
 /* Opens two eventfds and a pipe, all close-on-exec and non-blocking and none numbered 0 to 2. On
@@ -89,11 +102,17 @@ SYNCSPAWN_API int syncspawn_barrier_set_role(struct syncspawn_barrier *barrier,
  * third process holding the pipe hides. Borrowed: keep it open as long as the barrier. -1: none. */
 SYNCSPAWN_API int syncspawn_barrier_watch_peer(struct syncspawn_barrier *barrier, int pidfd);
 
+/* Says that the peer may be hostile, or is about to execute a program that may. The peer could take
+ * O_NONBLOCK away from the counters, fill them up and so block this side in its own write. From now on
+ * each place sets the flag first, with a system call of its own. (Reads of the parent and aborts of
+ * both sides never rely on the flag.) Not handed over. */
+SYNCSPAWN_API int syncspawn_barrier_distrust_peer(struct syncspawn_barrier *barrier);
+
 /* Closes everything; for the peer that is the same as an exit. Safe to call twice. */
 SYNCSPAWN_API void syncspawn_barrier_destroy(struct syncspawn_barrier *barrier);
 
-/* One more sync point of this side. Blocks only if the peer let 2^64 - 2 of them pile up. 1 also if
- * the peer is gone; 0 after an abort. */
+/* Makes a place. Blocks only if 2^64 - 2 of them have piled up unread. 1 also if the peer is gone; 0
+ * after an abort. */
 SYNCSPAWN_API int syncspawn_barrier_place(struct syncspawn_barrier *barrier);
 
 /* Tells the peer that this side gives up. Never blocks. A second call does nothing. */
@@ -105,7 +124,7 @@ SYNCSPAWN_API int syncspawn_barrier_wait_next(struct syncspawn_barrier *barrier)
 /* Waits for the peer to abort or to be gone. */
 SYNCSPAWN_API int syncspawn_barrier_wait_abortion(struct syncspawn_barrier *barrier);
 
-/* Waits until the peer made up for one more of this side's places. */
+/* Waits until the peer has placed once more, if it owes a place at all. */
 SYNCSPAWN_API int syncspawn_barrier_sync_next(struct syncspawn_barrier *barrier);
 
 /* Waits until the peer placed at least as often as this side. */
@@ -123,14 +142,43 @@ SYNCSPAWN_API int syncspawn_barrier_wait_for_place(struct syncspawn_barrier *bar
  * or gone; -ETIMEDOUT: alive, but sync would have to wait. */
 SYNCSPAWN_API int syncspawn_barrier_poll_now(struct syncspawn_barrier *barrier);
 
-/* A wait reads all that is there. This gives back what was read after the peer's count-th place, for
- * a later wait or another holder of this side, and a known abort of the peer. Never blocks. */
-SYNCSPAWN_API int syncspawn_barrier_put_back_after(struct syncspawn_barrier *barrier,
-                                                   int64_t count);
+/* A wait reads all the places that are there. This puts back those that no wait was for, so that a
+ * later wait or the next holder of this side finds them; also an abort of the peer that is known.
+ * Never blocks. */
+SYNCSPAWN_API int syncspawn_barrier_put_back(struct syncspawn_barrier *barrier);
 
-/* The same with a deadline: an absolute time of CLOCK_MONOTONIC, NULL for none. At the deadline the
- * barrier looks once more, so a deadline in the past is a poll. After -ETIMEDOUT the barrier stays
- * usable and what was read stays counted. */
+/* Tries: place and the waits once more, but these never block. -ETIMEDOUT means "not yet"; what a try
+ * has read stays counted. Instead of place_and_sync, try place until that is 1, and then sync. */
+SYNCSPAWN_API int syncspawn_barrier_try_place(struct syncspawn_barrier *barrier);
+SYNCSPAWN_API int syncspawn_barrier_try_wait_next(struct syncspawn_barrier *barrier);
+SYNCSPAWN_API int syncspawn_barrier_try_wait_abortion(struct syncspawn_barrier *barrier);
+SYNCSPAWN_API int syncspawn_barrier_try_sync_next(struct syncspawn_barrier *barrier);
+SYNCSPAWN_API int syncspawn_barrier_try_sync(struct syncspawn_barrier *barrier);
+SYNCSPAWN_API int syncspawn_barrier_try_wait_for_place(struct syncspawn_barrier *barrier,
+                                                       int64_t count);
+
+/* What an event loop has to poll, after a try said -ETIMEDOUT, until the next one may go on:
+ *
+ *     while ((result = syncspawn_barrier_try_sync(&barrier)) == -ETIMEDOUT) {
+ *         syncspawn_barrier_events_for_wait(&barrier, &events);
+ *         poll(events.polled, events.count, -1);
+ *     }
+ *
+ * <syncspawn/barrier/events.hpp> says how this fits epoll, libuv and GLib. */
+struct syncspawn_barrier_events {
+    struct pollfd polled[4];
+    unsigned int count; /* of the entries that are filled; none has a negative descriptor */
+};
+
+/* Before the next try of a wait or a sync; before the next try_place. */
+SYNCSPAWN_API void syncspawn_barrier_events_for_wait(const struct syncspawn_barrier *barrier,
+                                                     struct syncspawn_barrier_events *events);
+SYNCSPAWN_API void syncspawn_barrier_events_for_place(const struct syncspawn_barrier *barrier,
+                                                      struct syncspawn_barrier_events *events);
+
+/* Place and the waits with a deadline: an absolute time of CLOCK_MONOTONIC, NULL for none. At the
+ * deadline the barrier looks once more. After -ETIMEDOUT the barrier stays usable, and what was read
+ * stays counted. */
 SYNCSPAWN_API int syncspawn_barrier_place_until(struct syncspawn_barrier *barrier,
                                                 const struct timespec *monotonic_deadline);
 SYNCSPAWN_API int syncspawn_barrier_wait_next_until(struct syncspawn_barrier *barrier,
@@ -147,50 +195,10 @@ SYNCSPAWN_API int syncspawn_barrier_wait_for_place_until(struct syncspawn_barrie
                                                          int64_t count,
                                                          const struct timespec *monotonic_deadline);
 
-/* What went wrong in attach: the variable (never NULL after a failure) and what is wrong with it. */
-struct syncspawn_attach_error {
-    const char *variable;
-    char message[256];
-};
-
-/* Takes over the barrier that this program was executed with: reads the four SYNCSPAWN_BARRIER_*
- * variables, checks them and the descriptors they name strictly, makes the descriptors close-on-exec
- * again and removes the variables whatever the result. Call it early: like unsetenv(3) it must not
- * run while another thread uses the environment. error may be NULL.
- * Errors: -ENOENT nothing was handed over; -EINVAL a variable is missing or malformed; -EPROTO
- * another version; -ESRCH meant for another process; -EBADF not open; -EPROTOTYPE a descriptor of
- * the wrong kind, object or access mode. */
-SYNCSPAWN_API int syncspawn_barrier_attach(struct syncspawn_barrier *barrier,
-                                           struct syncspawn_attach_error *error);
-
-/* Which process the variables may have been written for. */
-enum syncspawn_attach_for {
-    SYNCSPAWN_THIS_PROCESS = 0,  /* as syncspawn_barrier_attach: a program attaches for itself */
-    SYNCSPAWN_CALLING_SCRIPT = 1 /* or its parent or an ancestor: a command of a script, a program
-                                    below timeout(1), sh -c, su -c */
-};
-
-/* The same for another process. Only one may speak for a side at a time. */
-SYNCSPAWN_API int syncspawn_barrier_attach_for(struct syncspawn_barrier *barrier,
-                                               enum syncspawn_attach_for whom,
-                                               struct syncspawn_attach_error *error);
-
-/* The four variables, each as "NAME=value": ready for an envp array or for putenv(3). */
-struct syncspawn_barrier_environment {
-    char local_fd[48];
-    char remote_fd[48];
-    char pipe_fd[48];
-    char state[256];
-};
-
-/* Prepares execve by *this* process: moves the descriptors to numbers of at least lowest_fd (and at
- * least 10), lets them survive execve and writes the variables. Needs a role; -EINVAL without one.
- * After a failed execve destroy the barrier, or export it again: it is still usable. */
-SYNCSPAWN_API int syncspawn_barrier_export(struct syncspawn_barrier *barrier, int lowest_fd,
-                                           struct syncspawn_barrier_environment *environment);
-
 #ifdef __cplusplus
 }
 #endif
+
+#include <syncspawn/barrier/hand_over.h>
 
 #endif

@@ -105,13 +105,13 @@ ExecDiagnosis::ExecDiagnosis(const char* path, int error) noexcept {
             explain_format(path);
             break;
         case E2BIG:
-            add("arguments and environment are too large together, or one of them alone");
+            text_ << "arguments and environment are too large together, or one of them alone";
             break;
         case ETXTBSY:
-            add("somebody has the file open for writing");
+            text_ << "somebody has the file open for writing";
             break;
         case EAGAIN:
-            add("this user has more processes than RLIMIT_NPROC allows");
+            text_ << "this user has more processes than RLIMIT_NPROC allows";
             break;
         case EPERM:
             explain_lack_of_permission(path);
@@ -121,51 +121,43 @@ ExecDiagnosis::ExecDiagnosis(const char* path, int error) noexcept {
     }
 }
 
-void ExecDiagnosis::add(const char* text) noexcept {
-    for (; *text != '\0' && size_ < sizeof text_ - 1; ++text) {
-        text_[size_++] = *text;
-    }
-    text_[size_] = '\0';
-}
-
 void ExecDiagnosis::explain_missing(const char* path) noexcept {
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         if (errno == EACCES) {  // it may be executed, but not read
-            add("the file exists; its interpreter or loader does not");
+            text_ << "the file exists; its interpreter or loader does not";
         }
         return;
     }
     const Interpreter interpreter(fd);
     close(fd);
     if (interpreter.path[0] == '\0') {
-        add("the file exists; its interpreter or loader does not");
+        text_ << "the file exists; its interpreter or loader does not";
         return;
     }
-    add("its interpreter '");
-    add(interpreter.path);
+    text_ << "its interpreter '" << interpreter.path;
     if (access(interpreter.path, F_OK) == 0) {
-        add("' lacks an interpreter in turn");
+        text_ << "' lacks an interpreter in turn";
         return;
     }
-    add(interpreter.is_of_script ? "', named in its first line, does not exist"
-                                 : "', named in its ELF header, does not exist");
+    text_ << (interpreter.is_of_script ? "', named in its first line, does not exist"
+                                       : "', named in its ELF header, does not exist");
 }
 
 void ExecDiagnosis::explain_refusal(const char* path) noexcept {
     struct stat about {};
     if (stat(path, &about) < 0) {
-        add("a directory of the path may not be searched");
+        text_ << "a directory of the path may not be searched";
     } else if (S_ISDIR(about.st_mode)) {
-        add("it is a directory");
+        text_ << "it is a directory";
     } else if (!S_ISREG(about.st_mode)) {
-        add("it is not a regular file");
+        text_ << "it is not a regular file";
     } else if (raw::is_mounted_noexec(path)) {
-        add("it is on a file system mounted noexec");
+        text_ << "it is on a file system mounted noexec";
     } else if (!raw::may_execute(path)) {
-        add("it has no execute permission for this user");
+        text_ << "it has no execute permission for this user";
     } else {
-        add("its interpreter may not be executed, or a security module refuses");
+        text_ << "its interpreter may not be executed, or a security module refuses";
     }
 }
 
@@ -177,13 +169,13 @@ void ExecDiagnosis::explain_format(const char* path) noexcept {
         close(fd);
     }
     if (size == 0) {
-        add("the file is empty");
+        text_ << "the file is empty";
     } else if (size >= 2 && head[0] == '#' && head[1] == '!') {
         explain_script(head + 2, head + size);
     } else if (size > EI_NIDENT + 4 && std::memcmp(head, ELFMAG, SELFMAG) == 0) {
         explain_elf(reinterpret_cast<const unsigned char*>(head));
     } else {
-        add("neither a known binary format nor a script that begins with '#!'");
+        text_ << "neither a known binary format nor a script that begins with '#!'";
     }
 }
 
@@ -194,11 +186,11 @@ void ExecDiagnosis::explain_script(const char* line, const char* end) noexcept {
     };
     const char* const name = std::find_if_not(line, end, is_blank);
     if (name == end || *name == '\n' || *name == '\0') {
-        add("its first line names no interpreter after '#!'");
+        text_ << "its first line names no interpreter after '#!'";
     } else if (end - line == kernel_reads - 2 && std::none_of(name, end, ends_name)) {
-        add("its first line is too long: the kernel reads 256 bytes for the interpreter");
+        text_ << "its first line is too long: the kernel reads 256 bytes for the interpreter";
     } else {
-        add("the interpreter named in its first line is in no known binary format");
+        text_ << "the interpreter named in its first line is in no known binary format";
     }
 }
 
@@ -209,24 +201,25 @@ void ExecDiagnosis::explain_elf(const unsigned char* header) noexcept {
     const unsigned second = header[EI_NIDENT + 3];
     const unsigned machine = is_big_endian ? first << 8 | second : second << 8 | first;
     if (machine == own_machine || own_machine == 0) {
-        add("an ELF file that is damaged, no program, or of a kind that this kernel does not run");
+        text_ << "an ELF file that is damaged, no program, or of a kind that this kernel does not "
+                 "run";
         return;
     }
     const auto* known = std::find_if(machines.begin(), machines.end(),
                                      [&](const Machine& one) { return one.number == machine; });
-    add("a program for another processor");
+    text_ << "a program for another processor";
     if (known != machines.end()) {
-        add(": ");
-        add(known->name);
+        text_ << ": " << known->name;
     }
 }
 
 // execve(2), EPERM.
 void ExecDiagnosis::explain_lack_of_permission(const char* path) noexcept {
-    add(getxattr(path, "security.capability", nullptr, 0) > 0
-            ? "it has file capabilities that this process may not gain: its bounding set lacks them"
-            : "a seccomp filter or a security module refuses, or a tracer of a set-user-ID "
-              "program");
+    text_ << (getxattr(path, "security.capability", nullptr, 0) > 0
+                  ? "it has file capabilities that this process may not gain: its bounding set "
+                    "lacks them"
+                  : "a seccomp filter or a security module refuses, or a tracer of a set-user-ID "
+                    "program");
 }
 
 }  // namespace syncspawn::detail

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "barrier/linux/bounded_text.hpp"
+
 namespace syncspawn::detail {
 
 // Why execve refused a file, found out in the child: it alone sees the final root and directory.
@@ -8,10 +10,11 @@ class ExecDiagnosis {
 public:
     ExecDiagnosis(const char* path, int error) noexcept;
     // Empty where the errno says all there is to say.
-    [[nodiscard]] const char* text() const noexcept { return text_; }
+    [[nodiscard]] const char* text() const noexcept { return buffer_; }
+    ExecDiagnosis(const ExecDiagnosis&) = delete;
+    ExecDiagnosis& operator=(const ExecDiagnosis&) = delete;
 
 private:
-    void add(const char* text) noexcept;
     void explain_missing(const char* path) noexcept;
     void explain_refusal(const char* path) noexcept;
     void explain_format(const char* path) noexcept;
@@ -19,8 +22,8 @@ private:
     void explain_elf(const unsigned char* header) noexcept;
     void explain_lack_of_permission(const char* path) noexcept;
 
-    char text_[120] = {};
-    unsigned size_ = 0;
+    char buffer_[120] = {};
+    BoundedText text_{buffer_};
 };
 
 }  // namespace syncspawn::detail

@@ -1,6 +1,5 @@
 #include "course.hpp"
 
-#include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,18 +20,6 @@ using std::chrono::steady_clock;
 
 constexpr auto first_pause = std::chrono::milliseconds(5);
 
-std::string in_words(std::chrono::nanoseconds duration) {
-    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(duration);
-    if (milliseconds.count() == 0) {
-        const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(duration);
-        return std::to_string(microseconds.count()) + " us";
-    }
-    if (milliseconds.count() % 1000 == 0) {
-        return std::to_string(milliseconds.count() / 1000) + " s";
-    }
-    return std::to_string(milliseconds.count()) + " ms";
-}
-
 // `what`: the call, if the exception does not say so itself.
 SpawnError cannot_prepare(const SpawnOptions& options, const std::system_error& failure,
                           std::string what) {
@@ -52,7 +39,7 @@ SpawnError cannot_prepare(const SpawnOptions& options, const std::system_error& 
 
 }  // namespace
 
-Course::Course(std::shared_ptr<const SyncedSpawner::Definition> definition, Waits waits)
+Course::Course(std::shared_ptr<const Definition> definition, Waits waits)
     : definition_(std::move(definition)),
       options_(definition_->options),
       schedule_(definition_->schedule),
@@ -424,6 +411,7 @@ Course::Progress Course::await_execve() {
     }
     record().end(WhichSide::parent, schedule_.execve);
     loan_.give_back();
+    (void)barrier_.distrust_peer();  // which is the program by now
     is_inside_ = false;
     if (options_.readiness.within) {
         phase_ = Phase::readiness;
@@ -453,9 +441,6 @@ Course::Progress Course::await_readiness() {
         record().begin(WhichSide::parent, schedule_.readiness);
         is_inside_ = true;
         phase_deadline_ = after(*options_.readiness.within);
-        // The program may have taken the flag away and filled the counter, and the place would wait
-        // for room without regard to the deadline.
-        fcntl(barrier_.native()->local_fd, F_SETFL, O_RDWR | O_NONBLOCK);
     }
     const std::optional<Outcome> outcome = place_and_sync(phase_deadline_);
     if (!outcome) {
@@ -510,8 +495,7 @@ void Course::make_process() {
     if (plan_.hand_over) {
         // What the program has placed already may have been read together with the last place of the
         // setup. It goes back, for whoever waits for it.
-        const BarrierStatus status = barrier_.status();
-        (void)barrier_.put_back_after(status.seen + std::min<std::int64_t>(status.balance, 0));
+        (void)barrier_.put_back();
         state->barrier = std::move(barrier_);
     }
     state->streams = descriptors_->take_parents_streams();

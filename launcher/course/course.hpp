@@ -31,7 +31,7 @@ public:
         inside,  // advance() blocks until the launch is over
         outside  // advance() never blocks
     };
-    Course(std::shared_ptr<const SyncedSpawner::Definition> definition, Waits waits);
+    Course(std::shared_ptr<const Definition> definition, Waits waits);
     // Ends a child that is still under way, and waits for its end; but not in a copy of this process.
     ~Course();
     Course(const Course&) = delete;
@@ -123,7 +123,7 @@ private:
     [[nodiscard]] SpawnError::Facts childs_report() const;
     [[nodiscard]] SpawnError::Facts end_of_child() const;
 
-    std::shared_ptr<const SyncedSpawner::Definition> definition_;
+    std::shared_ptr<const Definition> definition_;
     const SpawnOptions& options_;
     const Schedule& schedule_;
     const std::int64_t began_ = monotonic_now();

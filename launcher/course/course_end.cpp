@@ -4,7 +4,7 @@
 #include <cstring>
 #include <memory>
 
-#include "barrier/linux/own_proc.hpp"
+#include "barrier/linux/proc.hpp"
 #include "course.hpp"
 #include "launcher/result/hints.hpp"
 #include "launcher/result/spawn_error_facts.hpp"
@@ -24,7 +24,7 @@ std::string why_it_survives(pid_t pid) {
         return "this process may not signal it";
     }
     const std::string state =
-        proc_is_of_this_pid_namespace() ? proc_status(std::to_string(pid), "State:") : "";
+        proc::is_of_this_pid_namespace() ? proc::status_text(pid, "State:") : "";
     return state.starts_with('D') ? "it is frozen, or in an uninterruptible call (state D)"
            : state.empty()        ? "it has not ended in five seconds"
                                   : "it has not ended in five seconds, and is in state " + state;
@@ -171,7 +171,7 @@ void Course::leave_behind() {
     why_it_survived_ = why_it_survives(child_.pid());
     if (!loan_.is_over()) {
         // It may still look at these, should SIGKILL have been refused. Better lost than pulled away.
-        static_cast<void>(new std::shared_ptr<const SyncedSpawner::Definition>(definition_));
+        static_cast<void>(new std::shared_ptr<const Definition>(definition_));
         is_record_lost_ = true;
     }
     loan_.discard();

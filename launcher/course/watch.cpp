@@ -9,20 +9,10 @@
 #include <ctime>
 #include <system_error>
 
-#include "barrier/linux/fresh_descriptor.hpp"
+#include "barrier/linux/owned_descriptor.hpp"
 
 namespace syncspawn::detail {
 namespace {
-
-constexpr long nanoseconds_per_second = 1'000'000'000;
-
-UniqueFd own(int fd, const char* call) {
-    UniqueFd owned(core::above_standard_streams(fd));
-    if (!owned) {
-        throw std::system_error(errno, std::generic_category(), call);
-    }
-    return owned;
-}
 
 bool is_same(const pollfd& one, const pollfd& other) noexcept {
     return one.fd == other.fd && one.events == other.events;
@@ -31,8 +21,8 @@ bool is_same(const pollfd& one, const pollfd& other) noexcept {
 }  // namespace
 
 Watch::Watch()
-    : epoll_(own(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
-      timer_(own(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create")) {
+    : epoll_(owned(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+      timer_(owned(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create")) {
     if (!add(readable(timer_.get()))) {
         throw std::system_error(errno, std::generic_category(), "epoll_ctl");
     }
@@ -68,10 +58,8 @@ bool Watch::add(const pollfd& event) noexcept {
 bool Watch::arm(const Deadline* deadline) noexcept {
     itimerspec time{};
     if (deadline != nullptr) {
-        // A zero would disarm it.
-        const auto count = std::max<std::int64_t>(deadline->time_since_epoch().count(), 1);
-        time.it_value = {static_cast<time_t>(count / nanoseconds_per_second),
-                         static_cast<long>(count % nanoseconds_per_second)};
+        constexpr Deadline not_zero{std::chrono::nanoseconds(1)};  // which would disarm it
+        time.it_value = to_timespec(std::max(*deadline, not_zero));
     }
     return timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &time, nullptr) == 0;
 }

@@ -3,17 +3,17 @@
 #include <memory>
 #include <vector>
 
-#include <syncspawn/launcher/synced_spawner.hpp>
+#include <syncspawn/launcher/spawn_options.hpp>
 
 #include "plan_storage.hpp"
 #include "schedule.hpp"
 
-namespace syncspawn {
+namespace syncspawn::detail {
 
 // All that a launch must know of its spawner. Immutable once made, so any number of launches may read it
 // at once.
-struct SyncedSpawner::Definition {
-    Definition(std::shared_ptr<const SpawnOptions> wanted, std::vector<detail::Entry> added);
+struct Definition {
+    Definition(std::shared_ptr<const SpawnOptions> wanted, std::vector<Entry> added);
 
     [[nodiscard]] bool child_parts_may_share_memory() const noexcept;
     // Nothing but the last rendezvous, and nobody is asked to look whether it takes too long.
@@ -23,9 +23,9 @@ struct SyncedSpawner::Definition {
 
     std::shared_ptr<const SpawnOptions> shared_options;
     const SpawnOptions& options = *shared_options;
-    std::vector<detail::Entry> entries;
-    detail::Schedule schedule;
-    detail::PlanStorage plan;
+    std::vector<Entry> entries;
+    Schedule schedule;
+    PlanStorage plan;
 };
 
-}  // namespace syncspawn
+}  // namespace syncspawn::detail

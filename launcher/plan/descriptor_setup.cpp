@@ -11,7 +11,7 @@
 #include <set>
 #include <system_error>
 
-#include "barrier/linux/fresh_descriptor.hpp"
+#include "barrier/linux/owned_descriptor.hpp"
 
 namespace syncspawn::detail {
 namespace {
@@ -28,14 +28,6 @@ std::atomic<int> launches_in_flight{0};
 
 [[noreturn]] void fail(const std::string& what) {
     throw std::system_error(errno, std::generic_category(), what);
-}
-
-UniqueFd own(int fd, const char* what) {
-    UniqueFd owned(core::above_standard_streams(fd));
-    if (!owned) {
-        fail(what);
-    }
-    return owned;
 }
 
 void check(int fd, const std::string& whose) {
@@ -55,8 +47,8 @@ Pipe open_pipe(const char* what) {
         fail(what);
     }
     UniqueFd write(ends[1]);  // while the other is looked at
-    UniqueFd read = own(ends[0], what);
-    return {std::move(read), own(write.release(), what)};
+    UniqueFd read = owned(ends[0], what);
+    return {std::move(read), owned(write.release(), what)};
 }
 
 }  // namespace
@@ -84,8 +76,10 @@ DescriptorSetup::DescriptorSetup(const SpawnOptions& options, const std::vector<
         keep(passed.from, "");
     }
     for (const Entry& entry : entries) {
-        for (const int fd : entry.step.descriptors) {
-            keep(fd, " of step '" + entry.step.name + "'");
+        if (const Step* const step = std::get_if<Step>(&entry)) {
+            for (const int fd : step->descriptors) {
+                keep(fd, " of step '" + step->name + "'");
+            }
         }
     }
     if (options.birth.cgroup >= 0) {
@@ -114,7 +108,7 @@ DescriptorSetup::DescriptorSetup(const SpawnOptions& options, const std::vector<
 void DescriptorSetup::open_parent_pidfd() {
     const long pidfd = syscall(SYS_pidfd_open, getpid(), 0);
     if (pidfd >= 0) {
-        parent_pidfd_ = own(static_cast<int>(pidfd), "pidfd_open");
+        parent_pidfd_ = owned(static_cast<int>(pidfd), "pidfd_open");
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
         fail("pidfd_open");  // else an old kernel or a filter: the child does without
     }
@@ -134,7 +128,7 @@ void DescriptorSetup::open_stream(const Stdio& stream, int number) {
             redirections_.push_back({.from = stream.fd(), .to = number});
             return;
         case Stdio::Kind::null:
-            childs = own(open("/dev/null", O_RDWR | O_CLOEXEC), "/dev/null");
+            childs = owned(open("/dev/null", O_RDWR | O_CLOEXEC), "/dev/null");
             break;
         case Stdio::Kind::pipe: {
             Pipe pipe = open_pipe("pipe for a standard stream");
@@ -147,7 +141,7 @@ void DescriptorSetup::open_stream(const Stdio& stream, int number) {
     }
     if (childs.get() <=
         highest_reserved_) {  // a part may fill that number before it is put in place
-        childs.reset(core::duplicate_from(childs.get(), highest_reserved_ + 1));
+        childs.reset(duplicate_from(childs.get(), highest_reserved_ + 1));
         if (!childs) {
             fail("fcntl(F_DUPFD_CLOEXEC)");
         }

@@ -1,37 +1,18 @@
 #include "plan_storage.hpp"
 
-#include <unistd.h>
-
 #include <syncspawn/barrier/hand_over.hpp>
+
+#include "program_paths.hpp"
 
 namespace syncspawn::detail {
 namespace {
 
 constexpr std::size_t hand_over_variables = 4;
 
-// What execvp(3) uses where there is no PATH.
-std::string default_path() {
-    std::string path(confstr(_CS_PATH, nullptr, 0), '\0');
-    confstr(_CS_PATH, path.data(), path.size());
-    path.resize(path.size() - 1);
-    return path;
-}
-
 std::vector<std::string> candidate_paths(const SpawnOptions& options) {
-    if (options.program.find('/') != std::string::npos ||
-        options.program_search == ProgramSearch::none) {
-        return {options.program};
-    }
-    const std::string path = options.environment.get("PATH").value_or(default_path());
-    std::vector<std::string> candidates;
-    for (std::size_t begin = 0; begin <= path.size();) {
-        const std::size_t end = std::min(path.find(':', begin), path.size());
-        // An empty entry is the current directory.
-        const std::string directory = path.substr(begin, end - begin);
-        candidates.push_back((directory.empty() ? "." : directory) + "/" + options.program);
-        begin = end + 1;
-    }
-    return candidates;
+    return options.program_search == ProgramSearch::none
+               ? std::vector<std::string>{options.program}
+               : program_paths(options.program, options.environment.get("PATH"));
 }
 
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {

@@ -93,10 +93,10 @@ Schedule make_schedule(const std::vector<Entry>& entries, const std::string& pro
     Schedule& schedule = builder.schedule();
     schedule.begin = builder.add_item(ItemKind::begin, "start");
     for (const Entry& entry : entries) {
-        if (entry.rendezvous.empty()) {
-            builder.add_step(entry.step);
+        if (const Step* const step = std::get_if<Step>(&entry)) {
+            builder.add_step(*step);
         } else {
-            builder.add_rendezvous(entry.rendezvous);
+            builder.add_rendezvous(std::get<Rendezvous>(entry).name);
         }
     }
     if (!working_directory.empty()) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include <syncspawn/launcher/spawn_error.hpp>
@@ -21,11 +22,13 @@ struct Item {
     const Step* step = nullptr;  // of a step
 };
 
-// What a user adds to a spawner, in order.
-struct Entry {
-    Step step{};
-    std::string rendezvous{};  // if not empty, there is no step
+// A point that neither side passes before the other has reached it.
+struct Rendezvous {
+    std::string name;
 };
+
+// What a user adds to a spawner, in order.
+using Entry = std::variant<Step, Rendezvous>;
 
 struct Schedule {
     std::vector<Item> items;

@@ -7,8 +7,6 @@
 #include <cerrno>
 #include <csignal>
 #include <ctime>
-#include <stdexcept>
-#include <string>
 
 #include "barrier/linux/newer_calls.hpp"
 #include "program_state.hpp"
@@ -45,18 +43,6 @@ int wait_id(const ChildHandle& child, siginfo_t& info, int options) noexcept {
 }
 
 }  // namespace
-
-void check(std::span<const StopAction> actions) {
-    for (const StopAction& action : actions) {
-        if (action.signal < 0 || action.signal >= NSIG) {
-            throw std::invalid_argument("syncspawn: there is no signal " +
-                                        std::to_string(action.signal));
-        }
-        if (action.within && action.within->count() < 0) {
-            throw std::invalid_argument("syncspawn: a duration must not be negative");
-        }
-    }
-}
 
 bool ChildHandle::wait_for_end(const Deadline* deadline) const {
     if (status_) {

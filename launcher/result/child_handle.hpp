@@ -17,9 +17,6 @@
 
 namespace syncspawn::detail {
 
-// Throws std::invalid_argument for a signal that does not exist and for a time that is negative.
-void check(std::span<const StopAction> actions);
-
 // A child that was not reaped yet, so its pid names nothing else, and its pidfd where the kernel has
 // one. Does not kill or reap by itself. Belongs to the process that made it: after a fork the copy has
 // a handle, too, but no such child.

@@ -7,22 +7,14 @@
 
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
 
-#include "barrier/linux/proc_status.hpp"
+#include "barrier/linux/proc.hpp"
 
 namespace syncspawn::detail {
 namespace {
 
 constexpr const char* processes_are_too_many =
     "the limit of processes is reached: RLIMIT_NPROC, pids.max of the cgroup, or kernel.pid_max";
-
-// The number in a file of /proc/sys, or `otherwise` if there is no such file.
-long setting(const char* path, long otherwise) {
-    std::ifstream file(path);
-    long value = otherwise;
-    return file >> value ? value : otherwise;
-}
 
 bool has_capability(unsigned number) {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -36,12 +28,13 @@ bool asks_for(const SpawnOptions& options, Namespaces which) {
 }
 
 bool forbids_user_namespaces(std::string& hint) {
-    if (setting("/proc/sys/user/max_user_namespaces", 1) == 0) {
+    if (proc::number_in("/proc/sys/user/max_user_namespaces") == 0) {
         hint = "user namespaces are off: the sysctl user.max_user_namespaces is 0";
-    } else if (geteuid() != 0 && setting("/proc/sys/kernel/unprivileged_userns_clone", 1) == 0) {
+    } else if (geteuid() != 0 &&
+               proc::number_in("/proc/sys/kernel/unprivileged_userns_clone") == 0) {
         hint = "the sysctl kernel.unprivileged_userns_clone is 0";
     } else if (geteuid() != 0 &&
-               setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", 0) == 1) {
+               proc::number_in("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == 1) {
         hint =
             "AppArmor restricts user namespaces: give the program a profile with 'userns,', or set "
             "the sysctl kernel.apparmor_restrict_unprivileged_userns to 0";
@@ -221,10 +214,7 @@ std::string hint_for_error(const SpawnOptions& options, StartMethod method,
     return {};
 }
 
-bool has_several_threads() {
-    const std::string count = proc_status("self", "Threads:");
-    return !count.empty() && count != "1";
-}
+bool has_several_threads() { return proc::status_number("self", "Threads:").value_or(1) != 1; }
 
 }  // namespace
 

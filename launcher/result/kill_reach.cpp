@@ -146,7 +146,7 @@ KillReach::KillReach(const SpawnOptions& options) : scope_(options.ending.scope)
     if (scope_ != KillScope::cgroup) {
         return;
     }
-    cgroup_ = UniqueFd(core::duplicate_from(options.birth.cgroup, 10));
+    cgroup_ = UniqueFd(duplicate_from(options.birth.cgroup, 10));
     if (!cgroup_) {
         throw std::system_error(errno, std::generic_category(), "fcntl F_DUPFD_CLOEXEC");
     }

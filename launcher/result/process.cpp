@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "barrier/linux/cancellation.hpp"
+#include "launcher/plan/checks.hpp"
 #include "process_state.hpp"
 
 namespace syncspawn {

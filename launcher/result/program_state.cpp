@@ -8,40 +8,36 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <exception>
+#include <cstdint>
 #include <filesystem>
-#include <fstream>
+#include <optional>
 #include <string>
+#include <system_error>
 
-#include "barrier/linux/own_proc.hpp"
-#include "barrier/linux/proc_status.hpp"
+#include "barrier/linux/proc.hpp"
 
 namespace syncspawn::detail {
 namespace {
 
-bool is_first_of_a_pid_namespace(const std::string& process) {
-    // One number for each namespace, from that of /proc inwards.
-    const std::string numbers = proc_status(process, "NSpid:");
-    const std::size_t last = numbers.find_last_of(" \t");
-    return last != std::string::npos && numbers.substr(last + 1) == "1";
+bool is_first_of_a_pid_namespace(pid_t process) noexcept {
+    proc::File status("/proc/", process, "/status");
+    const proc::OwnNumbers numbers = proc::own_numbers(status);
+    return numbers.count > 1 && numbers.last == 1;
 }
 
-bool has_signal(const std::string& process, const char* key, int signal) {
-    const std::string mask = proc_status(process, key);
-    return mask.empty() || ((std::stoull(mask, nullptr, 16) >> (signal - 1)) & 1U) != 0;
+bool has_signal(pid_t process, const char* key, int signal) noexcept {
+    const auto mask = proc::status_number(process, key, 16);
+    return !mask || ((static_cast<std::uint64_t>(*mask) >> (signal - 1)) & 1U) != 0;
 }
 
 // In sigwait(3) the signals that it awaits are not shown as blocked.
-bool may_await_signals(const std::string& process) {
+bool may_await_signals(pid_t process) noexcept {
     constexpr long of_32_bit_programs[] = {177, 421};
-    std::ifstream file("/proc/" + process + "/syscall");
-    std::string number;
-    if (!(file >> number)) {
+    proc::File file("/proc/", process, "/syscall");
+    if (file.peek() == proc::File::end) {
         return true;  // not for us to see
     }
-    const long call = number == "running" ? -1 : std::stol(number);
+    const std::int64_t call = file.number().value_or(-1);  // "running"
     return call == SYS_rt_sigtimedwait || call == of_32_bit_programs[0] ||
            call == of_32_bit_programs[1];
 }
@@ -49,27 +45,12 @@ bool may_await_signals(const std::string& process) {
 }  // namespace
 
 Execution execution_of(pid_t child) {
-    constexpr unsigned long forked_but_never_executed = 0x40;
-    if (!proc_is_of_this_pid_namespace()) {
+    constexpr std::uint64_t forked_but_never_executed = 0x40;
+    const auto flags = proc::is_of_this_pid_namespace() ? proc::flags_of(child) : std::nullopt;
+    if (!flags) {
         return Execution::unknown;
     }
-    char path[64];
-    std::snprintf(path, sizeof path, "/proc/%d/stat", child);
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return Execution::unknown;
-    }
-    char text[512] = {};
-    const ssize_t size = read(fd, text, sizeof text - 1);
-    close(fd);
-    // The name, in parentheses, may contain anything; what follows its end does not.
-    const char* rest = size > 0 ? std::strrchr(text, ')') : nullptr;
-    unsigned long flags = 0;
-    // NOLINTNEXTLINE(cert-err34-c): the kernel's own number
-    if (rest == nullptr || std::sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %lu", &flags) != 1) {
-        return Execution::unknown;
-    }
-    return (flags & forked_but_never_executed) != 0 ? Execution::never : Execution::done;
+    return (*flags & forked_but_never_executed) != 0 ? Execution::never : Execution::done;
 }
 
 Execution execution_after_sharing(pid_t child) {
@@ -93,19 +74,14 @@ Execution execution_after_sharing(pid_t child) {
 }
 
 bool is_deaf_to(pid_t child, int signal) noexcept {
-    try {
-        const std::string process = std::to_string(child);
-        return proc_is_of_this_pid_namespace() && is_first_of_a_pid_namespace(process) &&
-               !has_signal(process, "SigCgt:", signal) && !has_signal(process, "SigBlk:", signal) &&
-               !may_await_signals(process);
-    } catch (const std::exception&) {  // no memory, or not a number
-        return false;
-    }
+    return proc::is_of_this_pid_namespace() && is_first_of_a_pid_namespace(child) &&
+           !has_signal(child, "SigCgt:", signal) && !has_signal(child, "SigBlk:", signal) &&
+           !may_await_signals(child);
 }
 
 Attachment attachment_of(pid_t child, const syncspawn_barrier& parents_side) {
     struct stat pipe {};
-    if (!proc_is_of_this_pid_namespace() || fstat(parents_side.pipe_read_fd, &pipe) < 0) {
+    if (!proc::is_of_this_pid_namespace() || fstat(parents_side.pipe_read_fd, &pipe) < 0) {
         return Attachment::unknown;
     }
     const std::string process = "/proc/" + std::to_string(child);
@@ -116,12 +92,10 @@ Attachment attachment_of(pid_t child, const syncspawn_barrier& parents_side) {
             about.st_dev != pipe.st_dev) {
             continue;
         }
-        std::ifstream info(process + "/fdinfo/" + entry.path().filename().string());
-        std::string key;
-        for (unsigned long flags = 0; info >> key;) {
-            if (key == "flags:" && info >> std::oct >> flags) {
-                return (flags & O_CLOEXEC) != 0 ? Attachment::attached : Attachment::never;
-            }
+        proc::File info(process, "/fdinfo/", entry.path().filename().c_str());
+        const auto flags = info.find("flags:") ? info.number(8) : std::nullopt;
+        if (flags) {
+            return (*flags & O_CLOEXEC) != 0 ? Attachment::attached : Attachment::never;
         }
     }
     return Attachment::unknown;

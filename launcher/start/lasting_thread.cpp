@@ -8,10 +8,10 @@
 
 #include <cerrno>
 #include <csignal>
-#include <fstream>
 #include <string>
 #include <system_error>
 
+#include "barrier/linux/proc.hpp"
 #include "own_thread.hpp"
 
 namespace syncspawn::detail {
@@ -79,8 +79,8 @@ public:
 std::string inheritance_of(const std::string& thread) {
     const std::string process = "/proc/" + thread;
     std::string text;
-    std::ifstream status(process + "/status");
-    for (std::string line; std::getline(status, line);) {
+    proc::File status(process, "/status");
+    for (std::string line; status.read_line(line);) {
         for (const char* key : {"Uid:", "Gid:", "Groups:", "Cap", "NoNewPrivs:", "Seccomp"}) {
             if (line.starts_with(key)) {
                 text += line + '\n';

@@ -16,6 +16,7 @@
 #include <system_error>
 #include <type_traits>
 
+#include "barrier/linux/time_left.hpp"
 #include "clone_with_stack.hpp"
 #include "own_thread.hpp"
 
@@ -86,7 +87,7 @@ bool keep_idle(ParkedThread* thread) noexcept {
     });
 
 // How long a thread may take to end that a child died on.
-constexpr long longest_end_in_milliseconds = 100;
+constexpr auto longest_end = std::chrono::milliseconds(100);
 
 // A thread that was joined has left the memory, but the kernel may count it a moment longer, and
 // refuses an unshare(2) until then.
@@ -185,13 +186,7 @@ void ParkedThread::end() noexcept {
 
 void ParkedThread::end_if_it_can() noexcept {
     wake(ending);
-    timespec deadline{};
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_nsec += longest_end_in_milliseconds * 1'000'000;
-    if (deadline.tv_nsec >= 1'000'000'000) {
-        deadline.tv_nsec -= 1'000'000'000;
-        ++deadline.tv_sec;
-    }
+    const timespec deadline = to_timespec(after(longest_end));
     if (pthread_clockjoin_np(thread_, nullptr, CLOCK_MONOTONIC, &deadline) != 0) {
         pthread_detach(thread_);
         give_up();  // the thread may still look at this

@@ -54,7 +54,7 @@ bool is_frozen(int cgroup) noexcept {
 }  // namespace
 
 void take_pidfd(StartedChild& child, int fd, const char* call) noexcept {
-    child.pidfd = UniqueFd(core::above_standard_streams(fd));
+    child.pidfd = UniqueFd(above_standard_streams(fd));
     if (child.pidfd) {
         return;
     }

@@ -17,7 +17,7 @@
 
 #include "barrier/linux/fresh_descriptor.hpp"
 #include "barrier/linux/newer_calls.hpp"
-#include "barrier/linux/proc_status.hpp"
+#include "barrier/linux/proc.hpp"
 #include "birth.hpp"
 #include "clone_with_stack.hpp"
 #include "launcher/child/post_fork.hpp"
@@ -64,10 +64,7 @@ bool kernel_dumps_the_child_alone() noexcept {
 
 // A debugger follows one process at a time: letting go of the child it takes its breakpoints out of
 // the shared text, and so out of the parent.
-bool is_traced() {
-    const std::string tracer = proc_status("self", "TracerPid:");
-    return !tracer.empty() && tracer != "0";
-}
+bool is_traced() noexcept { return proc::status_number("self", "TracerPid:").value_or(0) != 0; }
 
 Obstacle look_at_the_process() noexcept {
     if (is_thread_sanitized()) {
@@ -76,12 +73,8 @@ Obstacle look_at_the_process() noexcept {
     if (!kernel_dumps_the_child_alone()) {
         return {"it takes Linux 5.16", ENOSYS};
     }
-    try {
-        if (is_traced()) {
-            return {"this process is traced", ENOSYS};
-        }
-    } catch (const std::exception&) {
-        return {"/proc/self/status", ENOMEM};
+    if (is_traced()) {
+        return {"this process is traced", ENOSYS};
     }
     return {};
 }
@@ -215,7 +208,7 @@ StartedChild start_alone(const Plan& plan) noexcept {
     child.left_memory = lone.was_here;
     is_proven = is_proven || child.left_memory;
     // The program runs already: it does so without a pidfd, too, should there be no number for one.
-    child.pidfd = UniqueFd(core::above_standard_streams(pidfd));
+    child.pidfd = UniqueFd(above_standard_streams(pidfd));
     return child;
 }
 

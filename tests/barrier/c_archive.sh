@@ -30,7 +30,7 @@ needed() {
                     else if (!(home in seen)) { seen[home] = 1; todo[++count] = home }
                 }
             }
-            if (count < 4) print "_Z: only " count " members found"
+            if (count < 3) print "_Z: only " count " members found"
         }' | sort -u
 }
 

@@ -207,12 +207,46 @@ TEST_CASE("what was read beyond the need is given back, in C too") {
     }
     CHECK(syncspawn_barrier_place_and_sync(&sides.parent) == 1);
     CHECK(sides.parent.seen == 3);
-    CHECK(syncspawn_barrier_put_back_after(&sides.parent, 1) == 1);
+    CHECK(syncspawn_barrier_put_back(&sides.parent) == 1);
     CHECK(sides.parent.seen == 1);
     CHECK(sides.parent.balance == 0);
-    CHECK(syncspawn_barrier_put_back_after(&sides.parent, 1) == 1);
+    CHECK(syncspawn_barrier_put_back(&sides.parent) == 1);
     CHECK(syncspawn_barrier_place_and_sync_until(&sides.parent, &past) == 1);
     CHECK(sides.parent.seen == 3);
+}
+
+TEST_CASE("a try in C says -ETIMEDOUT for not yet, and what to poll until then") {
+    BothHere sides;
+    syncspawn_barrier_events events{};
+    CHECK(syncspawn_barrier_try_wait_next(&sides.parent) == -ETIMEDOUT);
+    CHECK(syncspawn_barrier_try_wait_for_place(&sides.parent, 1) == -ETIMEDOUT);
+    CHECK(syncspawn_barrier_try_wait_abortion(&sides.parent) == -ETIMEDOUT);
+    CHECK(syncspawn_barrier_try_place(&sides.parent) == 1);
+    CHECK(syncspawn_barrier_try_sync(&sides.parent) == -ETIMEDOUT);
+    CHECK(syncspawn_barrier_try_sync_next(&sides.parent) == -ETIMEDOUT);
+    syncspawn_barrier_events_for_wait(&sides.parent, &events);
+    REQUIRE(events.count == 2);  // no pidfd
+    CHECK(poll(events.polled, events.count, 0) == 0);
+    REQUIRE(syncspawn_barrier_place(&sides.child) == 1);
+    CHECK(poll(events.polled, events.count, 0) == 1);
+    CHECK(syncspawn_barrier_try_sync(&sides.parent) == 1);
+    CHECK(poll(events.polled, events.count, 0) == 0);
+    syncspawn_barrier_events_for_place(&sides.parent, &events);
+    REQUIRE(events.count == 3);
+    CHECK(poll(events.polled, events.count, 0) == 1);  // there is room
+    syncspawn_barrier_destroy(&sides.parent);
+    syncspawn_barrier_events_for_place(&sides.parent, &events);
+    CHECK(events.count == 0);
+}
+
+TEST_CASE("in C, too, a peer that is not trusted gets no flag to take away") {
+    BothHere sides;
+    CHECK(syncspawn_barrier_distrust_peer(&sides.parent) == 0);
+    REQUIRE(fcntl(sides.child.remote_fd, F_SETFL, O_RDWR) == 0);
+    CHECK(syncspawn_barrier_place(&sides.parent) == 1);
+    CHECK((fcntl(sides.parent.local_fd, F_GETFL) & O_NONBLOCK) != 0);
+    syncspawn_barrier_destroy(&sides.parent);
+    CHECK(syncspawn_barrier_distrust_peer(&sides.parent) == -EINVAL);
 }
 
 TEST_CASE("place is 1 also when the other side is gone, and says 0 after an abort only") {

@@ -93,6 +93,45 @@ TEST_CASE("destroy closes everything, and twice is safe") {
     }
 }
 
+TEST_CASE("a side taken from a pair has its role, and nothing of the other side") {
+    const auto before = open_descriptors();
+    {
+        BarrierPair pair = Barrier::pair();
+        CHECK(pair.is_open());
+        CHECK(open_descriptors().size() == before.size() + 4);
+        Peer child([&] {
+            Barrier side = std::move(pair).child();
+            expect_same(side.native()->role, SYNCSPAWN_CHILD);
+            expect_same(side.native()->pipe_read_fd, -1);
+            expect(side.native()->pipe_write_fd >= 0);
+            expect(!pair.is_open());  // NOLINT(bugprone-use-after-move): a moved-from one is empty
+            expect_outcome(side.place_and_sync(), Outcome::reached);
+        });
+        Barrier side = std::move(pair).parent();
+        CHECK(side.native()->role == SYNCSPAWN_PARENT);
+        CHECK(side.native()->pipe_write_fd == -1);
+        CHECK(open_descriptors().size() == before.size() + 3);
+        CHECK(side.place_and_sync() == Outcome::reached);
+        CHECK(side.wait_next() == Outcome::peer_gone);
+        CHECK(child.ending() == reached_the_end);
+    }
+    CHECK(open_descriptors() == before);
+}
+
+TEST_CASE(
+    "a pair that nobody takes a side of closes everything, and an empty one has empty sides") {
+    const auto before = open_descriptors();
+    {
+        const BarrierPair pair = Barrier::pair();
+        CHECK(open_descriptors().size() == before.size() + 4);
+    }
+    CHECK(open_descriptors() == before);
+    BarrierPair empty;
+    Barrier side = std::move(empty).parent();
+    CHECK_FALSE(side.is_open());
+    CHECK(side.place() == Outcome::failed);
+}
+
 TEST_CASE("set_role closes the other role's pipe end, and the child swaps the eventfds") {
     Barrier parent = Barrier::create();
     const syncspawn_barrier fresh = *parent.native();
@@ -232,6 +271,11 @@ TEST_CASE("nothing allocates after create") {
         expect_outcome(side.sync_next_until(past), Outcome::reached);
         (void)side.wait_next_until(past);  // the peer may or may not have gone on
         (void)side.poll_now();
+        (void)side.try_wait_next();
+        expect_outcome(side.try_sync(), Outcome::reached);
+        (void)side.events_for_wait();
+        expect_outcome(side.distrust_peer(), Outcome::reached);
+        expect_outcome(side.put_back(), Outcome::reached);
         expect_outcome(side.set_role(Role::child), Outcome::failed);
         expect_outcome(export_barrier(side, environment), Outcome::reached);
         expect_outcome(side.place_and_sync(), Outcome::reached);

@@ -283,16 +283,59 @@ TEST_CASE("abort gives the counter its O_NONBLOCK back, so a hostile peer cannot
 }
 
 TEST_CASE(
+    "a place takes the flag back where the peer is not trusted, and then meets a full counter") {
+    for (const Role role : {Role::parent, Role::child}) {
+        CAPTURE(static_cast<int>(role));
+        const Gate prepared;
+        const auto placing = [&](Barrier& side) {
+            expect_outcome(side.distrust_peer(), Outcome::reached);
+            prepared.wait();
+            expect_outcome(side.try_place(), Outcome::timed_out);
+            expect((fcntl(side.native()->local_fd, F_GETFL) & O_NONBLOCK) != 0);
+            BarrierEvents events = side.events_for_place();
+            expect(poll(events.data(), events.size(), 0) == 0);  // no room, and nothing else
+        };
+        const auto hostile = [&](Barrier& side) {
+            expect(fcntl(side.native()->remote_fd, F_SETFL, O_RDWR) == 0);
+            expect(eventfd_write(side.native()->remote_fd, full) == 0);
+            prepared.open();
+            await_hang_up(side);
+        };
+        BothSides sides =
+            role == Role::parent ? both_sides(placing, hostile) : both_sides(hostile, placing);
+        CHECK_BOTH_REACHED_THE_END(sides);
+    }
+}
+
+TEST_CASE("what is put back never looks like an abort, however much was read") {
+    auto sides = both_sides(
+        [](Barrier& side) {
+            for (int round = 0; round < 2; ++round) {  // as much as a count can say, and more
+                expect(eventfd_write(side.native()->remote_fd, largest - 1) == 0);
+                expect_outcome(side.poll_now(), Outcome::reached);
+            }
+            expect_counts(side, smallest, largest);
+            expect_outcome(side.put_back(), Outcome::reached);
+            expect_same(side.status().seen, 1);
+            expect_outcome(side.poll_now(), Outcome::reached);
+        },
+        [](Barrier& side) { await_hang_up(side); });
+    CHECK_BOTH_REACHED_THE_END(sides);
+}
+
+TEST_CASE(
     "putting back does not block though a hostile peer takes the flag and fills the counter") {
     const Gate taken;
     const Gate filled;
     auto sides = both_sides(
         [&](Barrier& side) {
-            expect_outcome(side.wait_next(), Outcome::reached);
+            await_event(side.native()->remote_fd);
+            expect_outcome(side.poll_now(), Outcome::reached);
+            expect_counts(side, -1, 1);
             taken.open();
             filled.wait();
             // The full counter is an abort, which supersedes the place.
-            expect_outcome(side.put_back_after(0), Outcome::reached);
+            expect_outcome(side.put_back(), Outcome::reached);
             expect_outcome(side.wait_next(), Outcome::aborted_there);
         },
         [&](Barrier& side) {

@@ -20,27 +20,41 @@ using namespace syncspawn::testing;
 
 namespace {
 
-// In the past: a wait that would block ends timed_out at once, so no cell can hang or race.
 constexpr Deadline past{};
 
-const std::map<std::string, std::function<Outcome(Barrier&, Role)>> operations{
-    {"set_role", [](Barrier& side, Role role) { return side.set_role(role); }},
-    {"watch_peer", [](Barrier& side, Role) { return side.watch_peer(-1); }},
-    {"place", [](Barrier& side, Role) { return side.place_until(past); }},
-    {"abort", [](Barrier& side, Role) { return side.abort(); }},
-    {"wait_next", [](Barrier& side, Role) { return side.wait_next_until(past); }},
-    {"wait_for_place(1)", [](Barrier& side, Role) { return side.wait_for_place_until(1, past); }},
-    {"sync_next", [](Barrier& side, Role) { return side.sync_next_until(past); }},
-    {"sync", [](Barrier& side, Role) { return side.sync_until(past); }},
-    {"place_and_sync", [](Barrier& side, Role) { return side.place_and_sync_until(past); }},
-    {"wait_abortion", [](Barrier& side, Role) { return side.wait_abortion_until(past); }},
-    {"poll_now", [](Barrier& side, Role) { return side.poll_now(); }},
-    {"put_back_after(0)", [](Barrier& side, Role) { return side.put_back_after(0); }},
-    {"export",
-     [](Barrier& side, Role) {
+using Operation = std::function<Outcome(Barrier&, Role)>;
+
+// Each in all of its forms that never block, so no cell can hang or race: they must do the same.
+const std::map<std::string, std::vector<Operation>> operations{
+    {"set_role", {[](Barrier& side, Role role) { return side.set_role(role); }}},
+    {"watch_peer", {[](Barrier& side, Role) { return side.watch_peer(-1); }}},
+    {"distrust_peer", {[](Barrier& side, Role) { return side.distrust_peer(); }}},
+    {"place",
+     {[](Barrier& side, Role) { return side.try_place(); },
+      [](Barrier& side, Role) { return side.place_until(past); }}},
+    {"abort", {[](Barrier& side, Role) { return side.abort(); }}},
+    {"wait_next",
+     {[](Barrier& side, Role) { return side.try_wait_next(); },
+      [](Barrier& side, Role) { return side.wait_next_until(past); }}},
+    {"wait_for_place(1)",
+     {[](Barrier& side, Role) { return side.try_wait_for_place(1); },
+      [](Barrier& side, Role) { return side.wait_for_place_until(1, past); }}},
+    {"sync_next",
+     {[](Barrier& side, Role) { return side.try_sync_next(); },
+      [](Barrier& side, Role) { return side.sync_next_until(past); }}},
+    {"sync",
+     {[](Barrier& side, Role) { return side.try_sync(); },
+      [](Barrier& side, Role) { return side.sync_until(past); }}},
+    {"place_and_sync", {[](Barrier& side, Role) { return side.place_and_sync_until(past); }}},
+    {"wait_abortion",
+     {[](Barrier& side, Role) { return side.try_wait_abortion(); },
+      [](Barrier& side, Role) { return side.wait_abortion_until(past); }}},
+    {"poll_now", {[](Barrier& side, Role) { return side.poll_now(); }}},
+    {"put_back", {[](Barrier& side, Role) { return side.put_back(); }}},
+    {"export", {[](Barrier& side, Role) {
          BarrierEnvironment environment{};
          return export_barrier(side, environment);
-     }},
+     }}},
 };
 
 // What the peer does, once it has its role, and then either stays or ends.
@@ -74,6 +88,9 @@ const std::map<std::string, State> states{
     {"owed a place", {PeerDoes::nothing, PeerThen::stays, true, place_once}},
     {"place unread", {PeerDoes::place, PeerThen::stays, true, [](Barrier&) {}}},
     {"place read", {PeerDoes::place, PeerThen::stays, true, read_a_place}},
+    {"place met by a look",
+     {PeerDoes::place, PeerThen::stays, true,
+      [](Barrier& side) { expect_outcome(side.poll_now(), Outcome::reached); }}},
     {"dead, unnoticed", {PeerDoes::nothing, PeerThen::ends, true, place_once}},
     {"dead, place unread", {PeerDoes::place, PeerThen::ends, true, place_once}},
     {"gone, owed a place",
@@ -88,6 +105,9 @@ const std::map<std::string, State> states{
           read_a_place(side);
           expect_outcome(side.wait_next(), Outcome::peer_gone);
       }}},
+    {"gone, place met by a look",
+     {PeerDoes::place, PeerThen::ends, true,
+      [](Barrier& side) { expect_outcome(side.poll_now(), Outcome::peer_gone); }}},
     {"here", {PeerDoes::nothing, PeerThen::stays, true, abort}},
     {"here, place unread", {PeerDoes::place, PeerThen::stays, true, abort}},
     {"here, peer dead", {PeerDoes::nothing, PeerThen::ends, true, abort}},
@@ -123,6 +143,7 @@ struct Observation {
     Outcome outcome;
     int error;
     long system_call;  // -1: there was none
+    bool may_spin;     // what a loop polls would wake it at once
 };
 
 Snapshot snapshot(Barrier& side) {
@@ -135,10 +156,9 @@ enum class Trap { armed, off };
 // Harness: forks the peer, which makes the state's other half, and the subject, which gets there,
 // does the operation and leaves what it saw in shared memory. The subject waits for the peer's part
 // by its effect on a descriptor, without reading, so the order is certain.
-Observation try_cell(const std::string& state_name, const std::string& operation_name, Role role,
-                     Trap trap) {
+Observation try_cell(const std::string& state_name, const std::string& operation_name,
+                     const Operation& operation, Role role, Trap trap) {
     const State& state = states.at(state_name);
-    const auto& operation = operations.at(operation_name);
     const Role other = role == Role::parent ? Role::child : Role::parent;
     Shared<Observation> seen;
     Barrier barrier = Barrier::create();
@@ -174,6 +194,10 @@ Observation try_cell(const std::string& state_name, const std::string& operation
         }
         seen->error = barrier.error().value();
         seen->after = snapshot(barrier);
+        BarrierEvents events =
+            operation_name == "place" ? barrier.events_for_place() : barrier.events_for_wait();
+        seen->may_spin = seen->outcome == Outcome::timed_out &&
+                         (events.size() == 0 || poll(events.data(), events.size(), 0) != 0);
     });
     barrier.destroy();
     CHECK(subject.ending() == reached_the_end);
@@ -228,11 +252,11 @@ void check_consequences(const Cell& cell, const std::string& state, const std::s
     const bool peer_ends = states.at(state).peer_then == PeerThen::ends;
     CHECK(after.aborted_there == (before.aborted_there || (learns && peer_aborts)));
     // With a place that was put back the end behind it is to be met again.
-    const bool puts_back = operation == "put_back_after(0)" && cell.seen_change < 0;
+    const bool puts_back = operation == "put_back" && cell.seen_change < 0;
     CHECK(after.peer_gone == ((before.peer_gone && !puts_back) || (learns && peer_ends)));
     if (puts_back) {
         CHECK(seen.after.remote_count - seen.before.remote_count == 1);
-    } else if (operation == "put_back_after(0)" && before.aborted_there) {
+    } else if (operation == "put_back" && before.aborted_there) {
         CHECK(seen.after.remote_count - seen.before.remote_count ==
               std::numeric_limits<std::int64_t>::max());
     }
@@ -250,18 +274,21 @@ void check_consequences(const Cell& cell, const std::string& state, const std::s
 void check_cell(const std::string& state, const std::string& operation, const std::string& text) {
     const Cell cell(text);
     for (const Role role : {Role::parent, Role::child}) {
-        CAPTURE(state);
-        CAPTURE(operation);
-        CAPTURE(text);
-        CAPTURE(static_cast<int>(role));
-        if (SystemCallTrap::is_available()) {
-            const Observation trapped = try_cell(state, operation, role, Trap::armed);
-            CAPTURE(trapped.system_call);
-            CHECK((trapped.system_call == -1) == cell.is_quiet);
+        for (const Operation& form : operations.at(operation)) {
+            CAPTURE(state);
+            CAPTURE(operation);
+            CAPTURE(text);
+            CAPTURE(static_cast<int>(role));
+            if (SystemCallTrap::is_available()) {
+                const Observation trapped = try_cell(state, operation, form, role, Trap::armed);
+                CAPTURE(trapped.system_call);
+                CHECK((trapped.system_call == -1) == cell.is_quiet);
+            }
+            const Observation seen = try_cell(state, operation, form, role, Trap::off);
+            CHECK(text_of(seen) == cell.result);
+            CHECK_FALSE(seen.may_spin);
+            check_consequences(cell, state, operation, seen);
         }
-        const Observation seen = try_cell(state, operation, role, Trap::off);
-        CHECK(text_of(seen) == cell.result);
-        check_consequences(cell, state, operation, seen);
     }
 }
 

@@ -60,14 +60,13 @@ TEST_CASE("of many peers that place and exit, none loses its place") {
     Peer parent([] {
         Span span(share);
         while (span.goes_on()) {
-            Barrier barrier = Barrier::create();
+            BarrierPair pair = Barrier::pair();
             const pid_t child = fork();
             if (child == 0) {
-                (void)barrier.set_role(Role::child);
-                (void)barrier.place();
+                (void)std::move(pair).child().place();
                 _exit(0);
             }
-            expect_outcome(barrier.set_role(Role::parent), Outcome::reached);
+            Barrier barrier = std::move(pair).parent();
             // Every other time with the second witness.
             const long pidfd = span.rounds() % 2 == 0 ? syscall(SYS_pidfd_open, child, 0) : -1;
             expect_outcome(barrier.watch_peer(static_cast<int>(pidfd)), Outcome::reached);

@@ -106,8 +106,8 @@ void check_aborted(const Result& result) {
 class Meeting {
 public:
     explicit Meeting(const std::string& turns)
-        : side_(Barrier::create()), peer_([this, turns] { play(turns); }) {
-        (void)side_.set_role(Role::parent);
+        : pair_(Barrier::pair()), peer_([this, turns] { play(std::move(pair_).child(), turns); }) {
+        side_ = std::move(pair_).parent();
     }
     Meeting(const Meeting&) = delete;
     Meeting& operator=(const Meeting&) = delete;
@@ -127,25 +127,25 @@ public:
     std::string ending() { return peer_.ending(); }
 
 private:
-    void play(const std::string& turns) {
-        expect_outcome(side_.set_role(Role::child), Outcome::reached);
+    void play(Barrier side, const std::string& turns) {
         int next = 0;
         for (const char what : turns) {
             begin_[next].wait();
             if (what == 'e') {
                 return;
             }
-            expect_outcome(what == 'p'   ? side_.place()
-                           : what == 'a' ? side_.abort()
-                                         : side_.place_and_sync(),
+            expect_outcome(what == 'p'   ? side.place()
+                           : what == 'a' ? side.abort()
+                                         : side.place_and_sync(),
                            Outcome::reached);
             done_[next++].open();
         }
-        await_hang_up(side_);
+        await_hang_up(side);
     }
 
     Gate begin_[3], done_[3];
     int turn_ = 0;
+    BarrierPair pair_;
     Barrier side_;
     Peer peer_;
 };
@@ -717,15 +717,15 @@ TEST_CASE("a rendezvous without room for the place waits for some, and ends") {
     const NothingIsLeft nothing;
     constexpr std::uint64_t full = std::numeric_limits<std::uint64_t>::max() - 1;
     const Gate drain;
-    Barrier side = Barrier::create();
+    BarrierPair pair = Barrier::pair();
     Peer peer([&] {
-        expect_outcome(side.set_role(Role::child), Outcome::reached);
+        Barrier side = std::move(pair).child();
         drain.wait();
         eventfd_t count = 0;
         expect(eventfd_read(side.native()->remote_fd, &count) == 0 && count == full);
         expect_outcome(side.place_and_sync(), Outcome::reached);
     });
-    CHECK(side.set_role(Role::parent) == Outcome::reached);
+    Barrier side = std::move(pair).parent();
     REQUIRE(eventfd_write(side.native()->local_fd, full) == 0);
     asio::io_context context;
     AsyncBarrier barrier(context, std::move(side));
@@ -745,14 +745,14 @@ TEST_CASE("a rendezvous without room for the place waits for some, and ends") {
 TEST_CASE("a thousand rendezvous leave no descriptor behind") {
     const NothingIsLeft nothing;
     constexpr int rounds = 1'000;
-    Barrier side = Barrier::create();
+    BarrierPair pair = Barrier::pair();
     Peer peer([&] {
-        expect_outcome(side.set_role(Role::child), Outcome::reached);
+        Barrier side = std::move(pair).child();
         for (int round = 0; round < rounds; ++round) {
             expect_outcome(side.place_and_sync(), Outcome::reached);
         }
     });
-    CHECK(side.set_role(Role::parent) == Outcome::reached);
+    Barrier side = std::move(pair).parent();
     asio::io_context context;
     AsyncBarrier barrier(context, std::move(side));
     asio::co_spawn(

@@ -29,9 +29,9 @@ void repeat(std::string_view what, Side& side, const syncspawn_barrier& native, 
 
 int main(int, char** argv) {
     int ends[2];
-    syncspawn::Barrier barrier = syncspawn::Barrier::create();
+    syncspawn::BarrierPair pair = syncspawn::Barrier::pair();
     const bool is_parent = socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && fork() != 0;
-    (void)barrier.set_role(is_parent ? syncspawn::Role::parent : syncspawn::Role::child);
+    syncspawn::Barrier barrier = is_parent ? std::move(pair).parent() : std::move(pair).child();
     syncspawn::bare::Side bare(barrier);
     const int other_process = ends[is_parent ? 0 : 1];
     std::string_view(argv[1]) == "ours" ? repeat(argv[2], barrier, *barrier.native(), other_process)

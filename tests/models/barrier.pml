@@ -49,10 +49,24 @@
 #define outsider_filled_the_counter 18
 #define put_back_before_an_end 19
 #define a_second_call_met 20
+#define a_loop_was_woken_for_room 21
+#define a_loop_waited_for_more_places 22
+#define used_places_stayed 23
+#define flag_was_given_back 24
 
 /* Where there is no room for a place that was read, there is an abort in the counter: nothing to be modelled. */
 #if defined(FULL_COUNTER) && (defined(PUT_BACK) || defined(CALLS))
 #error "FULL_COUNTER does not go with PUT_BACK or CALLS"
+#endif
+
+#if defined(PUT_BACK) || defined(CALLS)
+#define USE
+#endif
+
+#ifdef TRIES
+#define is_a_try (operation != abort && operation != put_back)
+#else
+#define is_a_try (operation == poll_now)
 #endif
 
 /* One claim per line: the check names the one that failed by this line. */
@@ -75,6 +89,9 @@ bool holds_inherited_end[2] = true; /* a copy of the peer's end, from the fork u
 bool third_holder[2];               /* some other process has a copy of this side's end */
 bool must_die[2];
 bool ended[2];                      /* what a pidfd of the process shows */
+#ifdef FLAG_TAKEN
+bool write_may_block[2];            /* this side's eventfd has lost O_NONBLOCK */
+#endif
 
 #define readable(me) (unread_places[me] > 0 || unread_abort[me])
 #define has_room(me) (unread_places[me] < CAPACITY)
@@ -94,6 +111,9 @@ short balance[2];
 byte seen[2];
 bool here[2];
 mtype there[2] = nothing;
+#ifdef USE
+byte used[2];
+#endif
 bool has_deadline[2];
 mtype blocked[2] = running;
 
@@ -110,6 +130,9 @@ bool aborted[2];       /* abort was called */
 bool abort_written[2]; /* ... and the word is, or was, in the eventfd */
 bool abort_read[2];    /* this side read while the word was there */
 bool filled[2];        /* an outsider filled this side's eventfd */
+#ifdef PUT_BACK
+byte due[2];           /* how many of the peer's places waits had use for */
+#endif
 bool attached;         /* the child went through an execve and attached */
 #ifdef CALLS
 byte met;              /* calls of the child that had to have a place of the parent, and had it */
@@ -164,6 +187,33 @@ byte met;              /* calls of the child that had to have a place of the par
 #define place_has_a_witness false
 #else
 #define place_has_a_witness true
+#endif
+
+/* What a loop polls between two tries. */
+#ifdef WRONG_LOOP_WITHOUT_THE_PIPE
+#define polls_an_end(me) (pidfd_shows_death(me))
+#else
+#define polls_an_end(me) (hung_up(me) || pidfd_shows_death(me))
+#endif
+
+#ifdef WRONG_LOOP_FOR_PLACE_WITHOUT_THE_COUNT
+#define polls_a_count(me) (operation != place && readable(me))
+#else
+#define polls_a_count(me) (readable(me))
+#endif
+
+#if defined(WRONG_LOOP_FOR_PLACE_WITHOUT_ROOM)
+#define polls_room(me) (false)
+#elif defined(WRONG_LOOP_FOR_WAIT_POLLS_ROOM)
+#define polls_room(me) (has_room(1 - (me)))
+#else
+#define polls_room(me) (operation == place && has_room(1 - (me)))
+#endif
+
+#ifdef WRONG_PUT_BACK_FORGETS_A_WAIT_NEXT
+#define has_use_for_places (operation == sync || operation == sync_next || operation == wait_for_place)
+#else
+#define has_use_for_places (operation == wait_next || operation == sync || operation == sync_next || operation == wait_for_place)
 #endif
 
 #ifdef WRONG_SURPLUS_DIES_WITH_A_CALL
@@ -244,6 +294,58 @@ inline put_back_after(number)
     }
 }
 
+#ifdef USE
+/* Which of the places that were read the wait that ends here was for. Own places are balance plus seen. */
+inline mark_what_was_used()
+{
+    d_step {
+        needed = wanted;
+        if
+        :: (operation == sync || operation == sync_next) && needed > seen[me] + balance[me] -> needed = seen[me] + balance[me]
+        :: else
+        fi;
+        if
+        :: needed > seen[me] -> needed = seen[me]
+        :: else
+        fi;
+#ifdef WRONG_PUT_BACK_KEEPS_THE_SURPLUS
+        needed = seen[me];
+#endif
+        if
+        :: has_use_for_places && (result == reached || read_places[me] > read_before) && needed > used[me] -> used[me] = needed
+        :: else
+        fi;
+        needed = 0
+    }
+}
+#endif
+
+#ifdef PUT_BACK
+/* The same from what really happened, for the claim. */
+inline note_what_is_due()
+{
+    d_step {
+        needed = 0;
+        if
+        :: operation == wait_next && result == reached -> needed = read_before + 1
+        :: operation == wait_for_place && (result == reached || read_places[me] > read_before) -> needed = wanted
+        :: operation == sync && (result == reached || read_places[me] > read_before) -> needed = placed[me]
+        :: operation == sync_next && (result == reached || read_places[me] > read_before) -> needed = (placed[me] > read_before -> read_before + 1 : placed[me])
+        :: else
+        fi;
+        if
+        :: needed > read_places[me] -> needed = read_places[me]
+        :: else
+        fi;
+        if
+        :: needed > due[me] -> due[me] = needed
+        :: else
+        fi;
+        needed = 0
+    }
+}
+#endif
+
 /* How an operation has to end, given what was known when it began and what is known now. */
 inline check_the_end()
 {
@@ -284,7 +386,8 @@ inline check_the_end()
         :: result == aborted_here && operation == wait_abortion ->
             claim(wait_abortion_waited_for_the_peer, there[me] != nothing && (aborted[peer] || peer_has_ended(me) || filled[me] || !holds_own_end[me]))
         :: result == timed_out ->
-            claim(the_deadline_looks_once_more, !owed)
+            claim(the_deadline_looks_once_more, !owed);
+            claim(no_loop_is_woken_in_vain, !woken || read_places[me] > read_before)
         :: else
         fi;
 
@@ -315,14 +418,14 @@ inline work_out_what_is_wanted()
         :: operation == wait_next -> wanted = seen[me] + 1
         :: operation == sync -> wanted = seen[me] + (balance[me] > 0 -> balance[me] : 0)
         :: operation == sync_next -> wanted = seen[me] + (balance[me] > 0 -> 1 : 0)
-        :: operation == place -> wanted = 0
+        :: operation == place || operation == put_back -> wanted = 0
         :: else /* named by the operation, or never */
         fi;
         here_before = here[me];
         there_before = there[me];
         read_before = read_places[me];
-        expired = operation == poll_now;
-        owed = operation == poll_now && (unread_abort[me] || hung_up(me) || pidfd_shows_death(me));
+        expired = is_a_try;
+        owed = is_a_try && (unread_abort[me] || hung_up(me) || pidfd_shows_death(me) || (operation != place && operation != poll_now && seen[me] + unread_places[me] >= wanted));
         printf("%e: %e begins, wants %d, balance %d, seen %d\n", who, operation, wanted, balance[me], seen[me])
     }
 }
@@ -359,8 +462,7 @@ inline end_the_call()
         :: else
         fi;
         if
-        :: there[me] != explicitly && a_call_puts_back ->
-            put_back_after((operation == place || wanted == NEVER -> 0 : wanted))
+        :: there[me] != explicitly && a_call_puts_back -> put_back_after(used[me])
         :: else
         fi;
         if
@@ -375,6 +477,7 @@ inline end_the_call()
         fi;
         balance[me] = 0;
         seen[me] = 0;
+        used[me] = 0;
         there[me] = nothing
     }
 }
@@ -389,6 +492,12 @@ inline forget()
         seen[me] = 0;
         here[me] = false;
         there[me] = nothing;
+#ifdef USE
+        used[me] = 0;
+#endif
+#ifdef PUT_BACK
+        due[me] = 0;
+#endif
         read_places[me] = 0;
         abort_read[me] = false;
         operations_left = 0;
@@ -412,6 +521,9 @@ proctype Side(bit me)
     bool here_before = false;
     mtype there_before = nothing;
     byte read_before = 0;
+#ifdef USE
+    byte needed = 0;
+#endif
 
     {
         /* set_role. Until then a side that dies is hidden from the other by the other's own copy of its end. */
@@ -427,6 +539,33 @@ proctype Side(bit me)
 finish:
         atomic {
             check_the_end();
+#ifdef TRIES
+            if
+            :: result == timed_out && operation != poll_now ->
+                if
+                :: read_places[me] > read_before -> reach(a_loop_waited_for_more_places)
+                :: else
+                fi;
+                blocked[me] = (operation == place -> in_a_place : in_a_wait);
+                goto poll_between_tries
+            :: else
+            fi;
+#endif
+#ifdef USE
+            mark_what_was_used();
+#endif
+#ifdef PUT_BACK
+            note_what_is_due();
+            if
+            :: operation == put_back && result == reached ->
+                claim(exactly_the_surplus_goes_back, read_places[me] == due[me]);
+                if
+                :: due[me] > 0 && unread_places[me] > 0 -> reach(used_places_stayed)
+                :: else
+                fi
+            :: else
+            fi;
+#endif
 #ifdef CALLS
             if
             :: me == CHILD && !(syncs_next && result == reached) -> end_the_call()
@@ -467,8 +606,7 @@ choose:
                 :: operation = wait_for_place; wanted = 2
 #endif
 #ifdef PUT_BACK
-                :: operation = put_back; wanted = 0
-                :: operation = put_back; wanted = seen[me] + (balance[me] < 0 -> balance[me] : 0)
+                :: operation = put_back
 #endif
                 fi
             :: goto parked
@@ -570,9 +708,46 @@ end_waits:
             goto look
         };
 
+#ifdef TRIES
+        /* ---- what an event loop does, with one poll for all ---- */
+
+poll_between_tries:
+end_polls:
+        atomic {
+            if
+            :: polls_a_count(me) || polls_an_end(me) || polls_room(me) -> woken = true
+            fi;
+            if
+            :: operation == place && has_room(peer) -> reach(a_loop_was_woken_for_room)
+            :: else
+            fi;
+            blocked[me] = running;
+            goto begin
+        };
+#endif
+
         /* ---- place ---- */
 
 write_place:
+#ifdef FLAG_TAKEN
+        /* The flag is given back and the write made: nobody comes between here, README.md says so. */
+        atomic {
+#ifndef WRONG_PLACE_TRUSTS_THE_FLAG
+            if
+            :: write_may_block[peer] -> reach(flag_was_given_back)
+            :: else
+            fi;
+            write_may_block[peer] = false;
+#endif
+            if
+            :: write_may_block[peer] && !has_room(peer) -> blocked[me] = in_a_place
+            :: else -> goto write_now
+            fi
+        };
+end_blocked_in_a_write:
+        has_room(peer) -> blocked[me] = running;
+write_now:
+#endif
         atomic {
             claim(no_place_after_own_abort, !aborted[me]);
             if
@@ -680,7 +855,7 @@ give_back:
             if
             :: there[me] == explicitly -> unread_abort[me] = true; result = (here[me] -> aborted_here : aborted_there)
             :: there[me] != explicitly && here[me] -> result = aborted_here
-            :: there[me] != explicitly && !here[me] -> put_back_after(wanted); result = reached
+            :: there[me] != explicitly && !here[me] -> put_back_after(used[me]); result = reached
             fi;
             goto finish
         };
@@ -813,6 +988,9 @@ init
         /* Whoever has the descriptor can fill it; on the wire that is more than an abort, and reads as one. */
         if
         :: filled[CHILD] = true; unread_abort[CHILD] = true; unread_places[CHILD] = CAPACITY
+#ifdef FLAG_TAKEN
+        :: filled[CHILD] = true; unread_abort[CHILD] = true; unread_places[CHILD] = CAPACITY; write_may_block[CHILD] = true
+#endif
         :: true
         fi;
 #endif

@@ -8,6 +8,9 @@
  * Any part may fail, the child's may hang, and either side may be killed between any two instructions. A barrier
  * operation is one instruction here: barrier.pml is about what happens inside of one.
  *
+ * With WAITING_PART the parent's second part is not done at its first call: it waits for something outside, and is
+ * called again. With LAST_PARTS the child has one more part, right before the commit word, that may install a filter.
+ *
  * README.md says what is left out and what the configuration and WRONG_ macros select.
  */
 
@@ -18,6 +21,7 @@
 #define STEP_B 1
 #define LAST_RENDEZVOUS 2
 #define READY 3
+#define LAST_PART 4
 
 #ifndef REACH
 #define REACH 0
@@ -43,6 +47,21 @@
 #define woken_before_the_flag 18
 #define part_was_undone 19
 #define program_aborts_over_the_last_place 20
+#define part_called_again 21
+#define cancelled_in_a_part 22
+#define child_died_during_a_part 23
+#define deadline_in_a_part 24
+#define undone_while_it_waited 25
+#define last_part_failed 26
+#define died_in_a_last_part 27
+#define filter_forbids_execve 28
+#define told_although_the_filter_killed 29
+#define parent_gone_before_the_last_parts 30
+#define committed_after_the_parents_death 31
+#define outlived_its_parent_in_a_part 32
+#define tied_program_died_with_its_parent 33
+#define closed_its_barrier 34
+#define held_in_execve 35
 
 /* One claim per line: the check names the one that failed by this line. */
 #define claim(name, holds) assert(holds)
@@ -51,8 +70,8 @@
 
 mtype = { parent, child };
 mtype = { armed, hot, cancelled };
-mtype = { none, child_part, parent_part, execve_refused, child_died, deadline, aborted_without_a_word, pipe_closed_early, exited_unready, aborted_unready, deadline_unready };
-mtype = { going_on, reached, aborted_there, peer_gone, timed_out };
+mtype = { none, child_part, parent_part, execve_refused, child_died, deadline, aborted_without_a_word, pipe_closed_early, exited_unready, aborted_unready, deadline_unready, called_off };
+mtype = { going_on, reached, aborted_there, peer_gone, timed_out, cancelled_by_caller };
 mtype = { unreported, running, ready, failed };
 mtype = { never_ran, may_have_run, has_run };
 
@@ -61,6 +80,7 @@ mtype = { never_ran, may_have_run, has_run };
 mtype commit = armed;
 mtype first_failure = none; /* cause and step are one word: claimed and told at once */
 byte failed_step;
+byte childs_item;               /* only LAST_PART and "elsewhere" are told apart: 0 */
 
 /* ---- The barrier, as far as one instruction shows it. ---- */
 
@@ -85,16 +105,28 @@ bool leaked_end;                /* the program left its end of the barrier's pip
 bool impatient;                 /* any deadline may pass at any time; else one passes only where nothing else can */
 bool child_hangs;
 bool program_hangs;
+bool event;                     /* what the parent's part waits for: its descriptor is readable, or its own deadline has passed */
+bool no_more_events;
+bool cancel;                    /* the caller's descriptor is readable, and stays so */
+bool tie_is_asked;              /* the program shall die with its parent, too */
 
 /* ---- What really happened: read only by claims. ---- */
 
 bool child_done[2];
+bool last_part_done;
 bool parent_done[2];
+bool part_waits;                /* it has done something that an undo must take back */
 bool undone;
 bool part_failed[2];
 bool execve_was_refused;
 bool deadline_passed;
 bool killed_by_outsider;
+bool killed_by_its_filter;
+byte filter_struck_in;
+byte childs_failed_step;
+bool held_by_its_filter;         /* or in its last part */
+bool parent_was_there;          /* when the child looked for the last time */
+bool closed_a_foreign_descriptor;
 bool program_ran;
 mtype report = unreported;
 mtype reported_cause = none;
@@ -111,8 +143,51 @@ byte reports;
 #endif
 
 /* Nothing but a deadline ends these. */
-#define a_deadline_may_pass (impatient || child_hangs || program_hangs)
-#define the_grace_may_pass (a_deadline_may_pass || program_ran)
+#define a_deadline_may_pass (impatient || ((child_hangs || program_hangs) && !cancel))
+#define the_grace_may_pass (impatient || child_hangs || program_hangs || program_ran)
+#define only_a_deadline_ends_the_part (no_more_events && !event && !cancel && !the_child_has_ended && !aborted[CHILD])
+
+#ifdef WRONG_NO_DEADLINE_IN_A_PART
+#define a_deadline_may_pass_in_a_part (false)
+#else
+#define a_deadline_may_pass_in_a_part (impatient || only_a_deadline_ends_the_part)
+#endif
+
+#ifdef WRONG_CANCELLATION_NOT_WATCHED_IN_A_PART
+#define cancelled_there (false)
+#else
+#define cancelled_there (cancel)
+#endif
+
+#ifdef WRONG_DEATH_NOT_WATCHED_IN_A_PART
+#define death_shows_in_a_part (false)
+#else
+#define death_shows_in_a_part (the_child_has_ended)
+#endif
+
+#ifdef WRONG_NOT_CALLED_AGAIN
+#define event_shows_in_a_part (false)
+#else
+#define event_shows_in_a_part (event)
+#endif
+
+/* Where there is no signal that comes with the parent's death, a part of the child goes on after it. */
+#ifdef NO_DEATH_SIGNAL
+#define may_outlive_its_parent (true)
+#else
+#ifdef LAST_PARTS
+#define may_outlive_its_parent (held_by_its_filter && !tie_is_asked)
+#else
+#define may_outlive_its_parent (false)
+#endif
+#endif
+
+/* Where nothing is handed over, the barrier's pipe is the one that tells of execve. */
+#ifdef ONE_PIPE
+#define close_the_exec_pipe end_open[CHILD] = false; exec_pipe_open = false
+#else
+#define close_the_exec_pipe exec_pipe_open = false
+#endif
 
 #ifdef WRONG_PROGRAMS_ABORT_TAKEN_FOR_THE_CHILDS
 #define the_program_may_have_aborted (false)
@@ -137,6 +212,13 @@ byte reports;
 #define flag_shows_execve (false)
 #else
 #define flag_shows_execve (!never_execd)
+#endif
+
+/* It closed the pipe of its barrier, and goes on. */
+#ifdef ONE_PIPE
+#define hung_up_alive (closed_a_foreign_descriptor)
+#else
+#define hung_up_alive (false)
 #endif
 
 #define wakes_at_execve (execve_or_death_shows || pidfd_shows_at_execve || flag_shows_execve)
@@ -164,12 +246,87 @@ inline part_of_child(step)
 {
     if
     :: atomic { child_done[step] = true; printf("child: part %d done\n", step) }
-    :: atomic { part_failed[CHILD] = true; printf("child: part %d failed\n", step) };
+    :: atomic { part_failed[CHILD] = true; childs_failed_step = step; printf("child: part %d failed\n", step) };
         failing_step = step;
         goto part_failed_here
     :: atomic { child_hangs = true; printf("child: part %d hangs\n", step) };
-        false
+        goto end_part_hangs
     fi
+}
+
+/*
+ * The filter kills for a system call, or leaves it to a supervisor, who never answers; what is in the record stays there.
+ * Without last parts there is no filter.
+ */
+inline the_filter_may_strike(in_item)
+{
+#ifdef LAST_PARTS
+    if
+    :: atomic { killed_by_its_filter = true; filter_struck_in = in_item; printf("child: killed by its filter\n") };
+        goto leave
+    :: atomic { child_hangs = true; held_by_its_filter = true; printf("child: held by its filter\n") };
+        goto end_part_hangs
+    :: true
+    fi
+#else
+    skip
+#endif
+}
+
+/*
+ * No system call of the library comes behind the last parts, so whether the program keeps the signal that comes with
+ * the parent's death is settled before. Where it does not, the parent is looked at for the last time.
+ */
+inline settle_the_tie()
+{
+#ifdef WRONG_UNTIED_THOUGH_ASKED
+    die_with_parent = false;
+#else
+    if
+    :: !tie_is_asked -> die_with_parent = false
+    :: else
+    fi;
+#endif
+    atomic {
+        parent_was_there = !the_parent_has_ended;
+#ifndef WRONG_NOT_LOOKED_AT_AGAIN
+        if
+        :: the_parent_has_ended -> reach(parent_gone_before_the_last_parts); goto leave
+        :: else
+        fi
+#endif
+    }
+}
+
+inline last_part_of_child()
+{
+#ifndef WRONG_LAST_PART_NOT_NOTED
+    childs_item = LAST_PART;
+#endif
+    if
+    :: atomic { last_part_done = true; printf("child: last part done\n") }
+    :: atomic { part_failed[CHILD] = true; childs_failed_step = LAST_PART; printf("child: last part failed\n") };
+#ifdef WRONG_LAST_PART_LEFT_OUT_IF_IT_FAILS
+        goto without_it;
+#endif
+#ifdef WRONG_LAST_PART_TOLD_AS_EXECVE
+        failing_step = LAST_RENDEZVOUS;
+#else
+        failing_step = LAST_PART;
+#endif
+        goto part_failed_here
+    :: atomic { child_hangs = true; held_by_its_filter = true; printf("child: last part hangs\n") };
+        goto end_part_hangs
+    :: atomic { killed_by_its_filter = true; filter_struck_in = LAST_PART; printf("child: killed by its filter\n") };
+        goto leave
+    fi;
+#ifdef WRONG_LAST_PART_CHANGES_IDENTITY
+    die_with_parent = false;
+#endif
+#ifdef WRONG_LAST_PART_LEFT_OUT_IF_IT_FAILS
+without_it:
+#endif
+    childs_item = 0
 }
 
 inline rendezvous_of_child(number)
@@ -200,7 +357,9 @@ inline rendezvous_of_child(number)
  */
 inline tie_to_parent()
 {
+#ifndef NO_DEATH_SIGNAL
     atomic { die_with_parent = true; printf("child: asks to die with its parent\n") };
+#endif
 #ifndef WRONG_TIE_IS_NOT_VERIFIED
     atomic {
         if
@@ -238,7 +397,7 @@ proctype Child()
 #ifdef CARELESS_PART
         /* A part closed a descriptor that it does not own. */
         if
-        :: exec_pipe_open = false
+        :: atomic { close_the_exec_pipe; closed_a_foreign_descriptor = true; printf("child: closes a descriptor of the launch\n") }
         :: true
         fi;
 #endif
@@ -248,11 +407,16 @@ proctype Child()
 
         /* The descriptors are arranged: the last that can fail on this side of the commit word. */
         if
-        :: atomic { part_failed[CHILD] = true; printf("child: cannot arrange its descriptors\n") };
+        :: atomic { part_failed[CHILD] = true; childs_failed_step = LAST_RENDEZVOUS; printf("child: cannot arrange its descriptors\n") };
             failing_step = LAST_RENDEZVOUS;
             goto part_failed_here
         :: true
         fi;
+
+#ifdef LAST_PARTS
+        settle_the_tie();
+        last_part_of_child();
+#endif
 
 #ifdef WRONG_UNTIED_BEFORE_HOT
         die_with_parent = false;
@@ -263,22 +427,49 @@ proctype Child()
             :: commit == armed -> commit = hot; printf("child: hot\n")
             :: else -> reach(child_lost_the_commit_word); printf("child: cancelled\n"); goto leave
             fi;
+            if
+            :: ended[PARENT] -> reach(committed_after_the_parents_death)
+            :: else
+            fi;
+#ifdef LAST_PARTS
+            claim(the_last_look_saw_the_parent, parent_was_there);
+            claim(no_tied_commitment_after_the_parents_death, !ended[PARENT] || !tie_is_asked)
+#else
+#ifndef NO_DEATH_SIGNAL
             claim(no_commitment_after_the_parents_death, !ended[PARENT])
+#endif
+#endif
         };
 #endif
+#ifdef LAST_PARTS
+#ifdef WRONG_PROGRAM_IS_UNTIED
         die_with_parent = false;
+#endif
+#else
+        die_with_parent = false;
+#endif
 
         /* execve: refused, or past the point of no return, then in the order of begin_new_exec (Linux 6.18). */
         if
         :: atomic { execve_was_refused = true; printf("child: execve is refused\n") };
+#ifdef WRONG_DIAGNOSED_BEFORE_IT_IS_TOLD
+            the_filter_may_strike(0);
+#endif
 #ifdef WRONG_REPORT_AFTER_ABORT
             abort_the_barrier(CHILD);
             claim_the_failure(execve_refused, LAST_RENDEZVOUS);
 #else
             claim_the_failure(execve_refused, LAST_RENDEZVOUS);
+            the_filter_may_strike(0);
             abort_the_barrier(CHILD);
 #endif
             goto leave
+#ifdef LAST_PARTS
+        :: atomic { killed_by_its_filter = true; printf("child: killed by its filter in execve\n") };
+            goto leave
+        :: atomic { child_hangs = true; held_by_its_filter = true; printf("child: held by its filter in execve\n") };
+            goto end_part_hangs
+#endif
         :: true
         fi;
         memory_in_use = false;
@@ -286,6 +477,9 @@ proctype Child()
             never_execd = false;
             program_ran = true;
             printf("child: the program runs\n");
+#ifdef LAST_PARTS
+            claim(every_last_part_was_done, last_part_done);
+#endif
             claim(nothing_was_undone, !undone);
             claim(no_part_failed, !part_failed[CHILD] && !part_failed[PARENT]);
             claim(every_part_was_done, child_done[STEP_A] && child_done[STEP_B] && parent_done[STEP_A] && parent_done[STEP_B])
@@ -317,6 +511,9 @@ end_program_hangs:
 end_program_runs:
         false;
 
+end_part_hangs:
+        false;
+
         /* ---- failure: say it, then abort, then end ---- */
 
 part_failed_here:
@@ -325,6 +522,10 @@ part_failed_here:
         claim_the_failure(child_part, failing_step);
 #else
         claim_the_failure(child_part, failing_step);
+        if
+        :: failing_step == LAST_PART -> the_filter_may_strike(LAST_PART)
+        :: else
+        fi;
         abort_the_barrier(CHILD);
 #endif
 leave:
@@ -351,6 +552,7 @@ inline rendezvous_of_parent(number)
             fi;
             outcome = peer_gone
         :: !aborted[CHILD] && placed[CHILD] < number && a_deadline_may_pass -> deadline_passed = true; outcome = timed_out
+        :: !aborted[CHILD] && placed[CHILD] < number && cancel -> outcome = cancelled_by_caller
         fi;
         printf("parent: rendezvous %d ends %e\n", number, outcome);
         if
@@ -372,14 +574,54 @@ inline part_of_parent(step)
     fi
 }
 
-/* What the parent did and can be undone, once the child is no more. */
+/* A part that is not done yet says what it waits for, and is called again when that has come; each call may end in every way. */
+inline waiting_part_of_parent(step)
+{
+    do
+    :: atomic { parent_done[step] = true; part_waits = false; printf("parent: part %d done\n", step) };
+        break
+    :: atomic { part_failed[PARENT] = true; printf("parent: part %d failed\n", step) };
+        claim_the_failure(parent_part, step);
+        goto give_up
+    :: atomic { part_waits = true; printf("parent: part %d waits\n", step) };
+#ifdef WRONG_WAITING_TAKEN_AS_DONE
+        break;
+#endif
+        atomic {
+            if
+            :: event_shows_in_a_part -> event = false; reach(part_called_again)
+            :: death_shows_in_a_part -> outcome = peer_gone; reach(child_died_during_a_part)
+            :: aborted[CHILD] -> outcome = aborted_there
+            :: cancelled_there -> outcome = cancelled_by_caller; reach(cancelled_in_a_part)
+#ifdef WRONG_DEADLINE_TOLD_AS_CANCELLATION
+            :: a_deadline_may_pass_in_a_part -> outcome = cancelled_by_caller
+#else
+            :: a_deadline_may_pass_in_a_part -> deadline_passed = true; outcome = timed_out; reach(deadline_in_a_part)
+#endif
+            fi;
+            printf("parent: the wait of part %d ends %e\n", step, outcome);
+            if
+            :: outcome != going_on -> failing_step = step; goto rendezvous_failed
+            :: else
+            fi
+        }
+    od
+}
+
+/* What the parent did and can be undone, once the child is no more. A part that has begun to wait has done something. */
 inline undo_the_parts()
 {
     atomic {
         if
-        :: parent_done[STEP_A] || parent_done[STEP_B] -> undone = true; reach(part_was_undone)
+        :: parent_done[STEP_A] || parent_done[STEP_B] || part_waits -> undone = true; reach(part_was_undone)
         :: else
         fi;
+#ifndef WRONG_WAITING_PART_NOT_UNDONE
+        if
+        :: part_waits -> part_waits = false; reach(undone_while_it_waited)
+        :: else
+        fi;
+#endif
         parent_done[STEP_A] = false;
         parent_done[STEP_B] = false
     }
@@ -396,7 +638,11 @@ proctype Parent()
     {
         rendezvous_of_parent(1);
         part_of_parent(STEP_A);
+#ifdef WAITING_PART
+        waiting_part_of_parent(STEP_B);
+#else
         part_of_parent(STEP_B);
+#endif
         rendezvous_of_parent(LAST_RENDEZVOUS);
 
         /* ---- execve or death: the pipe's end (or the cleared word) alone does not say which ---- */
@@ -409,11 +655,12 @@ proctype Parent()
                 :: else
                 fi
             :: !wakes_at_execve && a_deadline_may_pass -> deadline_passed = true; outcome = timed_out
+            :: !wakes_at_execve && cancel -> outcome = cancelled_by_caller
             fi;
             printf("parent: the wait for execve ends %e\n", outcome)
         };
         if
-        :: outcome == timed_out ->
+        :: outcome != going_on ->
             failing_step = LAST_RENDEZVOUS;
             goto rendezvous_failed
         :: else
@@ -471,9 +718,16 @@ proctype Parent()
 rendezvous_failed:
         atomic {
             if
-            :: failing_step == READY -> claim_the_failure((outcome == peer_gone -> exited_unready : (outcome == aborted_there -> aborted_unready : deadline_unready)), failing_step)
-            :: else -> claim_the_failure((outcome == peer_gone -> child_died : (outcome == aborted_there -> aborted_without_a_word : deadline)), failing_step)
+            :: outcome == cancelled_by_caller -> claim_the_failure(called_off, failing_step)
+            :: outcome != cancelled_by_caller && failing_step == READY -> claim_the_failure((outcome == peer_gone -> exited_unready : (outcome == aborted_there -> aborted_unready : deadline_unready)), failing_step)
+            :: outcome != cancelled_by_caller && failing_step != READY -> claim_the_failure((outcome == peer_gone -> child_died : (outcome == aborted_there -> aborted_without_a_word : deadline)), failing_step)
             fi;
+#ifdef WRONG_HANG_UP_TAKEN_FOR_THE_END
+            if
+            :: outcome == peer_gone -> goto no_more
+            :: else
+            fi;
+#endif
             outcome = going_on
         };
 give_up:
@@ -502,6 +756,9 @@ give_up:
             fi
         };
         ended[CHILD];
+#ifdef WRONG_HANG_UP_TAKEN_FOR_THE_END
+no_more:
+#endif
 
         /* The flag is gone with the process: read it first. */
         atomic {
@@ -521,10 +778,13 @@ give_up:
             claim(never_ran_means_never, reported_run != never_ran || (!program_ran && ended[CHILD]));
             claim(has_run_means_it_did, reported_run != has_run || program_ran);
             claim(the_report_has_a_cause, reported_cause != none && reported_cause != aborted_without_a_word);
-            claim(the_cause_is_no_consequence, (reported_cause != child_died || killed_by_outsider) && (reported_cause != child_part || part_failed[CHILD]) && (reported_cause != parent_part || part_failed[PARENT]) && (reported_cause != execve_refused || execve_was_refused) && ((reported_cause != deadline && reported_cause != deadline_unready) || deadline_passed));
+            claim(the_cause_is_no_consequence, (reported_cause != child_died || killed_by_outsider || killed_by_its_filter || hung_up_alive) && (reported_cause != called_off || cancel) && (reported_cause != child_part || part_failed[CHILD]) && (reported_cause != parent_part || part_failed[PARENT]) && (reported_cause != execve_refused || execve_was_refused) && ((reported_cause != deadline && reported_cause != deadline_unready) || deadline_passed));
             claim(an_abort_comes_before_the_end, reported_cause != exited_unready || !aborted[CHILD]);
             claim(unready_is_said_of_a_program, program_ran || (reported_cause != exited_unready && reported_cause != aborted_unready && reported_cause != deadline_unready));
             claim(the_child_is_reaped, reaped && ended[CHILD]);
+            claim(a_failure_is_told_before_the_end, reported_cause != child_died || killed_by_outsider || hung_up_alive || !(part_failed[CHILD] || execve_was_refused));
+            claim(a_failed_part_is_named, reported_cause != child_part || failed_step == childs_failed_step);
+            claim(a_death_is_placed, reported_cause != child_died || killed_by_outsider || !killed_by_its_filter || childs_item == filter_struck_in);
             if
             :: reported_cause == execve_refused -> reach(execve_failure_reported)
             :: reported_cause == child_died && commit == hot -> reach(died_between_hot_and_execve)
@@ -532,6 +792,15 @@ give_up:
             :: reported_cause == exited_unready -> reach(program_exited_before_ready)
             :: reported_cause == aborted_unready -> reach(program_aborted)
             :: reported_cause == deadline_unready -> reach(program_never_ready)
+            :: reported_cause == child_part && failed_step == LAST_PART -> reach(last_part_failed)
+            :: reported_cause == child_died && childs_item == LAST_PART && !killed_by_outsider -> reach(died_in_a_last_part)
+            :: reported_cause == child_died && hung_up_alive && !killed_by_outsider -> reach(closed_its_barrier)
+            :: else
+            fi;
+            if
+            :: killed_by_its_filter && commit == hot && reported_cause == child_died -> reach(filter_forbids_execve)
+            :: held_by_its_filter && commit == hot && reported_cause == deadline && reported_run == never_ran -> reach(held_in_execve)
+            :: killed_by_its_filter && (reported_cause == execve_refused || reported_cause == child_part) -> reach(told_although_the_filter_killed)
             :: else
             fi
         };
@@ -561,6 +830,22 @@ proctype Killer(bit victim)
     fi
 }
 
+#ifdef WAITING_PART
+/* What the part waits for comes any number of times, then never again; and the caller may cancel, or not. */
+proctype Outside()
+{
+    do
+    :: atomic { part_waits && !event -> event = true; printf("outside: what the part waits for\n") }
+    :: atomic { no_more_events = true; printf("outside: it will not come again\n") };
+        break
+    od;
+    if
+    :: atomic { cancel = true; printf("outside: the caller cancels\n") }
+    :: true
+    fi
+}
+#endif
+
 #ifdef FOREIGN_HOLDER
 /* A process forked elsewhere while this launch was in flight: it lets go of its copies at some time, or never. */
 proctype ForeignHolder()
@@ -579,12 +864,15 @@ proctype Referee()
     d_step {
         claim(a_living_parent_reports_once, reports == 1 || killed[PARENT]);
         claim(never_more_than_one_report, reports <= 1);
-        claim(a_failure_leaves_nothing, report != failed || (reaped && ended[CHILD] && !parent_done[STEP_A] && !parent_done[STEP_B]));
-        claim(an_uncommitted_child_ends_with_its_parent, !killed[PARENT] || ended[CHILD] || program_ran);
+        claim(a_failure_leaves_nothing, report != failed || (reaped && ended[CHILD] && !parent_done[STEP_A] && !parent_done[STEP_B] && !part_waits));
+        claim(a_tied_program_ends_with_its_parent, !ended[PARENT] || ended[CHILD] || !tie_is_asked);
+        claim(an_uncommitted_child_ends_with_its_parent, !killed[PARENT] || ended[CHILD] || program_ran || (child_hangs && may_outlive_its_parent));
         claim(a_death_is_noticed, killed[PARENT] || program_ran || !ended[CHILD] || report == failed);
         claim(success_only_if_it_ran, (report != running && report != ready) || program_ran);
         if
-        :: killed[PARENT] && !ended[CHILD] -> reach(program_outlives_its_parent)
+        :: killed[PARENT] && !ended[CHILD] && program_ran -> reach(program_outlives_its_parent)
+        :: killed[PARENT] && !ended[CHILD] && !program_ran -> reach(outlived_its_parent_in_a_part)
+        :: ended[PARENT] && ended[CHILD] && program_ran && tie_is_asked && !killed_by_outsider -> reach(tied_program_died_with_its_parent)
         :: else
         fi
     }
@@ -597,6 +885,17 @@ init
         :: impatient = true
         :: true
         fi;
+#ifdef LAST_PARTS
+#ifndef NO_DEATH_SIGNAL
+        if
+        :: tie_is_asked = true
+        :: true
+        fi;
+#endif
+#endif
+#ifdef WAITING_PART
+        run Outside();
+#endif
 #ifdef FOREIGN_HOLDER
         foreign_holder = true;
         run ForeignHolder();

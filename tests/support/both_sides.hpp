@@ -40,6 +40,10 @@ inline int own_pipe_end(const Barrier& side) noexcept {
 // after everything that side wrote, so the place or abort is there as well.
 inline void await_hang_up(const Barrier& side) noexcept { await_event(own_pipe_end(side)); }
 
+inline Barrier take(BarrierPair pair, Role role) noexcept {
+    return role == Role::parent ? std::move(pair).parent() : std::move(pair).child();
+}
+
 struct BothSides {
     Peer parent;
     Peer child;
@@ -49,10 +53,10 @@ struct BothSides {
 // side's death shows at once; neither does either side keep one of the other's end.
 template <class ParentBody, class ChildBody>
 BothSides both_sides(ParentBody parent, ChildBody child) {
-    Barrier barrier = Barrier::create();
-    const auto with_role = [&barrier](Role role, auto& body) {
-        return Peer([&barrier, role, &body] {
-            expect_outcome(barrier.set_role(role), Outcome::reached);
+    BarrierPair pair = Barrier::pair();
+    const auto with_role = [&pair](Role role, auto& body) {
+        return Peer([&pair, role, &body] {
+            Barrier barrier = take(std::move(pair), role);
             body(barrier);
         });
     };

@@ -8,10 +8,14 @@ printf '#!/bin/sh\nexec syncspawn run --wait-ready=30s -- sh -c "$1"\n' >launche
 ready='syncspawn barrier place-and-sync'
 
 expect "outside a launch it is 125" 125 "" "*SYNCSPAWN_BARRIER_STATE: not set*" syncspawn barrier place
-expect "an unknown operation is 125 and the known are listed" 125 "" "*no operation 'plaice'*place-and-sync*" \
+expect "an unknown operation is 125 and the known are listed" 125 "" \
+    "syncspawn barrier: unknown operation 'bogus'; there are place, *, place-and-sync and status" syncspawn barrier bogus
+expect "or the one that was meant" 125 "" "syncspawn barrier: unknown operation 'plaice'; did you mean 'place'?" \
     syncspawn barrier plaice
 expect "no operation is 125" 125 "" "*OP is required*" syncspawn barrier
 expect "an empty program is 125" 125 "" "*PROGRAM*" syncspawn barrier place --
+expect "options may stand among the operations" 0 "in step" "" \
+    ./launched 'syncspawn barrier place --timeout 60s sync && echo in step'
 expect "operations of one call are done in order" 0 "in step" "" \
     ./launched 'syncspawn barrier place sync && echo in step'
 expect "wait-next sees the parent's place" 0 "seen" "" \

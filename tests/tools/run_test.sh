@@ -30,24 +30,38 @@ expect "a value in brackets is no list" 0 "[x] [1,2] []" "" \
     syncspawn run --setenv A '[x]' --setenv B '[1,2]' --setenv C '[]' sh -c 'echo "$A $B $C"'
 expect "a value may be empty, or look like an option" 0 "<> <--timeline>" "" \
     syncspawn run --setenv A '' --setenv B --timeline sh -c 'echo "<${A-unset}> <$B>"'
-expect "a variable without a value is 125" 125 "" "*--setenv lacks its NAME VALUE*" syncspawn run --setenv A
+for words in "A" "A -- true" "-- true"; do
+    # shellcheck disable=SC2086
+    expect "a variable without a value is 125: $words" 125 "" \
+        "syncspawn run: --setenv lacks its NAME VALUE (see syncspawn run --help)" syncspawn run --setenv $words
+done
+expect "-- is no value, unless it is joined to the option" 125 "" "*--chdir lacks its DIR *" \
+    syncspawn run --chdir -- true
+expect "then it is one" 125 "" "syncspawn: chdir to '--' *" syncspawn run --chdir=-- true
 expect "a variable and its value may be one word" 0 "1=2 <> 3 4" "" \
     syncspawn run --setenv A=1=2 --setenv B= --setenv=C=3 --setenv D 4 sh -c 'echo "$A <$B> $C $D"'
 expect "an argument in brackets is no list" 0 "[a,b] []" "" syncspawn run echo '[a,b]' '[]'
-expect "a flag takes no value" 125 "" "syncspawn: --timeline takes no value (see syncspawn run --help)" syncspawn run --timeline=3 -- true
+expect "a flag takes no value" 125 "" "syncspawn run: --timeline takes no value (see syncspawn run --help)" \
+    syncspawn run --timeline=3 -- true
 expect "nor a false one" 125 "" "*map-root*" syncspawn run --map-root=false -- true
 expect "PATH is the program's, not the caller's" 127 "" "*" syncspawn run --setenv PATH /no/such -- true
 expect "options behind the program are its own" 0 "--timeline -- x" "" syncspawn run echo --timeline -- x
 expect "an unknown option is 125 and named" 125 "" \
-    "syncspawn: there is no option '--bogus' (see syncspawn run --help)" syncspawn run --bogus -- true
-expect "whatever else is wrong" 125 "" "syncspawn: there is no option '-x' (see syncspawn run --help)" \
+    "syncspawn run: unknown option '--bogus' (see syncspawn run --help)" syncspawn run --bogus -- true
+expect "a slip is put right" 125 "" "syncspawn run: unknown option '--timelien'; did you mean '--timeline'?" \
+    syncspawn run --timelien -- true
+expect "an abbreviation is no option, for it may soon begin another one too" 125 "" \
+    "syncspawn run: unknown option '--setup'; did you mean '--setup-timeout'?" syncspawn run --setup 2s true
+expect "whatever else is wrong" 125 "" "syncspawn run: unknown option '-x' (see syncspawn run --help)" \
     syncspawn run --timeline --setenv A=B -x
-expect "also without a command" 125 "" "syncspawn: there is no option '-x' (see syncspawn --help)" syncspawn -x
-expect "also with a value" 125 "" "syncspawn: there is no option '--bogus' (see syncspawn run --help)" \
+expect "also without a command" 125 "" "syncspawn: unknown option '-x' (see syncspawn --help)" syncspawn -x
+expect "and before a command" 125 "" "syncspawn: unknown option '--chdir' (see syncspawn --help)" \
+    syncspawn --chdir / run true
+expect "also with a value" 125 "" "syncspawn run: unknown option '--bogus' (see syncspawn run --help)" \
     syncspawn run --bogus=3 -- true
-expect "also of the other command" 125 "" "syncspawn: there is no option '-x' (see syncspawn barrier --help)" \
+expect "also of the other command" 125 "" "syncspawn barrier: unknown option '-x' (see syncspawn barrier --help)" \
     syncspawn barrier --timeout 1s -x
-expect "no command is 125 and the commands are listed" 125 "" "syncspawn: a command is required: run or barrier *" syncspawn
+expect "no command is 125 and the commands are listed" 125 "" "syncspawn: a command is required: run, barrier or help *" syncspawn
 for behind in "-- true" "true" "--timeline -- true"; do
     # shellcheck disable=SC2086
     expect "a limit of readiness that stands apart is told from a program: 2s $behind" 125 "" \
@@ -59,14 +73,16 @@ expect "a program of such a name can be run" 0 "I am 2s" "" syncspawn run --wait
 expect "and without the option by its name" 0 "I am 2s" "*not set*" \
     env PATH=".:$PATH" syncspawn run sh -c 'syncspawn run 2s; true'
 expect "an unknown command is 125, named, and the known are listed" 125 "" \
-    "syncspawn: there is no command 'barier'; there are run and barrier" syncspawn barier place
+    "syncspawn: unknown command 'start'; there are run, barrier and help" syncspawn start true
+expect "or the one that was meant" 125 "" "syncspawn: unknown command 'barier'; did you mean 'barrier'?" \
+    syncspawn barier place
 expect "no program is 125" 125 "" "*PROGRAM is required*" syncspawn run
 expect "an empty program is 125" 125 "" "*PROGRAM is required*" syncspawn run -- ""
 expect "a bad duration is 125" 125 "" "*'soon' is not a duration*" syncspawn run --setup-timeout soon -- true
 expect "a negative duration is 125" 125 "" "*'-1s' is not a duration*" syncspawn run --setup-timeout=-1s -- true
 refuse_duration() { # DURATION WHAT_IT_IS
-    expect "${1:0:20} is refused" 125 "" "syncspawn: '$1' is $2" syncspawn run --setup-timeout "$1" -- true
-    expect "for readiness too: ${1:0:20}" 125 "" "syncspawn: '$1' is $2" syncspawn run --wait-ready="$1" -- true
+    expect "${1:0:20} is refused" 125 "" "syncspawn run: --setup-timeout: '$1' is $2" syncspawn run --setup-timeout "$1" -- true
+    expect "for readiness too: ${1:0:20}" 125 "" "syncspawn run: --wait-ready: '$1' is $2" syncspawn run --wait-ready="$1" -- true
 }
 for duration in 9223372037 99999999999999999s 153722868m; do
     refuse_duration "$duration" "too long: less than 9000000000 seconds *"
@@ -144,6 +160,13 @@ expect "nor that of a launch that fails" 125 "" "syncspawn: the program exited w
 guarded syncspawn run --wait-ready --timeline -- sh -c 'syncspawn barrier place-and-sync' 2>timeline
 check "the timeline shows the child's execve" grep -q "| execve 'sh'$" timeline
 check "the timeline ends with readiness" grep -q 'the program is ready *|$' timeline
+for of in "" run barrier help; do
+    # shellcheck disable=SC2086
+    expect "help explains: syncspawn $of" 0 "$(syncspawn $of --help)" "" syncspawn help $of
+    # shellcheck disable=SC2086
+    check "within 80 columns: syncspawn $of" test -z "$(syncspawn help $of | grep -E '.{81}')"
+done
+expect "help does not know everything" 125 "" "syncspawn help: unknown command 'start'; *" syncspawn help start
 expect "--help says how to use it" 0 "$(syncspawn run --help)" "" syncspawn run -h
 check "--help begins with the usage" grep -q '^Usage: syncspawn run ' <(syncspawn run --help)
 for option in --version -V; do

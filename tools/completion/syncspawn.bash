@@ -33,8 +33,11 @@ _syncspawn() {
             words="place sync wait-next sync-next wait-abortion abort place-and-sync status --timeout --help --"
             COMPREPLY=($(compgen -W "$words" -- "$current"))
             ;;
+        help)
+            COMPREPLY=($(compgen -W "run barrier help --help" -- "$current"))
+            ;;
         *)
-            COMPREPLY=($(compgen -W "run barrier --help --version -V" -- "$current"))
+            COMPREPLY=($(compgen -W "run barrier help --help --version -V" -- "$current"))
             ;;
     esac
 }

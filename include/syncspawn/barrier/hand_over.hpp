@@ -1,22 +1,34 @@
 #pragma once
 
+#include <stdexcept>
 #include <string>
 #include <string_view>
-#include <system_error>
+#include <utility>
 
 #include <syncspawn/barrier/barrier.hpp>
 
-/// The barrier beyond execve. The exec'd program finds its side in the environment:
+/// The barrier beyond execve. A program that runs both by hand and from a launcher which waits until it
+/// is ready:
+///
+///     #include <cstdio>
+///
+///     #include <syncspawn/barrier/hand_over.hpp>
 ///
 ///     int main() {
-///         syncspawn::Barrier barrier = syncspawn::attach();  // throws AttachError
+///         syncspawn::AttachError error;
+///         syncspawn::Barrier barrier = syncspawn::attach(error);
+///         if (error && error.problem() != syncspawn::AttachProblem::not_handed_over) {
+///             std::fprintf(stderr, "%s\n", error.what());
+///             return 1;
+///         }
 ///         // ... open the socket, load the configuration ...
-///         if (barrier.place_and_sync() != syncspawn::Outcome::reached) return 1;  // "ready"
+///         if (barrier.is_open() && barrier.place_and_sync() != syncspawn::Outcome::reached) return 1;
 ///         // ... serve ...
+///         return 0;
 ///     }
 ///
-/// A launcher hands the barrier on by itself; a wrapper that executes the next program passes it on
-/// with export_barrier().
+/// Model. The program finds its side of the barrier in its environment. A launcher puts it there by itself;
+/// a wrapper that executes the next program passes it on with export_barrier().
 
 namespace syncspawn {
 

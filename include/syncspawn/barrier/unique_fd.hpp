@@ -4,6 +4,19 @@
 
 #include <utility>
 
+/// syncspawn::UniqueFd owns one descriptor:
+///
+///     #include <fcntl.h>
+///
+///     #include <syncspawn/barrier/unique_fd.hpp>
+///
+///     int main() {
+///         syncspawn::UniqueFd file(open("/dev/null", O_RDONLY | O_CLOEXEC));  // closed at the end
+///         if (!file) return 1;
+///         char byte = 0;
+///         return read(file.get(), &byte, 1) == 0 ? 0 : 1;
+///     }
+
 namespace syncspawn {
 
 /// Owns one descriptor and closes it. Move-only. close(2) is never retried: on Linux the number is

@@ -176,19 +176,14 @@ private:
         }
 
         void watch(Waiter& waiter) {
-            const syncspawn_barrier& side = *shared_->barrier.native();
             if (!is_armed_) {
                 is_armed_ = true;
-                waiter.watch(side.pipe_read_fd >= 0 ? side.pipe_read_fd : side.pipe_write_fd, 0);
-                waiter.watch(side.peer_pidfd, EPOLLIN);
-                waiter.watch(side.remote_fd, EPOLLIN);
                 waiter.watch(deadline_);
             }
-            if (operation_ == Operation::place_and_sync && !has_placed_) {
-                waiter.watch(side.local_fd, EPOLLOUT);
-            } else {
-                waiter.forget(side.local_fd);
-            }
+            const bool is_for_place = operation_ == Operation::place_and_sync && !has_placed_;
+            const BarrierEvents wanted = is_for_place ? shared_->barrier.events_for_place()
+                                                      : shared_->barrier.events_for_wait();
+            waiter.watch_only(wanted);
         }
 
         template <class Self>
@@ -209,12 +204,12 @@ private:
                 case Operation::wait_next:
                     // Another operation may have read it.
                     return barrier.status().seen != seen_ ? Outcome::reached
-                                                          : barrier.wait_next_until(Deadline());
+                                                          : barrier.try_wait_next();
                 case Operation::wait_abortion:
-                    return barrier.wait_abortion_until(Deadline());
+                    return barrier.try_wait_abortion();
                 case Operation::place_and_sync:
                     if (!has_placed_) {
-                        const Outcome outcome = barrier.place_until(Deadline());
+                        const Outcome outcome = barrier.try_place();
                         if (outcome != Outcome::reached) {
                             return outcome;
                         }
@@ -224,7 +219,7 @@ private:
                 case Operation::sync:
                     break;
             }
-            return barrier.sync_until(Deadline());
+            return barrier.try_sync();
         }
 
         std::shared_ptr<Shared> shared_;

@@ -33,6 +33,10 @@
 
 namespace syncspawn {
 
+namespace detail {
+class Draft;
+}
+
 class SYNCSPAWN_API SyncedSpawner {
 public:
     /// Throws std::invalid_argument for options that can never work.
@@ -69,11 +73,8 @@ public:
     /// SIGTERM; or to have their memory back. Thread-safe.
     static void end_idle_threads() noexcept;
 
-    struct Definition;
-
 private:
-    class Draft;
-    std::unique_ptr<Draft> draft_;
+    std::unique_ptr<detail::Draft> draft_;
 };
 
 }  // namespace syncspawn

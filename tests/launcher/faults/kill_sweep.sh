@@ -4,7 +4,7 @@
 # one before it, so both sides of every call are covered.
 # usage: kill_sweep.sh SYNCSPAWN READY_PROGRAM (parent | program | script | script-command)
 # SIGKILL is injected by strace(1), which does not fork off what it traces (-D) where that must keep its pid.
-source "$(dirname "$0")/../tools/expect.sh"
+source "$(dirname "$0")/../../tools/expect.sh"
 ready_program=$2
 party=$3
 command -v strace >/dev/null || { echo "FAILED: strace is missing"; exit 1; }

@@ -24,7 +24,7 @@ std::vector<Entry> entries_of(const std::vector<Shape>& shapes) {
     for (const Shape shape : shapes) {
         const std::string name(1, static_cast<char>('a' + entries.size()));
         if (shape == Shape::rendezvous) {
-            entries.push_back({.rendezvous = name});
+            entries.emplace_back(Rendezvous{name});
             continue;
         }
         Step step{.name = name};
@@ -37,7 +37,7 @@ std::vector<Entry> entries_of(const std::vector<Shape>& shapes) {
         step.order = shape == Shape::child_first    ? StepOrder::child_first
                      : shape == Shape::parent_first ? StepOrder::parent_first
                                                     : StepOrder::together;
-        entries.push_back({.step = std::move(step)});
+        entries.emplace_back(std::move(step));
     }
     return entries;
 }
@@ -159,8 +159,8 @@ TEST_CASE("neighbours that want the same order share a rendezvous, which names t
 
 TEST_CASE("a step with one part has no order to keep") {
     std::vector<Entry> entries = entries_of({Shape::child, Shape::parent});
-    entries[0].step.order = StepOrder::parent_first;
-    entries[1].step.order = StepOrder::child_first;
+    std::get<Step>(entries[0]).order = StepOrder::parent_first;
+    std::get<Step>(entries[1]).order = StepOrder::child_first;
     CHECK(count_rendezvous(make_schedule(entries, "true", "")) == 1);
 }
 

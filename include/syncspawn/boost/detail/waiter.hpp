@@ -66,8 +66,20 @@ public:
             throw_errno("epoll_ctl");
         }
     }
-    void forget(int fd) noexcept {
-        epoll_ctl(descriptor_.native_handle(), EPOLL_CTL_DEL, fd, nullptr);
+    /// Waits for what a barrier needs now, and no more for what it needed before.
+    void watch_only(const BarrierEvents& wanted) {
+        for (const pollfd& entry : watched_) {
+            if (!contains(wanted, entry)) {
+                epoll_ctl(descriptor_.native_handle(), EPOLL_CTL_DEL, entry.fd, nullptr);
+            }
+        }
+        for (const pollfd& entry : wanted) {
+            if (!contains(watched_, entry)) {
+                static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT);
+                watch(entry.fd, static_cast<std::uint32_t>(entry.events));
+            }
+        }
+        watched_ = wanted;
     }
     /// Once. Nothing happens without one.
     void watch(const std::optional<Deadline>& deadline) {
@@ -107,12 +119,17 @@ public:
     }
 
 private:
+    static bool contains(const BarrierEvents& events, const pollfd& wanted) {
+        return std::any_of(events.begin(), events.end(),
+                           [&](const pollfd& entry) { return entry.fd == wanted.fd; });
+    }
     [[noreturn]] static void throw_errno(const char* call) {
         throw boost::system::system_error(errno, boost::system::system_category(), call);
     }
 
     Descriptor descriptor_;
     UniqueFd timer_;
+    BarrierEvents watched_;
     std::shared_ptr<Registry> registry_;
 };
 

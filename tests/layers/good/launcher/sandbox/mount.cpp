@@ -1,3 +1,3 @@
-#include "launcher/plan.hpp"
-#include "../plan.hpp"
+#include "launcher/child/raw_calls.hpp"
+#include "../child/raw_calls.hpp"
 #include <syncspawn/sandbox.hpp>

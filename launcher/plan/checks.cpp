@@ -1,0 +1,87 @@
+#include "checks.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace syncspawn::detail {
+namespace {
+
+void require(bool is_met, const std::string& rule) {
+    if (!is_met) {
+        throw std::invalid_argument("syncspawn: " + rule);
+    }
+}
+
+bool has_nul(const std::string& text) { return text.find('\0') != std::string::npos; }
+
+bool is_negative(const std::optional<std::chrono::nanoseconds>& duration) {
+    return duration && duration->count() < 0;
+}
+
+}  // namespace
+
+void check(const SpawnOptions& options) {
+    require(!options.program.empty(), "the program must have a name");
+    require(!has_nul(options.program) && !has_nul(options.working_directory) &&
+                !has_nul(options.argument_zero.value_or("")) &&
+                std::none_of(options.arguments.begin(), options.arguments.end(), has_nul),
+            "program, arguments and working directory must not contain a NUL");
+    std::vector<int> targets;
+    for (const PassedDescriptor& passed : options.descriptors.passed) {
+        require(passed.from >= 0, "a passed descriptor must have a number to come from");
+        require(passed.to > 2, "a passed descriptor must become 3 or more: 0 to 2 are the streams");
+        require(passed.to < 1 << 30, "descriptor " + std::to_string(passed.to) + " is too large");
+        require(std::find(targets.begin(), targets.end(), passed.to) == targets.end(),
+                "descriptor " + std::to_string(passed.to) + " cannot be filled twice");
+        targets.push_back(passed.to);
+    }
+    for (const int number : options.descriptors.filled_by_parts) {
+        require(number >= 0 && number < 1 << 30,
+                "the parts cannot fill descriptor " + std::to_string(number));
+    }
+    require(!is_negative(options.setup.within) && !is_negative(options.readiness.within) &&
+                options.setup.abort_grace.count() >= 0,
+            "a duration must not be negative");
+    check(options.ending.stop);
+    require(options.ending.scope != KillScope::cgroup || options.birth.cgroup >= 0,
+            "KillScope::cgroup takes a cgroup: `birth.cgroup`");
+}
+
+void check(const StopActions& actions) {
+    for (const StopAction& action : actions) {
+        require(action.signal >= 0 && action.signal < NSIG,
+                "there is no signal " + std::to_string(action.signal));
+        require(!is_negative(action.within), "a duration must not be negative");
+    }
+}
+
+void check(const SpawnOptions& options, const Step& step) {
+    require(!step.name.empty(), "a step must have a name");
+    require(step.child.run || step.parent, "step '" + step.name + "' has no part");
+    require(!step.exec_failed || step.child.run,
+            "step '" + step.name + "' is to hear of a failed execve but has no child part");
+    require(!step.undo || step.parent,
+            "step '" + step.name + "' has an undo but no parent part to take back");
+    require(
+        !step.child.run || options.birth.namespaces == Namespaces::none ||
+            step.child.rules != ChildRules::after_fork,
+        "step '" + step.name +
+            "': with namespaces at birth the child is not started by fork, so a child part must "
+            "be ChildRules::async_signal_safe or shared_memory");
+    require(
+        !step.child.run || options.birth.method != StartMethod::shared_memory ||
+            step.child.rules == ChildRules::shared_memory,
+        "step '" + step.name +
+            "': StartMethod::shared_memory takes child parts that are ChildRules::shared_memory");
+}
+
+void check(const SpawnOptions& /*options*/, const Rendezvous& rendezvous) {
+    require(!rendezvous.name.empty(), "a rendezvous must have a name");
+}
+
+}  // namespace syncspawn::detail

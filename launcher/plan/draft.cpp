@@ -1,0 +1,41 @@
+#include "draft.hpp"
+
+#include <utility>
+#include <variant>
+
+#include "checks.hpp"
+
+namespace syncspawn::detail {
+
+Draft::Draft(SpawnOptions options) {
+    check(options);
+    options_ = std::make_shared<const SpawnOptions>(std::move(options));
+}
+
+Draft::Draft(const Draft& other) : options_(other.options_), entries_(other.entries_) {
+    if (const Made* const made = other.made_.load(std::memory_order_acquire)) {
+        made_.store(new Made(*made), std::memory_order_relaxed);
+    }
+}
+
+Draft::~Draft() { delete made_.load(std::memory_order_relaxed); }
+
+void Draft::add(Entry entry) {
+    std::visit([&](const auto& added) { check(*options_, added); }, entry);
+    entries_.push_back(std::move(entry));
+    delete made_.exchange(nullptr, std::memory_order_relaxed);
+}
+
+std::shared_ptr<const Definition> Draft::definition() const {
+    if (const Made* const made = made_.load(std::memory_order_acquire)) {
+        return *made;
+    }
+    auto own = std::make_unique<const Made>(std::make_shared<const Definition>(options_, entries_));
+    const Made* made = nullptr;
+    if (made_.compare_exchange_strong(made, own.get(), std::memory_order_acq_rel)) {
+        made = own.release();
+    }
+    return *made;
+}
+
+}  // namespace syncspawn::detail

@@ -1,0 +1,2 @@
+#include "barrier/core.hpp"
+#include "launcher/child/plan.hpp"

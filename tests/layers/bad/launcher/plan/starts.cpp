@@ -1,0 +1,1 @@
+#include "launcher/start/start_child.hpp"

@@ -1,0 +1,1 @@
+#include "launcher/course/course.hpp"

@@ -1,0 +1,2 @@
+#include "launcher/course/course.hpp"
+#include "launcher/plan/schedule.hpp"

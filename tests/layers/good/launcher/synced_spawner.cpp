@@ -1,0 +1,2 @@
+#include "launcher/course/course.hpp"
+#include <syncspawn/launcher.hpp>
