@@ -1,8 +1,6 @@
 #include "launch_record.hpp"
 
-#include <algorithm>
-#include <charconv>
-#include <cstring>
+#include <cerrno>
 #include <ctime>
 #include <system_error>
 
@@ -29,25 +27,31 @@ std::int64_t clocks_apart() noexcept {
     return apart;
 }
 
-}  // namespace
-
-void FailureSlot::set_text(const char* what) noexcept {
+template <std::size_t Size>
+void copy_text(const char* from, char (&to)[Size]) noexcept {
     std::size_t size = 0;
-    for (; what[size] != '\0' && size < sizeof text - 1; ++size) {
-        text[size] = what[size];
+    for (; from[size] != '\0' && size < Size - 1; ++size) {
+        to[size] = from[size];
     }
-    text[size] = '\0';
+    to[size] = '\0';
 }
 
-void FailureSlot::set_text(const std::error_code& foreign) noexcept {
-    constexpr const char* middle = " error ";
-    constexpr std::size_t room_for_number = 12;
-    set_text(foreign.category().name());
-    std::size_t size =
-        std::min(std::strlen(text), sizeof text - room_for_number - sizeof " error ");
-    std::memcpy(text + size, middle, std::strlen(middle));
-    size += std::strlen(middle);
-    *std::to_chars(text + size, text + sizeof text - 1, foreign.value()).ptr = '\0';
+}  // namespace
+
+void FailureSlot::set_text(const char* what) noexcept { copy_text(what, text); }
+
+void FailureSlot::set_code(const std::error_code& code) noexcept {
+    way = Failing::by_error;
+    error = code.value();
+    category = &code.category();
+    copy_text(category->name(), category_name);
+}
+
+void FailureSlot::set_exception(const char* what) noexcept {
+    way = Failing::by_exception;
+    error = ECANCELED;
+    category = nullptr;
+    set_text(what);
 }
 
 Times& LaunchRecord::times(WhichSide side, std::uint32_t item) noexcept {
@@ -64,6 +68,15 @@ void LaunchRecord::begin(WhichSide side, std::uint32_t item) noexcept {
 
 void LaunchRecord::end(WhichSide side, std::uint32_t item) noexcept {
     times(side, item).ended.store(monotonic_now(), std::memory_order_relaxed);
+}
+
+void LaunchRecord::begin_as(std::uint32_t known, std::uint32_t item) noexcept {
+    child_item.store(item, std::memory_order_relaxed);
+    times(WhichSide::child, item).began.store(times(WhichSide::child, known).began);
+}
+
+void LaunchRecord::end_as(std::uint32_t known, std::uint32_t item) noexcept {
+    times(WhichSide::child, item).ended.store(times(WhichSide::child, known).began);
 }
 
 void LaunchRecord::note_childs_clocks() noexcept {

@@ -1,12 +1,11 @@
 #pragma once
 
 #include <atomic>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <system_error>
 
-#include <syncspawn/launcher/spawn_error.hpp>
+#include <syncspawn/launcher/which_side.hpp>
 
 #include "known_call.hpp"
 
@@ -16,28 +15,26 @@
 
 namespace syncspawn::detail {
 
+// How a part failed.
+enum class Failing : std::uint32_t { by_error, by_exception };
+
 // What one side says of its own failure.
 struct FailureSlot {
     std::uint32_t item = 0;
+    Failing way = Failing::by_error;
     std::int32_t error = 0;
-    std::uint32_t cause = 0;
     KnownCall call = KnownCall::none;
+    // Null: it is an errno. The same object on both sides, since the child has executed nothing yet. But
+    // whoever reads a child's slot must not follow this before it has made sure what is there.
+    const std::error_category* category = nullptr;
+    char category_name[40] = {};
     char text[120] = {};
 
     void set_text(const char* what) noexcept;
-    // "CATEGORY error VALUE", for an error that is no errno.
-    void set_text(const std::error_code& foreign) noexcept;
+    void set_code(const std::error_code& code) noexcept;
+    // An exception of a part.
+    void set_exception(const char* what) noexcept;
 };
-
-inline bool is_errno(const std::error_code& error) noexcept {
-    return error.category() == std::generic_category() ||
-           error.category() == std::system_category();
-}
-
-// An error of another category has its text in the slot, and this.
-inline int errno_of(const std::error_code& error) noexcept {
-    return is_errno(error) ? error.value() : ECANCELED;
-}
 
 enum class Commit : std::uint32_t {
     armed,
@@ -67,6 +64,9 @@ struct LaunchRecord {
     Times& times(WhichSide side, std::uint32_t item) noexcept;
     void begin(WhichSide side, std::uint32_t item) noexcept;
     void end(WhichSide side, std::uint32_t item) noexcept;
+    // The same for the child, by the time at which it began `known`: asks no clock.
+    void begin_as(std::uint32_t known, std::uint32_t item) noexcept;
+    void end_as(std::uint32_t known, std::uint32_t item) noexcept;
     // In the child, first of all, and in the parent: by how much the child's CLOCK_MONOTONIC is ahead of
     // this process's. It is in a time namespace only, which leaves CLOCK_REALTIME alone.
     void note_childs_clocks() noexcept;

@@ -3,17 +3,23 @@
 #include <sys/types.h>
 
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
 #include <syncspawn/barrier.h>
-#include <syncspawn/launcher/spawn_options.hpp>
-#include <syncspawn/launcher/step.hpp>
 
 #include "launch_record.hpp"
 
 // The plan: everything that the child needs, laid out before it exists. Plain pointers into memory
-// that the launch owns, so the child neither allocates nor frees.
+// that the launch owns, so the child neither allocates nor frees. Each part is made whole by one
+// function, named above it, and never changed afterwards.
+
+namespace syncspawn {
+template <class SideType>
+class Part;
+class ChildSide;
+}  // namespace syncspawn
 
 namespace syncspawn::detail {
 
@@ -23,6 +29,7 @@ enum class ItemKind {
     rendezvous,
     working_directory,
     descriptors,
+    last,  // the part of a step behind all else
     execve,
     readiness,
 };
@@ -37,52 +44,94 @@ struct Redirection {
 struct ChildOperation {
     ItemKind kind;
     std::uint32_t item;
-    const Part<ChildSide>* part;  // of a step
-    const Part<ChildSide>* exec_failed;
+    const Part<ChildSide>* part;  // of a step, else null
+    const Part<ChildSide>*
+        exec_failed;  // the same; null, too, where another item of the step has it
 };
 
-struct Plan {
-    const char* const* candidates;  // paths to execute, null-terminated
-    int tries_if_busy;              // of an execve that fails with ETXTBSY
+// What is executed, and where. PlanStorage.
+struct ProgramPlan {
+    const char* const* candidates;  // paths, null-terminated
     char* const* arguments;
-    char** environment;  // null-terminated; with hand_over its last four are for the child to fill
-    std::size_t environment_size;
+    char* const* environment;
     const char* working_directory;  // null: stay
+};
 
-    const ChildOperation* operations;
+// Who does what in which order. PlanStorage.
+struct OrderPlan {
+    const ChildOperation* operations;  // the last one is the rendezvous "ready to exec"
     std::size_t operation_count;
+    const ChildOperation* last_parts;
+    std::size_t last_part_count;
     std::uint32_t begin_item, descriptors_item, execve_item;
+    bool may_be_cloned;  // no child part needs what fork(3) does beyond the system call
+};
 
+enum class Leads { nothing, group, session };
+
+// How it is born and what it belongs to. PlanStorage.
+struct BirthPlan {
+    std::uint32_t namespaces;
+    int cgroup;  // -1: the parent's
+    Leads leads;
+    bool die_with_parent;
+};
+
+// PlanStorage, with the mask of the caller.
+struct SignalPlan {
+    bool reset_ignored;
+    sigset_t program_mask;
+};
+
+// DescriptorSetup.
+struct DescriptorPlan {
     const Redirection* redirections;
     std::size_t redirection_count;
     int* safe_sources;       // as many, for the child to fill
     int lowest_internal_fd;  // above every number that a redirection fills
     const int* kept;         // sorted: all that stay open for the setup, beside 0 to 2
     std::size_t kept_count;
+    bool leaves_others;  // that it was not told of
+    int tries_if_busy;   // of an execve that fails with ETXTBSY
+};
 
-    int exec_pipe;     // its hang-up tells the parent of execve; -1: the barrier's does
-    int parent_pidfd;  // in a pid namespace of its own; else -1
-    pid_t parent_pid;
+// Does the thread that starts the child live until execve?
+enum class Starter { may_end, stays };
+
+// What the child knows of its parent, and what ties it to it. DescriptorSetup.
+struct ParentPlan {
+    pid_t pid;
+    int pidfd;                  // in a pid namespace of its own; else -1
+    int exec_pipe;              // its hang-up tells the parent of execve; -1: the barrier's does
     syncspawn_barrier barrier;  // the child's copy, taken before the start
+    Starter starter;
+};
 
-    sigset_t callers_mask;
-    const sigset_t* program_mask;  // null: the caller's
-    std::uint32_t namespaces;
-    int cgroup;          // -1: the parent's
-    bool joins_cgroup;   // the child itself: it was not born there
-    bool is_alone;       // the parent has nothing to do, and nothing to wait for, until execve
-    bool may_be_cloned;  // no child part needs what fork(3) does beyond the system call
-    KillScope kill_scope;
-    bool reset_ignored_signals;
-    bool die_with_parent;
-    bool starter_stays;         // the thread that starts the child, until execve
-    bool handlers_are_default;  // the start has seen to it
-    bool hand_over;
-    bool leaves_descriptors;  // that it was not told of
+// The environment of a program that gets the barrier: one launch's own, since the child writes there.
+// HandedEnvironment.
+struct HandOverPlan {
+    char** environment;     // null: it gets none
+    std::size_t variables;  // where the four begin that are for the child to fill
+};
 
+struct Plan {
+    ProgramPlan program;
+    OrderPlan order;
+    BirthPlan birth;
+    SignalPlan signals;
+    DescriptorPlan descriptors;
+    ParentPlan parent;
+    HandOverPlan hand_over;
     LaunchRecord* record;
 };
 
 static_assert(std::is_trivially_destructible_v<Plan>, "the child never destroys anything");
+
+// What the start has seen to already, or left to the child.
+struct Arrival {
+    bool joins_cgroup;          // the child itself: it was not born there
+    bool handlers_are_default;  // of all signals
+    bool is_alone;              // the parent is suspended until execve: there is nobody to meet
+};
 
 }  // namespace syncspawn::detail

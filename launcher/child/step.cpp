@@ -10,17 +10,6 @@
 
 namespace syncspawn {
 
-namespace detail {
-SharedCallable::SharedCallable() noexcept = default;
-SharedCallable::SharedCallable(std::shared_ptr<void> callable) noexcept
-    : callable_(std::move(callable)) {}
-SharedCallable::SharedCallable(const SharedCallable&) noexcept = default;
-SharedCallable::SharedCallable(SharedCallable&&) noexcept = default;
-SharedCallable& SharedCallable::operator=(const SharedCallable&) noexcept = default;
-SharedCallable& SharedCallable::operator=(SharedCallable&&) noexcept = default;
-SharedCallable::~SharedCallable() = default;
-}  // namespace detail
-
 namespace {
 
 detail::KnownCall call_for(Hint hint) noexcept {
@@ -45,6 +34,12 @@ std::error_code Side::fail(int error, const char* what, Hint hint) noexcept {
 }
 
 std::error_code Side::fail(const char* what, Hint hint) noexcept { return fail(errno, what, hint); }
+
+std::error_code Side::fail(const std::error_code& error, const char* what) noexcept {
+    slot_->set_text(what);
+    slot_->call = detail::KnownCall::none;
+    return error ? error : std::error_code(ECANCELED, std::generic_category());
+}
 
 ChildSide::~ChildSide() {
     if (is_pidfd_ours_) {

@@ -148,7 +148,7 @@ Course::Progress Course::prepare() {
     try {
         child_.open();
         waiter_.open();
-        readiness_ = make_readiness(definition_->plan.plan(), child_.barrier());
+        readiness_ = make_readiness(definition_->plan, child_.barrier());
         if (options_.setup.within) {
             deadline_ = after(*options_.setup.within);
         }

@@ -39,7 +39,7 @@ LaunchedChild::~LaunchedChild() {
 
 void LaunchedChild::open() {
     descriptors_.emplace(definition_->options, definition_->entries,
-                         definition_->plan.plan().hand_over);
+                         definition_->plan.hands_over());
     std::error_code error;
     barrier_ = Barrier::create(error);
     if (error) {
@@ -50,28 +50,29 @@ void LaunchedChild::open() {
 
 std::optional<SpawnError::Facts> LaunchedChild::start(Starter starter, Readiness* readiness) {
     const SpawnOptions& options = definition_->options;
-    plan_ = definition_->plan.plan();
-    descriptors_->describe_in(plan_, *barrier_.native());
     // A Launch may be begun by any thread, which may end at any time.
-    plan_.starter_stays =
+    const bool stays =
         starter == Starter::waits || options.ending.die_with_parent || is_first_thread();
-    plan_.may_be_cloned = definition_->child_parts_may_share_memory();
     // Not on the thread for children that die with their parent: others would have to wait for it.
-    plan_.is_alone = starter == Starter::waits && definition_->leaves_the_parent_nothing_to_do() &&
-                     (!options.ending.die_with_parent || is_first_thread());
-    plan_.program_mask = options.signals.mask ? &*options.signals.mask : nullptr;
-    if (readiness != nullptr) {
-        readiness->describe_in(plan_, definition_->plan);
-    }
+    const bool may_be_suspended = starter == Starter::waits &&
+                                  definition_->leaves_the_parent_nothing_to_do() &&
+                                  (!options.ending.die_with_parent || is_first_thread());
+    const Caller caller = may_be_suspended ? Caller::may_be_suspended : Caller::goes_on;
+    const ParentPlan parent = descriptors_->parent_plan(
+        *barrier_.native(), stays ? detail::Starter::stays : detail::Starter::may_end);
+    const LaunchPlan plan{
+        .descriptors = descriptors_->plan(parent),
+        .parent = parent,
+        .hand_over = readiness != nullptr ? readiness->plan(definition_->plan) : HandOverPlan{}};
     StartedChild started;
     const StartMethod wanted = definition_->start_method();
     if (wanted != StartMethod::copied_memory) {
-        started = start_by(StartMethod::shared_memory);
+        started = start_by(StartMethod::shared_memory, caller, plan);
     }
     // A filter, an old kernel, a process that has left its time namespace, no room for a thread: the
     // other way may do, and if it does not, its error is the one that every user knows.
     if (started.pid < 0 && wanted != StartMethod::shared_memory) {
-        started = start_by(StartMethod::copied_memory);
+        started = start_by(StartMethod::copied_memory, caller, plan);
     }
     if (started.pid < 0) {
         return why_not(started);
@@ -86,40 +87,40 @@ std::optional<SpawnError::Facts> LaunchedChild::start(Starter starter, Readiness
     return std::nullopt;
 }
 
-StartedChild LaunchedChild::start_by(StartMethod method) {
+StartedChild LaunchedChild::start_by(StartMethod method, Caller caller, const LaunchPlan& launch) {
     const Schedule& schedule = definition_->schedule;
     start_method_ = method;
     record_memory_ = std::make_unique<LaunchRecordMemory>(
-        schedule.items.size(),
-        method == StartMethod::copied_memory || (plan_.is_alone && !is_sharing_proven())
-            ? LaunchRecordMemory::Place::mapping
-            : LaunchRecordMemory::Place::heap);
-    plan_.record = &record();
+        schedule.items.size(), method == StartMethod::copied_memory ||
+                                       (caller == Caller::may_be_suspended && !is_sharing_proven())
+                                   ? LaunchRecordMemory::Place::mapping
+                                   : LaunchRecordMemory::Place::heap);
     record().begin(WhichSide::parent, schedule.begin);
     sigset_t all;
+    sigset_t callers_mask;
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &plan_.callers_mask);
-    StartedChild started = start_child(plan_, method);
-    pthread_sigmask(SIG_SETMASK, &plan_.callers_mask, nullptr);
+    pthread_sigmask(SIG_SETMASK, &all, &callers_mask);
+    plan_ = definition_->plan.plan_of(launch, callers_mask, record());
+    StartedChild started = start_child(plan_, method, caller);
+    pthread_sigmask(SIG_SETMASK, &callers_mask, nullptr);
     record().end(WhichSide::parent, schedule.begin);
     return started;
 }
 
 SpawnError::Facts LaunchedChild::why_not(const StartedChild& none) const {
-    const bool is_into_cgroup =
-        none.kind == KnownCall::birth && plan_.cgroup >= 0 && !plan_.joins_cgroup;
     SpawnError::Facts facts{.stage = Stage::start,
                             .cause = Cause::error,
                             .step = "start the child",
                             .error = none.error,
                             .detail = none.call,
-                            .call = is_into_cgroup ? KnownCall::birth_in_cgroup : none.kind};
+                            .call = none.kind};
     facts.hint = hint_for(definition_->options, start_method_, facts);
     return facts;
 }
 
 int LaunchedChild::end_of_setup() const noexcept {
-    return plan_.hand_over ? descriptors_->exec_pipe() : barrier_.native()->pipe_read_fd;
+    return definition_->plan.hands_over() ? descriptors_->exec_pipe()
+                                          : barrier_.native()->pipe_read_fd;
 }
 
 std::uint32_t LaunchedChild::item() const {

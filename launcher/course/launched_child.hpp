@@ -78,7 +78,7 @@ public:
     void drop() noexcept { handle_ = ChildHandle(); }
 
 private:
-    StartedChild start_by(StartMethod method);
+    StartedChild start_by(StartMethod method, Caller caller, const LaunchPlan& launch);
     [[nodiscard]] SpawnError::Facts why_not(const StartedChild& none) const;
 
     std::shared_ptr<const Definition> definition_;

@@ -4,6 +4,8 @@
 #include <exception>
 #include <utility>
 
+#include "launcher/result/told_code.hpp"
+
 namespace syncspawn::detail {
 namespace {
 
@@ -27,11 +29,8 @@ Failure failure_of(const Ending& ending, const FailureSlot& slot, std::uint32_t 
     if (ending.exception) {
         return {WhichSide::parent, item, Cause::exception, ECANCELED, *ending.exception};
     }
-    std::string detail = slot.text;
-    if (!is_errno(ending.error) && detail.empty()) {
-        detail = ending.error.message();
-    }
-    return {WhichSide::parent, item, Cause::error, errno_of(ending.error), detail, slot.call};
+    return {WhichSide::parent, item,      Cause::error, errno_of(ending.error),
+            slot.text,         slot.call, ending.error};
 }
 
 }  // namespace

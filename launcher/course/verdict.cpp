@@ -1,7 +1,9 @@
 #include "verdict.hpp"
 
 #include <cerrno>
-#include <cstring>
+#include <utility>
+
+#include "launcher/result/told_code.hpp"
 
 namespace syncspawn::detail {
 namespace {
@@ -13,19 +15,21 @@ SpawnError::Facts facts_of(const Failure& failure, const Schedule& schedule) {
             .cause = failure.cause,
             .step = item.name,
             .error = failure.error,
+            .code = failure.code,
             .detail = failure.detail,
             .call = failure.call};
 }
 
 // The child could write anything there.
 Failure childs_report(const FailureSlot& slot, const Schedule& schedule) {
-    const bool threw = slot.cause == static_cast<std::uint32_t>(Cause::exception);
+    ToldCode told = told_code(slot);
     return {WhichSide::child,
             slot.item < schedule.items.size() ? slot.item : schedule.begin,
-            threw ? Cause::exception : Cause::error,
-            slot.error != 0 ? slot.error : ECANCELED,
-            std::string(slot.text, strnlen(slot.text, sizeof slot.text)),
-            slot.call};
+            slot.way == Failing::by_exception ? Cause::exception : Cause::error,
+            told.error,
+            std::move(told.detail),
+            slot.call,
+            told.code};
 }
 
 Cause cause_of_end(const Evidence& evidence) {

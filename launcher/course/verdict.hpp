@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include <syncspawn/launcher/exit_status.hpp>
@@ -27,6 +28,7 @@ struct Failure {
     int error = 0;
     std::string detail{};
     KnownCall call = KnownCall::none;
+    std::optional<std::error_code> code{};  // of a part, where that is more than the errno
 
     // The barrier was aborted, or the child is gone: its report, or its end, says why.
     static Failure told_by_the_child() { return {}; }

@@ -23,6 +23,20 @@ bool is_negative(const std::optional<std::chrono::nanoseconds>& duration) {
     return duration && duration->count() < 0;
 }
 
+void check_part(const SpawnOptions& options, const ChildPart& part, const std::string& step) {
+    require(
+        !part.run || options.birth.namespaces == Namespaces::none ||
+            part.rules != ChildRules::after_fork,
+        "step '" + step +
+            "': with namespaces at birth the child is not started by fork, so a child part must "
+            "be ChildRules::async_signal_safe or shared_memory");
+    require(
+        !part.run || options.birth.method != StartMethod::shared_memory ||
+            part.rules == ChildRules::shared_memory,
+        "step '" + step +
+            "': StartMethod::shared_memory takes child parts that are ChildRules::shared_memory");
+}
+
 }  // namespace
 
 void check(const SpawnOptions& options) {
@@ -62,22 +76,13 @@ void check(const StopActions& actions) {
 
 void check(const SpawnOptions& options, const Step& step) {
     require(!step.name.empty(), "a step must have a name");
-    require(step.child.run || step.parent, "step '" + step.name + "' has no part");
-    require(!step.exec_failed || step.child.run,
+    require(step.child.run || step.parent || step.last.run, "step '" + step.name + "' has no part");
+    require(!step.exec_failed || step.child.run || step.last.run,
             "step '" + step.name + "' is to hear of a failed execve but has no child part");
     require(!step.undo || step.parent,
             "step '" + step.name + "' has an undo but no parent part to take back");
-    require(
-        !step.child.run || options.birth.namespaces == Namespaces::none ||
-            step.child.rules != ChildRules::after_fork,
-        "step '" + step.name +
-            "': with namespaces at birth the child is not started by fork, so a child part must "
-            "be ChildRules::async_signal_safe or shared_memory");
-    require(
-        !step.child.run || options.birth.method != StartMethod::shared_memory ||
-            step.child.rules == ChildRules::shared_memory,
-        "step '" + step.name +
-            "': StartMethod::shared_memory takes child parts that are ChildRules::shared_memory");
+    check_part(options, step.child, step.name);
+    check_part(options, step.last, step.name);
 }
 
 void check(const SpawnOptions& /*options*/, const Rendezvous& rendezvous) {

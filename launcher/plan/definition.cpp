@@ -1,6 +1,5 @@
 #include "definition.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace syncspawn::detail {
@@ -12,16 +11,12 @@ Definition::Definition(std::shared_ptr<const SpawnOptions> wanted, std::vector<E
       plan(options, schedule) {}
 
 bool Definition::child_parts_may_share_memory() const noexcept {
-    return std::all_of(entries.begin(), entries.end(), [](const Entry& entry) {
-        const Step* const step = std::get_if<Step>(&entry);
-        return step == nullptr || !step->child.run ||
-               step->child.rules == ChildRules::shared_memory;
-    });
+    return plan.parts_may_share_memory();
 }
 
 bool Definition::leaves_the_parent_nothing_to_do() const noexcept {
     return entries.empty() && !options.setup.within && options.setup.cancel_when_readable < 0 &&
-           !plan.plan().hand_over;
+           !plan.hands_over();
 }
 
 StartMethod Definition::start_method() const noexcept {

@@ -61,7 +61,8 @@ DescriptorSetup::InFlight::~InFlight() {
 }
 
 DescriptorSetup::DescriptorSetup(const SpawnOptions& options, const std::vector<Entry>& entries,
-                                 bool hand_over) {
+                                 bool hand_over)
+    : leaves_others_(options.descriptors.others == OtherDescriptors::leave) {
     // The caller's first: what is opened below must not be taken for one that the caller had closed.
     for (const Stdio* stream :
          {&options.streams.input, &options.streams.output, &options.streams.error}) {
@@ -163,35 +164,49 @@ void DescriptorSetup::mark_overwritten_sources() {
     }
 }
 
-void DescriptorSetup::describe_in(Plan& plan, const syncspawn_barrier& barrier) {
-    plan.barrier = barrier;
-    plan.exec_pipe = exec_pipe_write_.get();
-    plan.parent_pidfd = parent_pidfd_.get();
-    plan.parent_pid = getpid();
-    for (const int fd : {plan.exec_pipe, plan.parent_pidfd, barrier.local_fd, barrier.remote_fd,
-                         barrier.pipe_read_fd, barrier.pipe_write_fd}) {
-        kept_.push_back(fd);
-    }
+ParentPlan DescriptorSetup::parent_plan(const syncspawn_barrier& barrier,
+                                        Starter starter) const noexcept {
+    return {.pid = getpid(),
+            .pidfd = parent_pidfd_.get(),
+            .exec_pipe = exec_pipe_write_.get(),
+            .barrier = barrier,
+            .starter = starter};
+}
+
+void DescriptorSetup::sort_kept() {
     std::sort(kept_.begin(), kept_.end());
     kept_.erase(std::unique(kept_.begin(), kept_.end()), kept_.end());
     kept_.erase(kept_.begin(), std::find_if(kept_.begin(), kept_.end(),
                                             [](int fd) { return fd > STDERR_FILENO; }));
-    plan.kept = kept_.data();
-    plan.kept_count = kept_.size();
+}
 
-    mark_overwritten_sources();
-    plan.tries_if_busy = launches_in_flight > 1 ? tries_beside_other_launches : 1;
-    safe_sources_.resize(redirections_.size());
-    plan.safe_sources = safe_sources_.data();
-    plan.redirections = redirections_.data();
-    plan.redirection_count = redirections_.size();
-    const bool are_numbers_taken = plan.hand_over || plan.leaves_descriptors ||
-                                   !redirections_.empty() || highest_reserved_ >= 0;
-    plan.lowest_internal_fd = are_numbers_taken ? lowest_internal_fd : STDERR_FILENO + 1;
-    plan.lowest_internal_fd = std::max(plan.lowest_internal_fd, highest_reserved_ + 1);
+int DescriptorSetup::lowest_internal() const noexcept {
+    const bool is_handed_over = static_cast<bool>(exec_pipe_write_);
+    const bool are_numbers_taken =
+        is_handed_over || leaves_others_ || !redirections_.empty() || highest_reserved_ >= 0;
+    int lowest = are_numbers_taken ? lowest_internal_fd : STDERR_FILENO + 1;
+    lowest = std::max(lowest, highest_reserved_ + 1);
     for (const Redirection& redirection : redirections_) {
-        plan.lowest_internal_fd = std::max(plan.lowest_internal_fd, redirection.to + 1);
+        lowest = std::max(lowest, redirection.to + 1);
     }
+    return lowest;
+}
+
+DescriptorPlan DescriptorSetup::plan(const ParentPlan& parent) {
+    const syncspawn_barrier& barrier = parent.barrier;
+    kept_.insert(kept_.end(), {parent.exec_pipe, parent.pidfd, barrier.local_fd, barrier.remote_fd,
+                               barrier.pipe_read_fd, barrier.pipe_write_fd});
+    sort_kept();
+    mark_overwritten_sources();
+    safe_sources_.resize(redirections_.size());
+    return {.redirections = redirections_.data(),
+            .redirection_count = redirections_.size(),
+            .safe_sources = safe_sources_.data(),
+            .lowest_internal_fd = lowest_internal(),
+            .kept = kept_.data(),
+            .kept_count = kept_.size(),
+            .leaves_others = leaves_others_,
+            .tries_if_busy = launches_in_flight > 1 ? tries_beside_other_launches : 1};
 }
 
 void DescriptorSetup::close_childs_ends() {

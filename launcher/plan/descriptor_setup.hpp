@@ -27,8 +27,11 @@ public:
     // Throws std::system_error.
     DescriptorSetup(const SpawnOptions& options, const std::vector<Entry>& entries, bool hand_over);
 
-    // Writes what the child needs into the plan, with its copy of the barrier.
-    void describe_in(Plan& plan, const syncspawn_barrier& barrier);
+    // What ties the child to this process, with its copy of the barrier.
+    [[nodiscard]] ParentPlan parent_plan(const syncspawn_barrier& barrier,
+                                         Starter starter) const noexcept;
+    // Once. The child also keeps the descriptors by which it knows its parent.
+    [[nodiscard]] DescriptorPlan plan(const ParentPlan& parent);
     // After the start: what only the child should hold.
     void close_childs_ends();
     // Hung up by execve, as the barrier's own pipe is if that is not handed over: -1 then.
@@ -42,7 +45,9 @@ private:
     void open_parent_pidfd();
     void open_stream(const Stdio& stream, int number);
 
+    void sort_kept();
     void mark_overwritten_sources();
+    [[nodiscard]] int lowest_internal() const noexcept;
 
     InFlight in_flight_;
     UniqueFd exec_pipe_read_;
@@ -54,6 +59,7 @@ private:
     std::vector<int> safe_sources_;
     std::vector<int> kept_;
     int highest_reserved_ = -1;
+    bool leaves_others_;
 };
 
 }  // namespace syncspawn::detail

@@ -1,5 +1,7 @@
 #include "plan_storage.hpp"
 
+#include <utility>
+
 #include <syncspawn/barrier/hand_over.hpp>
 
 #include "program_paths.hpp"
@@ -25,10 +27,64 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
     return pointers;
 }
 
+// `exec_failed` is told once for each step: with its first part.
+ChildOperation operation_of(const Schedule& schedule, std::uint32_t index) {
+    const Item& item = schedule.items[index];
+    ChildOperation operation{item.kind, index, nullptr, nullptr};
+    if (item.kind == ItemKind::step) {
+        operation.part = &item.step->child.run;
+        operation.exec_failed = &item.step->exec_failed;
+    } else if (item.kind == ItemKind::last) {
+        operation.part = &item.step->last.run;
+        operation.exec_failed = item.step->child.run ? nullptr : &item.step->exec_failed;
+    }
+    return operation;
+}
+
+std::vector<ChildOperation> operations_of(const Schedule& schedule,
+                                          const std::vector<std::uint32_t>& items) {
+    std::vector<ChildOperation> operations;
+    operations.reserve(items.size());
+    for (const std::uint32_t index : items) {
+        operations.push_back(operation_of(schedule, index));
+    }
+    return operations;
+}
+
+bool may_share_memory(const ChildPart& part) {
+    return !part.run || part.rules == ChildRules::shared_memory;
+}
+
+Leads leads_by(KillScope scope) noexcept {
+    switch (scope) {
+        case KillScope::process_group:
+            return Leads::group;
+        case KillScope::session:
+            return Leads::session;
+        default:
+            return Leads::nothing;
+    }
+}
+
 }  // namespace
 
+HandedEnvironment::HandedEnvironment(std::vector<char*> environment)
+    : entries_(std::move(environment)) {
+    entries_.resize(entries_.size() + hand_over_variables, nullptr);
+}
+
+HandOverPlan HandedEnvironment::plan() noexcept {
+    return entries_.empty()
+               ? HandOverPlan{nullptr, 0}
+               : HandOverPlan{entries_.data(), entries_.size() - hand_over_variables - 1};
+}
+
 PlanStorage::PlanStorage(const SpawnOptions& options, const Schedule& schedule)
-    : candidate_paths_(candidate_paths(options)), working_directory_(options.working_directory) {
+    : options_(options),
+      schedule_(schedule),
+      candidate_paths_(candidate_paths(options)),
+      operations_(operations_of(schedule, schedule.child)),
+      last_parts_(operations_of(schedule, schedule.last)) {
     for (const std::string& path : candidate_paths_) {
         candidates_.push_back(path.c_str());
     }
@@ -44,37 +100,63 @@ PlanStorage::PlanStorage(const SpawnOptions& options, const Schedule& schedule)
         }
     }
     environment_ = pointers_to(environment_texts_);
-    for (const std::uint32_t index : schedule.child) {
-        const Item& item = schedule.items[index];
-        const bool is_step = item.step != nullptr;
-        operations_.push_back({item.kind, index, is_step ? &item.step->child.run : nullptr,
-                               is_step ? &item.step->exec_failed : nullptr});
+    for (const Item& item : schedule.items) {
+        parts_may_share_memory_ = parts_may_share_memory_ &&
+                                  (item.step == nullptr || (may_share_memory(item.step->child) &&
+                                                            may_share_memory(item.step->last)));
     }
-
-    plan_.candidates = candidates_.data();
-    plan_.arguments = arguments_.data();
-    plan_.environment = environment_.data();
-    plan_.environment_size = environment_texts_.size();
-    plan_.working_directory = working_directory_.empty() ? nullptr : working_directory_.c_str();
-    plan_.operations = operations_.data();
-    plan_.operation_count = operations_.size();
-    plan_.begin_item = schedule.begin;
-    plan_.descriptors_item = schedule.descriptors;
-    plan_.execve_item = schedule.execve;
-    plan_.namespaces = static_cast<std::uint32_t>(options.birth.namespaces);
-    plan_.cgroup = options.birth.cgroup;
-    plan_.kill_scope = options.ending.scope;
-    plan_.die_with_parent = options.ending.die_with_parent;
-    plan_.reset_ignored_signals = options.signals.ignored == IgnoredSignals::reset;
-    plan_.leaves_descriptors = options.descriptors.others == OtherDescriptors::leave;
-    plan_.hand_over =
-        options.readiness.hand_over == HandOver::barrier || options.readiness.within.has_value();
 }
 
-std::vector<char*> PlanStorage::environment_for_hand_over() const {
-    std::vector<char*> environment = environment_;
-    environment.resize(environment.size() + hand_over_variables, nullptr);
-    return environment;
+Plan PlanStorage::plan_of(const LaunchPlan& launch, const sigset_t& callers_mask,
+                          LaunchRecord& record) const noexcept {
+    return {.program = program_plan(),
+            .order = order_plan(),
+            .birth = birth_plan(),
+            .signals = signal_plan(callers_mask),
+            .descriptors = launch.descriptors,
+            .parent = launch.parent,
+            .hand_over = launch.hand_over,
+            .record = &record};
+}
+
+bool PlanStorage::hands_over() const noexcept {
+    return options_.readiness.hand_over == HandOver::barrier ||
+           options_.readiness.within.has_value();
+}
+
+HandedEnvironment PlanStorage::handed_environment() const {
+    return hands_over() ? HandedEnvironment(environment_) : HandedEnvironment();
+}
+
+ProgramPlan PlanStorage::program_plan() const noexcept {
+    const std::string& directory = options_.working_directory;
+    return {.candidates = candidates_.data(),
+            .arguments = arguments_.data(),
+            .environment = environment_.data(),
+            .working_directory = directory.empty() ? nullptr : directory.c_str()};
+}
+
+OrderPlan PlanStorage::order_plan() const noexcept {
+    return {.operations = operations_.data(),
+            .operation_count = operations_.size(),
+            .last_parts = last_parts_.data(),
+            .last_part_count = last_parts_.size(),
+            .begin_item = schedule_.begin,
+            .descriptors_item = schedule_.descriptors,
+            .execve_item = schedule_.execve,
+            .may_be_cloned = parts_may_share_memory_};
+}
+
+BirthPlan PlanStorage::birth_plan() const noexcept {
+    return {.namespaces = static_cast<std::uint32_t>(options_.birth.namespaces),
+            .cgroup = options_.birth.cgroup,
+            .leads = leads_by(options_.ending.scope),
+            .die_with_parent = options_.ending.die_with_parent};
+}
+
+SignalPlan PlanStorage::signal_plan(const sigset_t& callers_mask) const noexcept {
+    return {.reset_ignored = options_.signals.ignored == IgnoredSignals::reset,
+            .program_mask = options_.signals.mask.value_or(callers_mask)};
 }
 
 }  // namespace syncspawn::detail

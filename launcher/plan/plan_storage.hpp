@@ -10,26 +10,57 @@
 
 namespace syncspawn::detail {
 
-// Owns what a plan points to.
+// What one launch adds to a plan.
+struct LaunchPlan {
+    DescriptorPlan descriptors;
+    ParentPlan parent;
+    HandOverPlan hand_over;
+};
+
+// The environment of one launch's program that gets the barrier, with room for its variables.
+class HandedEnvironment {
+public:
+    HandedEnvironment() = default;
+    // A copy of these pointers, whose texts must stay.
+    explicit HandedEnvironment(std::vector<char*> environment);
+    [[nodiscard]] HandOverPlan plan() noexcept;
+
+private:
+    std::vector<char*> entries_;
+};
+
+// Owns what a plan points to that does not change from launch to launch. The options must outlive it.
 class PlanStorage {
 public:
     PlanStorage(const SpawnOptions& options, const Schedule& schedule);
+    PlanStorage(const PlanStorage&) = delete;
+    PlanStorage& operator=(const PlanStorage&) = delete;
 
-    // The part of the plan that does not change from launch to launch.
-    [[nodiscard]] const Plan& plan() const noexcept { return plan_; }
-    // With room for the variables of the hand-over: one launch's own, since its child writes there.
-    [[nodiscard]] std::vector<char*> environment_for_hand_over() const;
+    // The plan of one launch, whole.
+    [[nodiscard]] Plan plan_of(const LaunchPlan& launch, const sigset_t& callers_mask,
+                               LaunchRecord& record) const noexcept;
+    // All of them in the child have the token for it.
+    [[nodiscard]] bool parts_may_share_memory() const noexcept { return parts_may_share_memory_; }
+    [[nodiscard]] bool hands_over() const noexcept;
+    [[nodiscard]] HandedEnvironment handed_environment() const;
 
 private:
+    [[nodiscard]] ProgramPlan program_plan() const noexcept;
+    [[nodiscard]] OrderPlan order_plan() const noexcept;
+    [[nodiscard]] BirthPlan birth_plan() const noexcept;
+    [[nodiscard]] SignalPlan signal_plan(const sigset_t& callers_mask) const noexcept;
+
+    const SpawnOptions& options_;
+    const Schedule& schedule_;
+    bool parts_may_share_memory_ = true;
     std::vector<std::string> candidate_paths_;
     std::vector<const char*> candidates_;
     std::vector<std::string> argument_texts_;
     std::vector<char*> arguments_;
     std::vector<std::string> environment_texts_;
     std::vector<char*> environment_;
-    std::string working_directory_;
     std::vector<ChildOperation> operations_;
-    Plan plan_{};
+    std::vector<ChildOperation> last_parts_;
 };
 
 }  // namespace syncspawn::detail

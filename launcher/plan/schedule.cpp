@@ -25,6 +25,15 @@ public:
     }
 
     void add_step(const Step& step) {
+        if (step.child.run || step.parent) {
+            add_parts(step);
+        }
+        if (step.last.run) {
+            schedule_.last.push_back(add_item(ItemKind::last, step.name, &step));
+        }
+    }
+
+    void add_parts(const Step& step) {
         const std::uint32_t item = add_item(ItemKind::step, step.name, &step);
         const bool is_ordered = step.child.run && step.parent && step.order != StepOrder::together;
         const std::size_t child_before = child_.size();
@@ -117,6 +126,7 @@ Stage stage_of(ItemKind kind) noexcept {
         case ItemKind::begin:
             return Stage::start;
         case ItemKind::step:
+        case ItemKind::last:
             return Stage::step;
         case ItemKind::rendezvous:
             return Stage::rendezvous;

@@ -7,9 +7,9 @@
 
 namespace syncspawn::detail {
 
-void BarrierReadiness::describe_in(Plan& plan, const PlanStorage& storage) {
-    environment_ = storage.environment_for_hand_over();
-    plan.environment = environment_.data();
+HandOverPlan BarrierReadiness::plan(const PlanStorage& storage) {
+    environment_ = storage.handed_environment();
+    return environment_.plan();
 }
 
 Readiness::Answer BarrierReadiness::advance(const std::optional<Deadline>& may_wait_until) {

@@ -12,7 +12,7 @@ class BarrierReadiness final : public Readiness {
 public:
     explicit BarrierReadiness(Barrier& barrier) noexcept : barrier_(barrier), meeting_(barrier) {}
 
-    void describe_in(Plan& plan, const PlanStorage& storage) override;
+    [[nodiscard]] HandOverPlan plan(const PlanStorage& storage) override;
     Answer advance(const std::optional<Deadline>& may_wait_until) override;
     [[nodiscard]] Polled polled() const noexcept override { return meeting_.polled(); }
     [[nodiscard]] Failure failure() const override;
@@ -23,7 +23,7 @@ private:
     Barrier& barrier_;
     Meeting meeting_;
     std::optional<Outcome> outcome_;
-    std::vector<char*> environment_;  // with room for the variables
+    HandedEnvironment environment_;
 };
 
 }  // namespace syncspawn::detail

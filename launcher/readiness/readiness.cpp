@@ -4,8 +4,8 @@
 
 namespace syncspawn::detail {
 
-std::unique_ptr<Readiness> make_readiness(const Plan& plan, Barrier& barrier) {
-    return plan.hand_over ? std::make_unique<BarrierReadiness>(barrier) : nullptr;
+std::unique_ptr<Readiness> make_readiness(const PlanStorage& plan, Barrier& barrier) {
+    return plan.hands_over() ? std::make_unique<BarrierReadiness>(barrier) : nullptr;
 }
 
 }  // namespace syncspawn::detail

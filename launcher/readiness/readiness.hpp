@@ -19,12 +19,12 @@ namespace syncspawn::detail {
 // How a program says that it is ready: one object for each launch, one file for each kind. The course
 // calls it in the order of the functions and knows no kind by name:
 //
-//     open descriptors ... describe_in(plan) ... start ... execve ... begin()
+//     open descriptors ... plan() ... start ... execve ... begin()
 //     advance() until it is not `not_yet`; between two of them the course waits for polled()
 //     leave_in(process)                 words_if_late() instead, where the time has passed
 //
 // What another kind would put where:
-//  - a socket of sd_notify(3): describe_in() adds NOTIFY_SOCKET to the environment; polled() is the socket,
+//  - a socket of sd_notify(3): plan() adds NOTIFY_SOCKET to the environment; polled() is the socket,
 //    advance() reads datagrams until one says READY=1.
 //  - a descriptor that the program writes to or closes: the kind opens a pipe when it is made. DescriptorSetup has to
 //    be told of one end, as of those that the options pass; polled() is the other, advance() reads.
@@ -50,7 +50,7 @@ public:
 
     // Before the start: the variables that the program gets. What the plan then points to is this object's,
     // for as long as it lives.
-    virtual void describe_in(Plan& plan, const PlanStorage& storage) = 0;
+    [[nodiscard]] virtual HandOverPlan plan(const PlanStorage& storage) = 0;
     // The program runs, and the time counts.
     virtual void begin() {}
     // One step on. Waits until then at most (none: for ever), for this alone; a time in the past: never.
@@ -71,6 +71,6 @@ public:
 
 // The kind that the options ask for; null if the program has no part in the launch. `barrier` must stay
 // where it is until leave_in() moves it out.
-std::unique_ptr<Readiness> make_readiness(const Plan& plan, Barrier& barrier);
+std::unique_ptr<Readiness> make_readiness(const PlanStorage& plan, Barrier& barrier);
 
 }  // namespace syncspawn::detail

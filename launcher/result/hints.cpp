@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <filesystem>
 
 #include "barrier/linux/proc.hpp"
@@ -232,6 +233,15 @@ std::string hint_for(const SpawnOptions& options, StartMethod method,
     }
     if (failure.cause == Cause::error) {
         return hint_for_error(options, method, failure);
+    }
+    if (failure.cause == Cause::killed && failure.stage != Stage::readiness &&
+        failure.status->signal() == SIGSYS) {
+        return failure.stage == Stage::execve
+                   ? "a seccomp filter killed it: it must allow execve(2), and what exec_failed "
+                     "calls"
+                   : "a seccomp filter killed it. One that forbids what the launch itself still "
+                     "has "
+                     "to call belongs into Step::last";
     }
     if (failure.cause == Cause::exited && is_in_childs_part &&
         method == StartMethod::shared_memory) {

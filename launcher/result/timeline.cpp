@@ -20,6 +20,7 @@ Wording wording(const Item& item, WhichSide side) {
         case ItemKind::begin:
             return {side == WhichSide::child ? "started" : "starts the child", ""};
         case ItemKind::step:
+        case ItemKind::last:
             return {item.name + " ...", item.name + ": done"};
         case ItemKind::rendezvous:
             return {"waits at [" + item.name + "]", "passes [" + item.name + "]"};

@@ -17,18 +17,18 @@
 namespace syncspawn::detail {
 namespace {
 
-StartedChild start_here(Plan& plan, StartMethod method) noexcept {
+StartedChild start_here(const Plan& plan, StartMethod method, Caller caller) noexcept {
     return method == StartMethod::copied_memory ? start_with_copied_memory(plan)
-                                                : start_with_shared_memory(plan);
+                                                : start_with_shared_memory(plan, caller);
 }
 
-StartedChild start_on_right_thread(Plan& plan, StartMethod method) noexcept {
-    if (!plan.die_with_parent) {
-        return start_here(plan, method);
+StartedChild start_on_right_thread(const Plan& plan, StartMethod method, Caller caller) noexcept {
+    if (!plan.birth.die_with_parent) {
+        return start_here(plan, method, caller);
     }
     StartedChild child;
     try {
-        const auto work = [&] { child = start_here(plan, method); };
+        const auto work = [&] { child = start_here(plan, method, caller); };
         if (!run_on_lasting_thread(std::ref(work))) {
             return no_child(
                 EPERM,
@@ -65,21 +65,22 @@ void take_pidfd(StartedChild& child, int fd, const char* call) noexcept {
     child = no_child(error, call, KnownCall::birth);
 }
 
-StartedChild start_child(Plan& plan, StartMethod method) noexcept {
-    if (plan.cgroup >= 0 && is_frozen(plan.cgroup)) {
+StartedChild start_child(const Plan& plan, StartMethod method, Caller caller) noexcept {
+    const int cgroup = plan.birth.cgroup;
+    if (cgroup >= 0 && is_frozen(cgroup)) {
         return no_child(EDEADLK, "the cgroup is frozen");
     }
     // When a limit of memory is reached, the kernel judges each process in the cgroup by the whole
     // memory that it has, and kills all that share it: this process. Only a parent that is suspended
     // until the execve (CLONE_VFORK) makes it pass the child over.
-    if (method == StartMethod::shared_memory && plan.cgroup >= 0 && !plan.is_alone) {
+    if (method == StartMethod::shared_memory && cgroup >= 0 && caller == Caller::goes_on) {
         return no_child(ENOSYS,
                         "a limit of the cgroup would reach this process while memory is shared");
     }
-    StartedChild child = start_on_right_thread(plan, method);
+    StartedChild child = start_on_right_thread(plan, method, caller);
     if (child.pid < 0 && child.error == EAGAIN) {
         end_idle_threads();  // the limits of processes count them
-        child = start_on_right_thread(plan, method);
+        child = start_on_right_thread(plan, method, caller);
     }
     return child;
 }

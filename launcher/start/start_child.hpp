@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <syncspawn/barrier/unique_fd.hpp>
+#include <syncspawn/launcher/spawn_options.hpp>
 
 #include "launcher/child/known_call.hpp"
 #include "launcher/child/plan.hpp"
@@ -36,17 +37,23 @@ inline StartedChild no_child(int error, const char* call,
 // is ended, and there is none.
 void take_pidfd(StartedChild& child, int fd, const char* call) noexcept;
 
-// All of these start a child that runs run_child(plan). The caller has blocked all signals of its thread; in
-// the child they stay so until execve.
+// What becomes of the calling thread until the child executes its program.
+enum class Caller {
+    goes_on,
+    may_be_suspended,  // it has nothing to do until then, and nothing to watch
+};
+
+// All of these start a child that runs run_child() with this plan. The caller has blocked all signals of
+// its thread; in the child they stay so until execve. The plan, and all that it points to, must stay
+// until the loan is over.
 
 // By the method, which is not `automatic`. With die_with_parent the child is started by a thread that
 // lasts as long as this process.
-StartedChild start_child(Plan& plan, StartMethod method) noexcept;
+StartedChild start_child(const Plan& plan, StartMethod method, Caller caller) noexcept;
 
-// The child shares this process's memory until execve, while this thread goes on; if the plan's child is
-// alone, this thread is suspended until then. The plan, and all that it points to, must stay until the
-// loan is over.
-StartedChild start_with_shared_memory(Plan& plan) noexcept;
+// The child shares this process's memory until execve, while this thread goes on, or is suspended if it
+// may be.
+StartedChild start_with_shared_memory(const Plan& plan, Caller caller) noexcept;
 
 // Why this process cannot share its memory with a child that runs beside it.
 struct Obstacle {
@@ -62,6 +69,6 @@ Obstacle obstacle_to_shared_memory() noexcept;
 bool is_sharing_proven() noexcept;
 
 // The child has a copy of this process's memory.
-StartedChild start_with_copied_memory(Plan& plan) noexcept;
+StartedChild start_with_copied_memory(const Plan& plan) noexcept;
 
 }  // namespace syncspawn::detail

@@ -36,15 +36,18 @@ void fork_with_pidfd(StartedChild& child) noexcept {
 
 // Namespaces at birth need clone3 (Linux 5.3; with a cgroup 5.7), or the older clone where that is
 // refused: by the kernel, by a seccomp filter, or by valgrind. Then the child joins the cgroup itself.
-void clone_with_pidfd(Plan& plan, StartedChild& child) noexcept {
+void clone_with_pidfd(const BirthPlan& plan, Arrival& arrival, StartedChild& child) noexcept {
     const std::uint64_t namespaces = plan.namespaces;
     int pidfd = -1;
     clone_args arguments = birth_of(plan, pidfd);
+    arrival.joins_cgroup = false;
     child.call = "clone3";
+    child.kind = call_of(plan);
     child.pid = static_cast<pid_t>(syscall(SYS_clone3, &arguments, sizeof arguments));
     if (child.pid < 0 && is_not_here(NewerCall::clone3, errno)) {
         child.call = "clone";
-        plan.joins_cgroup = plan.cgroup >= 0;
+        child.kind = KnownCall::birth;
+        arrival.joins_cgroup = plan.cgroup >= 0;
         child.pid = static_cast<pid_t>(
             syscall(SYS_clone, namespaces | CLONE_PIDFD | SIGCHLD, 0, &pidfd, 0, 0));
         if (child.pid < 0 && is_not_here(NewerCall::clone_pidfd, errno)) {
@@ -60,18 +63,19 @@ void clone_with_pidfd(Plan& plan, StartedChild& child) noexcept {
 
 }  // namespace
 
-StartedChild start_with_copied_memory(Plan& plan) noexcept {
+StartedChild start_with_copied_memory(const Plan& plan) noexcept {
     StartedChild child;
-    plan.handlers_are_default = false;
-    plan.joins_cgroup = plan.cgroup >= 0;
+    const BirthPlan& birth = plan.birth;
+    Arrival arrival{
+        .joins_cgroup = birth.cgroup >= 0, .handlers_are_default = false, .is_alone = false};
     // Joining a cgroup takes milliseconds, being born there nothing.
-    if (plan.namespaces == 0 && (plan.cgroup < 0 || !plan.may_be_cloned)) {
+    if (birth.namespaces == 0 && (birth.cgroup < 0 || !plan.order.may_be_cloned)) {
         fork_with_pidfd(child);
     } else {
-        clone_with_pidfd(plan, child);
+        clone_with_pidfd(birth, arrival, child);
     }
     if (child.pid == 0) {
-        run_child(plan);
+        run_child(plan, arrival);
     }
     if (child.pid < 0 && child.error == 0) {
         child.error = errno;

@@ -176,8 +176,14 @@ private:
 constinit Finding about_the_process(look_at_the_process);
 constinit Finding about_the_trial(try_it_out);
 
+// CLONE_CLEAR_SIGHAND and CLONE_INTO_CGROUP have seen to the rest.
+constexpr Arrival arrival_alone{
+    .joins_cgroup = false, .handlers_are_default = true, .is_alone = true};
+constexpr Arrival arrival_beside{
+    .joins_cgroup = false, .handlers_are_default = true, .is_alone = false};
+
 struct LoneChild {
-    Plan plan;
+    const Plan& plan;
     std::atomic<bool> was_here{false};
 };
 
@@ -185,22 +191,20 @@ struct LoneChild {
 // this has once been seen to work, and nothing relies on the caller being suspended.
 StartedChild start_alone(const Plan& plan) noexcept {
     LoneChild lone{plan};
-    --lone.plan.operation_count;  // the last rendezvous
-    lone.plan.handlers_are_default = true;
     int pidfd = -1;
-    const clone_args arguments = instead_of_the_caller(birth_of(lone.plan, pidfd));
+    const clone_args arguments = instead_of_the_caller(birth_of(plan.birth, pidfd));
     const int callers_errno = errno;
     const long result = clone_with_stack(
         arguments,
         [](void* argument) {
             auto& self = *static_cast<LoneChild*>(argument);
             self.was_here.store(true, std::memory_order_relaxed);
-            run_child(self.plan);
+            run_child(self.plan, arrival_alone);
         },
         &lone);
     errno = callers_errno;
     if (result < 0) {
-        return no_child(static_cast<int>(-result), "clone3", KnownCall::birth);
+        return no_child(static_cast<int>(-result), "clone3", call_of(plan.birth));
     }
     StartedChild child;
     child.pid = static_cast<pid_t>(result);
@@ -212,7 +216,7 @@ StartedChild start_alone(const Plan& plan) noexcept {
     return child;
 }
 
-StartedChild start_beside(Plan& plan) noexcept {
+StartedChild start_beside(const Plan& plan) noexcept {
     StartedChild child;
     try {
         child.loan = Loan::take();
@@ -223,15 +227,16 @@ StartedChild start_beside(Plan& plan) noexcept {
     }
     ParkedThread& lender = *child.loan;
     int pidfd = -1;
-    const clone_args arguments = beside(birth_of(plan, pidfd), lender);
-    plan.handlers_are_default = true;
+    const clone_args arguments = beside(birth_of(plan.birth, pidfd), lender);
     lender.is_lent.store(1);
     const long result = clone_with_stack(
-        arguments, [](void* argument) { run_child(*static_cast<const Plan*>(argument)); }, &plan);
+        arguments,
+        [](void* argument) { run_child(*static_cast<const Plan*>(argument), arrival_beside); },
+        const_cast<Plan*>(&plan));
     if (result < 0) {
         lender.is_lent.store(0);
         child.loan.give_back();
-        return no_child(static_cast<int>(-result), "clone3", KnownCall::birth);
+        return no_child(static_cast<int>(-result), "clone3", call_of(plan.birth));
     }
     child.pid = static_cast<pid_t>(result);
     take_pidfd(child, pidfd, "clone3");
@@ -247,12 +252,13 @@ Obstacle obstacle_to_shared_memory() noexcept {
     return obstacle.what != nullptr ? obstacle : about_the_trial.get();
 }
 
-StartedChild start_with_shared_memory(Plan& plan) noexcept {
-    const Obstacle obstacle = plan.is_alone ? about_the_process.get() : obstacle_to_shared_memory();
+StartedChild start_with_shared_memory(const Plan& plan, Caller caller) noexcept {
+    const bool is_alone = caller == Caller::may_be_suspended;
+    const Obstacle obstacle = is_alone ? about_the_process.get() : obstacle_to_shared_memory();
     if (obstacle.what != nullptr) {
         return no_child(obstacle.error, obstacle.what, obstacle.kind);
     }
-    return plan.is_alone ? start_alone(plan) : start_beside(plan);
+    return is_alone ? start_alone(plan) : start_beside(plan);
 }
 
 #else
@@ -263,7 +269,7 @@ Obstacle obstacle_to_shared_memory() noexcept {
     return {"it is not written for this processor yet", ENOSYS};
 }
 
-StartedChild start_with_shared_memory(Plan&) noexcept {
+StartedChild start_with_shared_memory(const Plan&, Caller) noexcept {
     const Obstacle obstacle = obstacle_to_shared_memory();
     return no_child(obstacle.error, obstacle.what, obstacle.kind);
 }

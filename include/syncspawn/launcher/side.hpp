@@ -33,6 +33,8 @@ public:
                                        Hint hint = Hint::none) noexcept;
     /// The same with the current errno.
     [[nodiscard]] std::error_code fail(const char* what, Hint hint = Hint::none) noexcept;
+    /// The same with an error of any category, which is what SpawnError::code() then is.
+    [[nodiscard]] std::error_code fail(const std::error_code& error, const char* what) noexcept;
 
     explicit Side(detail::FailureSlot& slot) noexcept : slot_(&slot) {}
 

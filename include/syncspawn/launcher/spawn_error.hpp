@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <syncspawn/launcher/exit_status.hpp>
+#include <syncspawn/launcher/which_side.hpp>
 
 /// syncspawn::SpawnError: why a launch failed: which side, where, how, and what to do about it.
 ///
@@ -35,8 +36,6 @@
 ///     the program exited with code 3 before it was ready
 
 namespace syncspawn {
-
-enum class WhichSide { parent, child };
 
 /// How far the launch had come.
 enum class Stage {
@@ -91,10 +90,11 @@ public:
     [[nodiscard]] Cause cause() const noexcept;
     /// The step, rendezvous or call that failed: "uid map", "ready to exec", "execve '/bin/tru'".
     [[nodiscard]] const std::string& step() const noexcept;
-    /// For Cause::error the errno of the call; ECANCELED if a part returned an error that is no errno. For
-    /// the other causes ETIMEDOUT, ECANCELED or ECHILD.
+    /// For Cause::error what the failed call or part gave: an errno, or an error of another category. A
+    /// child's part may return one of any category that is a static object of this program; else this is
+    /// ECANCELED, and name and number are in detail(). For the other causes ETIMEDOUT, ECANCELED or ECHILD.
     [[nodiscard]] std::error_code code() const noexcept;
-    /// The same failure with another code, for a caller who has one of another category.
+    /// The same failure with another code, for a caller who has one that no std::error_category tells.
     [[nodiscard]] SpawnError with_code(std::error_code code) const;
     /// The child's pid, for your log: it is reaped, so the number may belong to another process by now. -1 if
     /// there was no child.

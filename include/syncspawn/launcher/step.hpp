@@ -134,6 +134,35 @@ ChildPart shared_memory(Callable run) {
     return {ChildRules::shared_memory, std::move(run)};
 }
 
+/// A part for Step::last, which runs in the child behind everything else. It is the place for what
+/// would forbid the library's own system calls, above all a seccomp filter:
+///
+///     spawner.step({.name = "filter",
+///                   .last = {syncspawn::ChildRules::shared_memory,
+///                            [&filter](syncspawn::ChildSide& side) {
+///                                return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+///                                               prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0
+///                                           ? side.fail("prctl")
+///                                           : side.done();
+///                            }}});
+///
+/// By then both sides have passed "ready to exec", the program's descriptors are in place, the barrier is
+/// handed over, and signal mask and parent-death signal are as the program will have them. Last parts run
+/// in the order of their steps. From the first of them to execve the library makes no system call, so a
+/// filter need only allow execve(2), and what the program itself calls, its dynamic loader included. If
+/// a last part fails, the program does not run, and the error is reported as usual.
+///
+/// Leave alone what is settled:
+///  - Do not change credentials: that clears the parent-death signal of `die_with_parent`.
+///  - Do not close descriptors or change their flags. Those of the step are open, unless the program's
+///    have taken their numbers.
+///  - Do not change the signal mask, or where a path leads (chroot, mounts, chdir): the program has
+///    been looked up already.
+///
+/// A parent that gives up before the last of these parts has ended still wins: the program does not run.
+/// If the parent dies meanwhile, the program runs all the same, unless `die_with_parent` is set.
+using LastPart = ChildPart;
+
 /// How the two parts of a step relate in time.
 enum class StepOrder {
     together,      ///< neither waits for the other
@@ -149,8 +178,11 @@ struct Step {
     ChildPart child{};
     ParentPart parent{};
     StepOrder order = StepOrder::together;
-    /// Runs in the child if execve has failed, after all parts, by the rules of `child`; errno says
-    /// why it failed. The program's signal mask is in force. What it returns is ignored.
+    /// Runs in the child behind everything else: see LastPart.
+    LastPart last{};
+    /// Runs in the child if execve has failed, after all parts; errno says why. Obeys the rules of
+    /// `child`, or of `last` if there is no other part in the child. The program's signal mask is in
+    /// force. What it returns is ignored.
     Part<ChildSide> exec_failed{};
     /// Takes back what the parent's part did. Runs in the parent, last step first, if the launch
     /// fails after that part succeeded, or began to wait (ParentSide::wait_for()), once the child is gone.

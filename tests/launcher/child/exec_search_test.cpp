@@ -37,7 +37,7 @@ int execute_true(const char* path, int tries) {
     char name[] = "true";
     char* const arguments[] = {name, nullptr};
     const char* const paths[] = {path, nullptr};
-    return detail::execute_first_of(paths, arguments, environ, tries).error;
+    return detail::execute_first_of({paths, tries}, arguments, environ).error;
 }
 
 }  // namespace
@@ -113,7 +113,7 @@ TEST_CASE("a file system that does not answer does not end the search") {
             char* const arguments[] = {name, nullptr};
             const char* const paths[] = {"/bin/true", "/usr/bin/true", nullptr};
             const detail::FailedExec failure =
-                detail::execute_first_of(paths, arguments, environ, 1);
+                detail::execute_first_of({paths, 1}, arguments, environ);
             expect_same(failure.error, error);
             expect_same(failure.path, paths[1]);
         });

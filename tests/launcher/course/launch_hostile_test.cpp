@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <iostream>
 #include <sstream>
 
 #include <syncspawn/launcher.hpp>
@@ -230,6 +231,30 @@ TEST_CASE("a failure of a step that does not exist, without an end of its text, 
     CHECK(error.cause() == Cause::error);
     CHECK(error.detail() == std::string(sizeof detail::FailureSlot::text, 'x'));
     CHECK_FALSE(error.program_may_have_run());
+}
+
+TEST_CASE("pointers that a child scribbles into its failure are not followed") {
+    static const int number = 7;
+    static const void* const itself = &itself;
+    for (const void* pointer :
+         {static_cast<const void*>(&number), static_cast<const void*>(&itself),
+          static_cast<const void*>(&std::cout), static_cast<const void*>("text")}) {
+        const SpawnError error =
+            failure_of(with_damaged_record([pointer](const FoundRecord& found) {
+                detail::FailureSlot& slot = found.record->child_failure;
+                slot = {};
+                slot.item = 1;  // step 'x'
+                slot.error = 5;
+                std::memcpy(static_cast<void*>(&slot.category), &pointer, sizeof pointer);
+                std::memset(slot.category_name, 'n', sizeof slot.category_name);
+                found.record->claim(WhichSide::child);
+                _exit(7);
+            }));
+        CHECK(error.code() == std::errc::operation_canceled);
+        CHECK(error.detail() ==
+              std::string(sizeof detail::FailureSlot::category_name, 'n') + " error 5");
+        CHECK(error.step() == "x");
+    }
 }
 
 TEST_CASE("a child that lies about its times is late by a duration that can be") {

@@ -16,14 +16,6 @@ namespace {
 
 SyncedSpawner spawner_of_true() { return SyncedSpawner({.program = "true"}); }
 
-// An error category that is no errno's.
-class OwnCategory : public std::error_category {
-public:
-    const char* name() const noexcept override { return "own category"; }
-    std::string message(int value) const override { return "own error " + std::to_string(value); }
-};
-const OwnCategory own_category;
-
 }  // namespace
 
 TEST_CASE("after a failure what the parent did is undone, last step first") {
@@ -111,23 +103,6 @@ TEST_CASE("an exception in a part is the failure of its step") {
         spawner.step({.name = "x", .parent = [](ParentSide&) { throw 1; }});
         CHECK(std::string(failure_of(spawner).what()) ==
               "x in the parent: exception: not a std::exception");
-    }
-}
-
-TEST_CASE("an error that is no errno is told by its own category") {
-    SyncedSpawner spawner = spawner_of_true();
-    SUBCASE("with its text in the parent") {
-        spawner.step(
-            {.name = "x", .parent = [](ParentSide&) { return std::error_code(7, own_category); }});
-        CHECK(std::string(failure_of(spawner).what()) ==
-              "x in the parent: own error 7: operation canceled");
-    }
-    SUBCASE("with its name and number in the child, which must not allocate") {
-        spawner.step({.name = "x", .child = after_fork([](ChildSide&) {
-                                       return std::error_code(7, own_category);
-                                   })});
-        CHECK(std::string(failure_of(spawner).what()) ==
-              "x in the child: own category error 7: operation canceled");
     }
 }
 

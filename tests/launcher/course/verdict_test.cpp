@@ -17,7 +17,7 @@ namespace {
 const Schedule& schedule() {
     static const std::vector<Entry> entries{
         Step{.name = "x",
-             .child = {ChildRules::after_fork, [](ChildSide&) {}},
+             .child = after_fork([](ChildSide&) {}),
              .parent = [](ParentSide&) {}}};
     static const Schedule made = make_schedule(entries, "/bin/server", "");
     return made;
@@ -38,7 +38,7 @@ FailureSlot slot(std::uint32_t item, int error, const char* text) {
 
 FailureSlot thrown(const char* text) {
     FailureSlot made = slot(x, 0, text);
-    made.cause = static_cast<std::uint32_t>(Cause::exception);
+    made.way = Failing::by_exception;
     return made;
 }
 

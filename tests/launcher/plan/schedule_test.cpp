@@ -186,3 +186,19 @@ TEST_CASE("every list of up to four entries keeps its orders with the fewest ren
         check(shapes);
     }
 }
+
+TEST_CASE("a last part is an item of its own, behind all that the child does beside it") {
+    const std::vector<Entry> entries{
+        Step{.name = "a", .last = {.run = [](ChildSide&) {}}},
+        Step{.name = "b", .child = {.run = [](ChildSide&) {}}, .last = {.run = [](ChildSide&) {}}},
+        Step{.name = "c", .parent = [](ParentSide&) {}}};
+    const Schedule schedule = make_schedule(entries, "true", "");
+    CHECK(written(schedule, schedule.last) == "a b");
+    CHECK(written(schedule, schedule.child) == "b [ready to exec]");
+    CHECK(written(schedule, schedule.parent) == "c [ready to exec]");
+    for (const std::uint32_t item : schedule.last) {
+        CHECK(schedule.items[item].kind == ItemKind::last);
+        CHECK(stage_of(schedule.items[item].kind) == Stage::step);
+        CHECK(item < schedule.execve);  // in a timeline whose times are the same
+    }
+}

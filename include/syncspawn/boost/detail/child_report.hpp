@@ -7,8 +7,10 @@
 #include <new>
 #include <string_view>
 #include <system_error>
+#include <typeinfo>
 
 #include <syncspawn/boost/version.hpp>
+#include <syncspawn/launcher/loaded_object.hpp>
 
 namespace syncspawn::for_boost::detail {
 
@@ -39,13 +41,18 @@ public:
             content_->category.store(&error.category(), std::memory_order_release);
         }
     }
-    /// In the parent, once the child has failed: no error if it did not say.
+    /// In the parent, once the child has failed: no error if it did not say. The child may have written
+    /// anything: a category is followed only if it certainly is one.
     [[nodiscard]] error_code get() const noexcept {
-        if (const auto* const its = content_->std_category.load(std::memory_order_acquire)) {
+        using syncspawn::detail::is_loaded_object;
+        const auto* const its = content_->std_category.load(std::memory_order_acquire);
+        if (is_loaded_object(its, typeid(std::error_category))) {
             return std::error_code(content_->value, *its);
         }
         const auto* const category = content_->category.load(std::memory_order_acquire);
-        return category != nullptr ? error_code(content_->value, *category) : error_code();
+        return is_loaded_object(category, typeid(boost::system::error_category))
+                   ? error_code(content_->value, *category)
+                   : error_code();
     }
 
     /// Boost's error code may hold one of the standard library, whose value and category it does not tell.
