@@ -54,11 +54,10 @@ Method ours(const std::string& name, const std::string& program, StartMethod sta
     auto spawner = std::make_shared<SyncedSpawner>(
         SpawnOptions{.program = program, .birth = {.method = start, .namespaces = namespaces}});
     if (hooks == Hooks::both_sides) {
-        spawner->step(
-            {.name = "hooks",
-             .child = {ChildRules::shared_memory, [](ChildSide& side) { return side.done(); }},
-             .parent = [](ParentSide& side) { return side.done(); },
-             .order = StepOrder::child_first});
+        spawner->step({.name = "hooks",
+                       .child = shared_memory([](ChildSide& side) { return side.done(); }),
+                       .parent = [](ParentSide& side) { return side.done(); },
+                       .order = StepOrder::child_first});
     } else if (hooks == Hooks::id_maps) {
         spawner->step({.name = "id maps", .parent = [](ParentSide& side) {
                            return write_id_maps(side.child_pid()) ? side.done()

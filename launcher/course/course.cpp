@@ -283,8 +283,7 @@ Course::Progress Course::after_readiness(Readiness::Answer answer) {
 
 void Course::make_process() {
     auto state = std::make_unique<Process::State>();
-    state->on_destruction = options_.ending.on_destruction;
-    state->terminate_grace = options_.ending.terminate_grace;
+    state->stop = &options_.ending.stop;
     state->trace = trace();
     if (readiness_) {
         readiness_->leave_in(*state);

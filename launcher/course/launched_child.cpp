@@ -45,6 +45,7 @@ void LaunchedChild::open() {
     if (error) {
         throw std::system_error(error, "open the barrier");
     }
+    kill_reach_ = KillReach(definition_->options);
 }
 
 std::optional<SpawnError::Facts> LaunchedChild::start(Starter starter, Readiness* readiness) {
@@ -77,7 +78,7 @@ std::optional<SpawnError::Facts> LaunchedChild::start(Starter starter, Readiness
         return why_not(started);
     }
     loan_ = std::move(started.loan);
-    handle_ = ChildHandle(started.pid, std::move(started.pidfd), options.ending.scope);
+    handle_ = ChildHandle(started.pid, std::move(started.pidfd), std::move(kill_reach_));
     descriptors_->close_childs_ends();
     (void)barrier_.set_role(Role::parent);
     (void)barrier_.watch_peer(handle_.pidfd());

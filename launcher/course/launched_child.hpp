@@ -14,6 +14,7 @@
 #include "launcher/plan/launch_record_memory.hpp"
 #include "launcher/readiness/readiness.hpp"
 #include "launcher/result/child_handle.hpp"
+#include "launcher/result/kill_reach.hpp"
 #include "launcher/result/program_state.hpp"
 #include "launcher/start/start_child.hpp"
 
@@ -86,6 +87,7 @@ private:
     std::unique_ptr<LaunchRecordMemory> record_memory_;
     bool is_record_lost_ = false;  // the child may still use it
     Plan plan_{};
+    KillReach kill_reach_;  // until there is a child
     ChildHandle handle_;
     Loan loan_;
     StartMethod start_method_ = StartMethod::copied_memory;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -58,9 +59,19 @@ void check(const SpawnOptions& options) {
                 "the parts cannot fill descriptor " + std::to_string(number));
     }
     require(!is_negative(options.setup.within) && !is_negative(options.readiness.within) &&
-                options.setup.abort_grace.count() >= 0 &&
-                options.ending.terminate_grace.count() >= 0,
+                options.setup.abort_grace.count() >= 0,
             "a duration must not be negative");
+    check(options.ending.stop);
+    require(options.ending.scope != KillScope::cgroup || options.birth.cgroup >= 0,
+            "KillScope::cgroup takes a cgroup: `birth.cgroup`");
+}
+
+void check(const StopActions& actions) {
+    for (const StopAction& action : actions) {
+        require(action.signal >= 0 && action.signal < NSIG,
+                "there is no signal " + std::to_string(action.signal));
+        require(!is_negative(action.within), "a duration must not be negative");
+    }
 }
 
 void check(const SpawnOptions& options, const Step& step) {

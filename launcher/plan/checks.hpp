@@ -9,6 +9,7 @@ namespace syncspawn::detail {
 
 // What can never work is refused when it is said: std::invalid_argument names the rule.
 void check(const SpawnOptions& options);
+void check(const StopActions& actions);
 void check(const SpawnOptions& options, const Step& step);
 void check(const SpawnOptions& options, const Rendezvous& rendezvous);
 

@@ -95,36 +95,61 @@ int ChildHandle::send(int signal) const noexcept {
 }
 
 int ChildHandle::send_to_scope(int signal) const noexcept {
+    if (reach_.send_beside(pid_, signal)) {
+        return 0;
+    }
     // The group exists as long as its leader is not reaped; before the child has made it, only the
     // child itself is there.
-    if (scope_ != KillScope::process && !status_ && getpgid(pid_) == pid_) {
-        ::kill(-pid_, signal);
+    const bool has_group =
+        reach_.scope() == KillScope::process_group || reach_.scope() == KillScope::session;
+    if (has_group && !status_ && getpgid(pid_) == pid_ && ::kill(-pid_, signal) == 0) {
+        return send(0);  // it has it, unless it alone may not be signalled
     }
     return send(signal);
 }
 
-int ChildHandle::end_now() {
-    const int error = send_to_scope(SIGKILL);
-    if (const Deadline now{}; error != 0 && !wait_for_end(&now)) {
-        return error;
-    }
-    reap();
-    return 0;
+// The kernel drops what the first process of a pid namespace neither handles nor blocks. The rest of its
+// group may heed the signal, though.
+bool ChildHandle::is_deaf_to_all(int signal) const noexcept {
+    return signal != SIGKILL && reach_.scope() == KillScope::process && is_deaf_to(pid_, signal);
 }
 
-int ChildHandle::end_within(std::chrono::nanoseconds grace) {
-    // The kernel drops what the first process of a pid namespace neither handles nor blocks. Its own
-    // group may heed the signal, though.
-    const bool is_alone = scope_ == KillScope::process;
-    const bool was_deaf = is_alone && is_deaf_to(pid_, SIGTERM);
-    const int error = send_to_scope(SIGTERM);
-    // One that is stopped acts on it only when it goes on.
-    (void)send_to_scope(SIGCONT);
+// Whether waiting for what comes of it makes sense.
+bool ChildHandle::ask_to_end(int signal, int& error) const noexcept {
+    const bool was_deaf = is_deaf_to_all(signal);
+    error = send_to_scope(signal);
+    if (signal != SIGKILL) {
+        (void)send_to_scope(SIGCONT);  // one that is stopped acts on it only when it goes on
+    }
     // Asked again: it may have come to listen just before the signal.
-    const bool is_hopeless = error != 0 || (was_deaf && is_deaf_to(pid_, SIGTERM));
-    const Deadline deadline = is_hopeless ? Deadline() : after(grace);
-    wait_for_end(&deadline);
-    return end_now();  // also what a group has left once its leader has ended
+    return error == 0 && !(was_deaf && is_deaf_to_all(signal));
+}
+
+bool ChildHandle::carry_out(const StopAction& action, int& error) const {
+    if (action.signal != 0 && !ask_to_end(action.signal, error)) {
+        const Deadline past{};
+        return wait_for_end(&past);
+    }
+    if (!action.within) {
+        return wait_for_end(nullptr);
+    }
+    const Deadline deadline = after(*action.within);
+    return wait_for_end(&deadline);
+}
+
+int ChildHandle::stop(std::span<const StopAction> actions) {
+    bool has_ended = status_.has_value();
+    int error = 0;
+    for (const StopAction& action : actions) {
+        // Of what a group or a cgroup has left once the program has ended, nobody is asked to end.
+        if (!has_ended || action.signal == SIGKILL) {
+            has_ended = carry_out(action, error);
+        }
+    }
+    if (has_ended) {
+        reap();
+    }
+    return has_ended ? 0 : error;
 }
 
 }  // namespace syncspawn::detail

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <optional>
+#include <span>
 #include <utility>
 
 #include <syncspawn/barrier/barrier.hpp>
@@ -12,6 +13,7 @@
 #include <syncspawn/launcher/spawn_options.hpp>
 
 #include "barrier/linux/waiting.hpp"
+#include "kill_reach.hpp"
 
 namespace syncspawn::detail {
 
@@ -21,8 +23,8 @@ namespace syncspawn::detail {
 class ChildHandle {
 public:
     ChildHandle() noexcept = default;
-    ChildHandle(pid_t pid, UniqueFd pidfd, KillScope scope) noexcept
-        : pid_(pid), pidfd_(std::move(pidfd)), scope_(scope) {}
+    ChildHandle(pid_t pid, UniqueFd pidfd, KillReach reach) noexcept
+        : pid_(pid), pidfd_(std::move(pidfd)), reach_(std::move(reach)) {}
 
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
     [[nodiscard]] int pidfd() const noexcept { return pidfd_.get(); }
@@ -39,16 +41,20 @@ public:
     // Both: 0 or the errno. A signal to what has ended is none, and no error.
     int send(int signal) const noexcept;
     int send_to_scope(int signal) const noexcept;
-    // SIGKILL to the kill scope, and reaps. The errno if that is refused: then it runs on.
-    int end_now();
-    // SIGTERM to the kill scope; what is left after the grace is killed as above.
-    int end_within(std::chrono::nanoseconds grace);
+    // Carries them out (StopActions), and reaps if it has ended. The errno of the last signal if that was
+    // refused and it runs on.
+    int stop(std::span<const StopAction> actions);
 
 private:
+    bool is_deaf_to_all(int signal) const noexcept;
+    bool ask_to_end(int signal, int& error) const noexcept;
+    // Whether it has ended.
+    bool carry_out(const StopAction& action, int& error) const;
+
     pid_t pid_ = -1;
     pid_t owner_ = getpid();
     UniqueFd pidfd_;
-    KillScope scope_ = KillScope::process;
+    KillReach reach_;
     std::optional<ExitStatus> status_;
 };
 

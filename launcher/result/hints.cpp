@@ -122,7 +122,10 @@ const char* hint_for_limit_of_this_process(int error) {
     }
 }
 
-const char* hint_for_preparation(int error) {
+const char* hint_for_preparation(const SpawnOptions& options, int error) {
+    if (error == EINVAL && options.ending.scope == KillScope::cgroup) {
+        return "this process itself is in that cgroup: make one for the launch alone";
+    }
     return error == ENOSPC ? "the limit of epoll's watches is reached: fs.epoll.max_user_watches"
                            : hint_for_limit_of_this_process(error);
 }
@@ -192,7 +195,7 @@ std::string hint_for_error(const SpawnOptions& options, StartMethod method,
                          "both"
                        : "";
         case KnownCall::preparation:
-            return hint_for_preparation(error);
+            return hint_for_preparation(options, error);
         case KnownCall::new_thread:
             return error == EAGAIN ? processes_are_too_many : "";
         case KnownCall::birth:

@@ -1,23 +1,42 @@
 #include <syncspawn/launcher/process.hpp>
 
+#include <array>
 #include <csignal>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include "barrier/linux/cancellation.hpp"
+#include "launcher/plan/checks.hpp"
 #include "process_state.hpp"
 
 namespace syncspawn {
 namespace {
 
-constexpr const char* still_runs = "cannot end the program, which still runs";
-
 void require_no_error(int error, const std::string& what) {
     if (error != 0) {
         throw std::system_error(error, std::generic_category(), "syncspawn::Process: " + what);
     }
+}
+
+std::optional<ExitStatus> stop_child(detail::ChildHandle& child,
+                                     std::span<const StopAction> actions) {
+    const detail::CancellationHeldBack held_back;
+    require_no_error(child.stop(actions), "cannot end the program, which still runs");
+    return child.status();
+}
+
+UniqueFd take_stream(Process::State& state, std::size_t number) {
+    constexpr std::array names{"input", "output", "error"};
+    if (!state.streams.at(number)) {
+        throw std::logic_error(
+            std::string("syncspawn::Process: the standard ") + names.at(number) +
+            (state.are_streams_taken.at(number) ? " was moved out" : " is no Stdio::pipe()"));
+    }
+    state.are_streams_taken.at(number) = true;
+    return std::move(state.streams.at(number));
 }
 
 }  // namespace
@@ -40,19 +59,7 @@ Process::~Process() {
     if (state_ == nullptr || state_->child.status() || !state_->child.is_ours()) {
         return;
     }
-    switch (state_->on_destruction) {
-        case OnDestruction::kill:
-            (void)state_->child.end_now();
-            break;
-        case OnDestruction::terminate:
-            (void)state_->child.end_within(state_->terminate_grace);
-            break;
-        case OnDestruction::wait:
-            state_->child.reap();
-            break;
-        case OnDestruction::release:
-            break;
-    }
+    (void)state_->child.stop(*state_->stop);
 }
 
 Process::State& Process::state() const {
@@ -100,18 +107,19 @@ void Process::signal(int signal, std::error_code& error) {
     error.assign(own_state().child.send(signal), std::generic_category());
 }
 
+std::optional<ExitStatus> Process::stop(const StopActions& actions) {
+    detail::check(actions);
+    return stop_child(own_state().child, actions);
+}
+
 ExitStatus Process::terminate(std::chrono::nanoseconds grace) {
-    const detail::CancellationHeldBack held_back;
-    detail::ChildHandle& child = own_state().child;
-    require_no_error(child.end_within(grace), still_runs);
-    return *child.status();
+    const std::array actions{Stop::terminate(grace), Stop::kill()};
+    return stop_child(own_state().child, actions).value_or(ExitStatus::unknown());
 }
 
 ExitStatus Process::kill() {
-    const detail::CancellationHeldBack held_back;
-    detail::ChildHandle& child = own_state().child;
-    require_no_error(child.end_now(), still_runs);
-    return *child.status();
+    const std::array actions{Stop::kill()};
+    return stop_child(own_state().child, actions).value_or(ExitStatus::unknown());
 }
 
 pid_t Process::release() {
@@ -130,14 +138,19 @@ Barrier& Process::barrier() {
     std::optional<Barrier>& barrier = state().barrier;
     if (!barrier || !barrier->is_open()) {
         throw std::logic_error(std::string("syncspawn::Process: the barrier was ") +
-                               (barrier ? "moved away" : "not handed over"));
+                               (barrier ? "moved out" : "not handed over"));
     }
     return *barrier;
 }
 
-UniqueFd& Process::standard_input() { return state().streams[0]; }
-UniqueFd& Process::standard_output() { return state().streams[1]; }
-UniqueFd& Process::standard_error() { return state().streams[2]; }
+Barrier Process::take_barrier() { return std::move(barrier()); }
+
+int Process::standard_input() const { return state().streams[0].get(); }
+int Process::standard_output() const { return state().streams[1].get(); }
+int Process::standard_error() const { return state().streams[2].get(); }
+UniqueFd Process::take_standard_input() { return take_stream(state(), 0); }
+UniqueFd Process::take_standard_output() { return take_stream(state(), 1); }
+UniqueFd Process::take_standard_error() { return take_stream(state(), 2); }
 
 StartMethod Process::start_method() const { return state().start_method; }
 

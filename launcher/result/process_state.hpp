@@ -16,8 +16,8 @@ struct Process::State {
     detail::ChildHandle child{};
     std::optional<Barrier> barrier{};  // if handed over
     std::array<UniqueFd, 3> streams{};
-    OnDestruction on_destruction = OnDestruction::kill;
-    std::chrono::nanoseconds terminate_grace{};
+    std::array<bool, 3> are_streams_taken{};
+    const StopActions* stop = nullptr;  // in the options, whose life the trace shares
     StartMethod start_method = StartMethod::copied_memory;
     detail::Trace trace{};
 };

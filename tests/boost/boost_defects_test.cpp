@@ -149,13 +149,13 @@ TEST_CASE("the sides wait for each other, in both directions") {
     }
     SUBCASE("by steps, the child's part after the parent's") {
         char seen = '\0';
-        launcher.step({.name = "asks", .child = in_child([&](ChildSide& side) {
+        launcher.step({.name = "asks", .child = after_fork([&](ChildSide& side) {
                                            return write(to_parent.write_end.get(), "x", 1) == 1
                                                       ? side.done()
                                                       : side.fail("write");
                                        })});
         launcher.step({.name = "is answered",
-                       .child = in_child([&](ChildSide& side) {
+                       .child = after_fork([&](ChildSide& side) {
                            return read(to_program.read_end.get(), &seen, 1) == 1 && seen == 'y'
                                       ? side.done()
                                       : side.fail(EIO, "read");

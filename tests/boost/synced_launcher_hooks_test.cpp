@@ -231,7 +231,7 @@ TEST_CASE("steps come before the hooks, and rendezvous and undo are as in the co
     Ours launcher;
     launcher
         .step({.name = "one",
-               .child = in_child([&](ChildSide&) { log.add("one"); }),
+               .child = after_fork([&](ChildSide&) { log.add("one"); }),
                .parent =
                    [&](ParentSide& side) {
                        CHECK(side.child_pid() > 0);
@@ -241,7 +241,7 @@ TEST_CASE("steps come before the hooks, and rendezvous and undo are as in the co
                .undo = [&](ParentSide&) { log.add("undo"); }})
         .rendezvous("both")
         .step({.name = "two",
-               .child = in_child([&](ChildSide&) { log.add("two"); }),
+               .child = after_fork([&](ChildSide&) { log.add("two"); }),
                .parent = [&](ParentSide&) { log.add("two"); },
                .order = StepOrder::child_first});
     const std::string begin =
@@ -339,7 +339,7 @@ bool shares_memory(StartMethod start, Initializers&&... initializers) {
     std::atomic<bool> written{false};
     Ours launcher;
     launcher.options.birth.method = start;
-    launcher.step({.name = "writes", .child = sharing([&](ChildSide&) { written = true; })});
+    launcher.step({.name = "writes", .child = shared_memory([&](ChildSide&) { written = true; })});
     CHECK(end_of(launcher, "/bin/true", Texts{}, initializers...) == "exit 0");
     return written;
 }

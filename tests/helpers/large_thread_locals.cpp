@@ -23,7 +23,6 @@ int main() {
     syncspawn::SyncedSpawner spawner(
         {.program = "true", .birth = {.method = syncspawn::StartMethod::shared_memory}});
     spawner.step({.name = "x",
-                  .child = {syncspawn::ChildRules::shared_memory,
-                            [](syncspawn::ChildSide&) { use_stack(); }}});
+                  .child = syncspawn::shared_memory([](syncspawn::ChildSide&) { use_stack(); })});
     return spawner.spawn().wait().shell_code();
 }

@@ -14,7 +14,7 @@ using namespace syncspawn;
 bool launch(bool has_part) {
     SyncedSpawner spawner({.program = "true"});
     if (has_part) {
-        spawner.step({.name = "x", .child = {ChildRules::shared_memory, [](ChildSide&) {}}});
+        spawner.step({.name = "x", .child = shared_memory([](ChildSide&) {})});
     }
     Process process = spawner.spawn();
     return process.start_method() == StartMethod::copied_memory && process.wait().success();

@@ -8,7 +8,7 @@ using namespace syncspawn;
 
 bool launch(SpawnOptions options) {
     SyncedSpawner spawner(std::move(options));
-    spawner.step({.name = "x", .child = {ChildRules::shared_memory, [](ChildSide&) {}}});
+    spawner.step({.name = "x", .child = shared_memory([](ChildSide&) {})});
     SpawnError error;
     Process process = spawner.spawn(error);
     return process && process.wait().success();

@@ -44,7 +44,7 @@ public:
                        .parent = [this](ParentSide& side) { pid_ = side.child_pid(); },
                        .undo = [this](ParentSide&) { ++undone_; }});
         spawner_.step({.name = "held",
-                       .child = sharing([gate = ends[0]](ChildSide&) {
+                       .child = shared_memory([gate = ends[0]](ChildSide&) {
                            char byte = 0;
                            (void)!read(gate, &byte, 1);
                        }),
@@ -90,13 +90,13 @@ inline std::vector<End> every_end() {
         {"no error",
          program,
          {.name = "x",
-          .child = sharing([](ChildSide&) {}),
+          .child = shared_memory([](ChildSide&) {}),
           .parent = [](ParentSide&) {},
           .order = StepOrder::child_first}},
         {"no error", program_that("is ready", std::chrono::seconds(60))},
         {"x in the child: chdir: no such file or directory",
          program,
-         {.name = "x", .child = sharing([](ChildSide& side) {
+         {.name = "x", .child = shared_memory([](ChildSide& side) {
                            return chdir("/nowhere") < 0 ? side.fail("chdir") : side.done();
                        })}},
         {"x in the parent: open: permission denied",
@@ -107,10 +107,10 @@ inline std::vector<End> every_end() {
          {.name = "x", .parent = [](ParentSide&) { throw std::runtime_error("thrown"); }}},
         {"the child was killed by SIGKILL in step 'x'",
          program,
-         {.name = "x", .child = sharing([](ChildSide&) { kill(getpid(), SIGKILL); })}},
+         {.name = "x", .child = shared_memory([](ChildSide&) { kill(getpid(), SIGKILL); })}},
         {"the child exited with code 7 in step 'x'",
          program,
-         {.name = "x", .child = sharing([](ChildSide&) { _exit(7); })}},
+         {.name = "x", .child = shared_memory([](ChildSide&) { _exit(7); })}},
         {"chdir to '/nowhere' in the child: no such file or directory", without_directory},
         {"execve '/nowhere' in the child: no such file or directory", {.program = "/nowhere"}},
         // This program never attaches, so the time may be as short as one likes.

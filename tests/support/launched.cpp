@@ -31,7 +31,7 @@ SpawnOptions shell(std::string text) {
 std::string output_of(SpawnOptions options) {
     options.streams.output = Stdio::pipe();
     Process process = SyncedSpawner(std::move(options)).spawn();
-    const std::string text = read_all(process.standard_output().get());
+    const std::string text = read_all(process.standard_output());
     const ExitStatus status = process.wait();
     return status.success() ? text : text + "[" + status.to_string() + "]";
 }

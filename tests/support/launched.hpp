@@ -54,15 +54,4 @@ void refuse_system_calls(std::initializer_list<long> numbers, int error);
 // How many children this process has, zombies included.
 std::size_t count_children();
 
-// A child part of a step under the rules of fork(3).
-template <class Callable>
-ChildPart in_child(Callable callable) {
-    return {ChildRules::after_fork, std::move(callable)};
-}
-// The same for one that is async-signal-safe.
-template <class Callable>
-ChildPart signal_safe(Callable callable) {
-    return {ChildRules::async_signal_safe, std::move(callable)};
-}
-
 }  // namespace syncspawn::testing

@@ -28,12 +28,6 @@
 
 namespace syncspawn::testing {
 
-// A child part that may.
-template <class Callable>
-ChildPart sharing(Callable callable) {
-    return {ChildRules::shared_memory, std::move(callable)};
-}
-
 // Asked for by its name, so that no other start is taken in silence.
 inline SpawnOptions with_shared_memory(SpawnOptions options) {
     options.birth.method = StartMethod::shared_memory;

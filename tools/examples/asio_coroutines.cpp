@@ -70,7 +70,7 @@ asio::awaitable<void> serve(tcp::socket client, const syncspawn::SyncedSpawner& 
         // Throws SpawnError, which says which side failed in which step, and why.
         syncspawn::Process worker =
             co_await syncspawn::for_boost::async_spawn(executor, spawner, asio::use_awaitable);
-        asio::readable_pipe output(executor, worker.standard_output().release());
+        asio::readable_pipe output(executor, worker.take_standard_output().release());
         co_await (stream(output, client) || wait_until_enough(client));
         const syncspawn::ExitStatus status = co_await end_gracefully(worker);
         co_await stream(output, client);  // its last words

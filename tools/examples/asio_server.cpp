@@ -55,7 +55,7 @@ public:
                 }
                 self->worker_ = std::move(worker);
                 self->output_.emplace(self->client_.get_executor(),
-                                      self->worker_.standard_output().release());
+                                      self->worker_.take_standard_output().release());
                 self->stream();
                 self->wait_until_enough();
             });

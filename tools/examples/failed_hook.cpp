@@ -14,12 +14,11 @@ int main() {
                   .parent = [&](syncspawn::ParentSide&) { journal += "reserved, "; },
                   .undo = [&](syncspawn::ParentSide&) { journal += "given back"; }});
     spawner.rendezvous("reserved");
-    spawner.step(
-        {.name = "load the policy",
-         .child = {syncspawn::ChildRules::async_signal_safe, [](syncspawn::ChildSide& side) {
-                       const int fd = open("/no/such/policy", O_RDONLY);
-                       return fd < 0 ? side.fail("open '/no/such/policy'") : side.done();
-                   }}});
+    spawner.step({.name = "load the policy",
+                  .child = syncspawn::async_signal_safe([](syncspawn::ChildSide& side) {
+                      const int fd = open("/no/such/policy", O_RDONLY);
+                      return fd < 0 ? side.fail("open '/no/such/policy'") : side.done();
+                  })});
 
     syncspawn::SpawnError error;
     (void)spawner.spawn(error);

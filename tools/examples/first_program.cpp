@@ -10,10 +10,9 @@ int main() {
     syncspawn::SyncedSpawner spawner({.program = "sh", .arguments = {"-c", "echo in $PWD"}});
 
     spawner.step({.name = "directory",
-                  .child = {syncspawn::ChildRules::shared_memory,
-                            [](syncspawn::ChildSide& side) {
-                                return chdir("/tmp") < 0 ? side.fail("chdir") : side.done();
-                            }},
+                  .child = syncspawn::shared_memory([](syncspawn::ChildSide& side) {
+                      return chdir("/tmp") < 0 ? side.fail("chdir") : side.done();
+                  }),
                   .parent =
                       [](syncspawn::ParentSide& side) {
                           std::printf("the child is %d and waits\n", side.child_pid());

@@ -89,7 +89,7 @@ int run(const std::string& tools, const std::string& script) {
     options.ending.scope = syncspawn::KillScope::process_group;
     options.readiness.within = std::chrono::seconds(30);
     syncspawn::Process child = launch(options);
-    const int port = std::stoi(read_line(child.standard_output().get()));
+    const int port = std::stoi(read_line(child.standard_output()));
     const std::string answer = query(port);
     std::printf("parent: the server on port %d says: %s", port, answer.c_str());
     const syncspawn::ExitStatus status = child.terminate(std::chrono::seconds(5));

@@ -69,7 +69,7 @@ public:
     /// Takes the parent's side out of a Process, and watches the program's pidfd. Throws std::logic_error if
     /// no barrier was handed over.
     BasicAsyncBarrier(Executor executor, Process& process)
-        : BasicAsyncBarrier(std::move(executor), std::move(process.barrier()),
+        : BasicAsyncBarrier(std::move(executor), process.take_barrier(),
                             UniqueFd(fcntl(process.pidfd(), F_DUPFD_CLOEXEC, 3))) {}
     /// The same two, with an execution context in place of the executor.
     template <class Context, class... Source>

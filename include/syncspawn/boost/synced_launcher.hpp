@@ -81,8 +81,8 @@ class SyncedLauncher : public v2::posix::default_launcher {
 public:
     /// All that is not a hook's business: namespaces and cgroup at birth, deadlines, readiness. Some members
     /// are not yours to set. Each launch fills in program, arguments, environment and `descriptors.others`.
-    /// What the destructor does is up to basic_process: it kills. Bind the streams with process_stdio: nobody
-    /// would get the parent's end of a Stdio::pipe().
+    /// `ending.stop` has no effect: the destructor of a basic_process kills. Bind the streams with
+    /// process_stdio: nobody would get the parent's end of a Stdio::pipe().
     SpawnOptions options{.program = {}, .environment = {}};
 
     /// Adds a step, as SyncedSpawner::step() does. Steps come before the initializers' hooks.
@@ -215,7 +215,7 @@ private:
         pid = process.pid();
         if (options.readiness.hand_over == HandOver::barrier || options.readiness.within) {
             handed_over_.peer_pidfd.reset(fcntl(process.pidfd(), F_DUPFD_CLOEXEC, 3));
-            handed_over_.side = std::move(process.barrier());
+            handed_over_.side = process.take_barrier();
             (void)handed_over_.side.watch_peer(handed_over_.peer_pidfd.get());
         }
         return process;

@@ -24,8 +24,8 @@ class Course;
 }
 
 /// Move-only. Belongs to one thread at a time. If this process dies during the setup, so does the child:
-/// at once if the first advance() is called by the first thread of the process, or with `ending.die_with_parent`;
-/// else at the end of the part that it is in, since the kernel would kill it as soon as that thread ends.
+/// at once if the first advance() is called by the first thread of the process, or with
+/// `ending.die_with_parent`; else at the end of the part that it is in, since the kernel would kill it as soon as that thread ends.
 class SYNCSPAWN_API Launch {
 public:
     /// No launch: every operation but the destructor, assignment and the bool is misuse

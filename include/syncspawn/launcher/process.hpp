@@ -23,15 +23,14 @@ namespace syncspawn {
 ///     std::cerr << "the server " << status.to_string() << '\n';
 ///
 /// Owns the pid and pidfd, and the parent's side of the barrier if that was handed over. Move-only; for
-/// one thread at a time. The destructor does what `ending.on_destruction` says; by default it kills
-/// and reaps, so that no program outlives its owner unnoticed.
+/// one thread at a time. The destructor does what `ending.stop` says; by default it kills and reaps, so that no program outlives its owner unnoticed.
 ///
 /// After fork(2) the copy of your process has a copy of this object, but the program is no child of that
 /// process. There the destructor just closes descriptors, and whatever waits, signals or releases throws
 /// std::logic_error.
 ///
 /// A program that changes its user (sudo, su) may get out of your reach: a signal is then refused with
-/// EPERM. See signal(), terminate(), kill() and OnDestruction. try_wait() tells whether it still runs.
+/// EPERM. See signal() and stop(). try_wait() tells whether it still runs.
 class SYNCSPAWN_API Process {
 public:
     /// No process: every operation but the destructor, assignment and the bool is misuse
@@ -60,28 +59,35 @@ public:
     void signal(int signal);
     /// The same without throwing std::system_error: sets `error` or clears it.
     void signal(int signal, std::error_code& error);
-    /// SIGTERM, and SIGCONT for one that is stopped; if it still runs after `grace`, SIGKILL. All go to
-    /// the kill scope. Reaps. Throws std::system_error as signal() does, without waiting for the end, if
-    /// the program may not be killed: it still runs then, and try_wait() still works. If it is the first
-    /// process of a pid namespace, the kernel drops a SIGTERM that it neither handles nor blocks; where
-    /// /proc tells so, SIGKILL follows at once.
+    /// Carries out what the list says, until the program has ended, and reaps: see StopActions. The status
+    /// if it has ended. Throws std::system_error if the last signal was refused and it still runs, which
+    /// is not waited for, and try_wait() still works; std::invalid_argument for a signal that does not
+    /// exist and a time that is negative.
+    std::optional<ExitStatus> stop(const StopActions& actions);
+    /// stop({Stop::terminate(grace), Stop::kill()}).
     ExitStatus terminate(std::chrono::nanoseconds grace);
-    /// SIGKILL to the kill scope, and reap. Throws as terminate() does.
+    /// stop({Stop::kill()}).
     ExitStatus kill();
-    /// Lets it run on: the destructor does nothing. It stays a child of this process, which should
+    /// Lets the program run on: the destructor does nothing. It stays a child of this process, which should
     /// reap it (waitpid(2)) or it is a zombie from its end until that of this process.
     pid_t release();
     /// The same; the pidfd is the caller's from now on.
     pid_t release(UniqueFd& pidfd);
 
     /// The parent's side of the barrier, which watches the process as a second witness. Throws
-    /// std::logic_error if it was not handed over, or was moved away.
+    /// std::logic_error if it was not handed over, or was moved out.
     [[nodiscard]] Barrier& barrier();
+    /// Moves it out. It watches pidfd() still, and must not outlive that: see Barrier::watch_peer().
+    [[nodiscard]] Barrier take_barrier();
 
-    /// The parent's ends of Stdio::pipe(); empty if there is none. Move them out at will.
-    [[nodiscard]] UniqueFd& standard_input();
-    [[nodiscard]] UniqueFd& standard_output();
-    [[nodiscard]] UniqueFd& standard_error();
+    /// The parent's ends of Stdio::pipe(). Borrowed; -1 if there is none, or it was moved out.
+    [[nodiscard]] int standard_input() const;
+    [[nodiscard]] int standard_output() const;
+    [[nodiscard]] int standard_error() const;
+    /// Move them out; to let go of the result closes the pipe. std::logic_error if there is none.
+    UniqueFd take_standard_input();
+    UniqueFd take_standard_output();
+    UniqueFd take_standard_error();
 
     /// How it was started; never `automatic`.
     [[nodiscard]] StartMethod start_method() const;

@@ -2,9 +2,11 @@
 
 #include <sys/types.h>
 
+#include <concepts>
 #include <span>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <syncspawn/launcher/parent_side.hpp>
@@ -15,10 +17,9 @@
 ///
 ///     spawner.step({
 ///         .name = "uid map",
-///         .child = {syncspawn::ChildRules::async_signal_safe,
-///                   [](syncspawn::ChildSide& side) {
-///                       return unshare(CLONE_NEWUSER) < 0 ? side.fail("unshare") : side.done();
-///                   }},
+///         .child = syncspawn::async_signal_safe([](syncspawn::ChildSide& side) {
+///             return unshare(CLONE_NEWUSER) < 0 ? side.fail("unshare") : side.done();
+///         }),
 ///         .parent = [](syncspawn::ParentSide& side) { return write_map(side.child_pid()); },
 ///         .order = syncspawn::StepOrder::child_first,
 ///     });
@@ -117,6 +118,21 @@ struct ChildPart {
     ChildRules rules = ChildRules::after_fork;
     Part<ChildSide> run{};
 };
+
+/// Make the child part of a step, `.child = shared_memory([](ChildSide& side) { ... })`; the name says which
+/// rules it promises to obey.
+template <std::invocable<ChildSide&> Callable>
+ChildPart after_fork(Callable run) {
+    return {ChildRules::after_fork, std::move(run)};
+}
+template <std::invocable<ChildSide&> Callable>
+ChildPart async_signal_safe(Callable run) {
+    return {ChildRules::async_signal_safe, std::move(run)};
+}
+template <std::invocable<ChildSide&> Callable>
+ChildPart shared_memory(Callable run) {
+    return {ChildRules::shared_memory, std::move(run)};
+}
 
 /// A part for Step::last, which runs in the child behind everything else. It is the place for what
 /// would forbid the library's own system calls, above all a seccomp filter:

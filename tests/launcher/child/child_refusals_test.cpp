@@ -48,7 +48,7 @@ TEST_CASE("a parent-death signal that cannot be taken back fails the launch") {
         CAPTURE(static_cast<int>(method));
         Peer peer([method] {
             SyncedSpawner spawner({.program = "true", .birth = {.method = method}});
-            spawner.step({.name = "filter", .child = sharing([](ChildSide&) {
+            spawner.step({.name = "filter", .child = shared_memory([](ChildSide&) {
                                                 refuse_system_calls({SYS_prctl}, EPERM);
                                             })});
             expect_refusal(failure_of(spawner), "prctl(PR_SET_PDEATHSIG)");
@@ -62,7 +62,7 @@ TEST_CASE("a signal mask that cannot be restored fails the launch") {
         CAPTURE(static_cast<int>(method));
         Peer peer([method] {
             SyncedSpawner spawner({.program = "true", .birth = {.method = method}});
-            spawner.step({.name = "filter", .child = sharing([](ChildSide&) {
+            spawner.step({.name = "filter", .child = shared_memory([](ChildSide&) {
                                                 refuse_system_calls({SYS_rt_sigprocmask}, EPERM);
                                             })});
             expect_refusal(failure_of(spawner), "rt_sigprocmask");

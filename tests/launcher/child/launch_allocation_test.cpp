@@ -86,7 +86,7 @@ int allocations_in(SpawnOptions options, Part<ChildSide> part) {
     const Shared<std::atomic<int>> count;
     options.streams.error = Stdio::null();
     SyncedSpawner spawner(std::move(options));
-    const ChildPart child{ChildRules::async_signal_safe, std::move(part)};
+    const ChildPart child = async_signal_safe(std::move(part));
     for (const StepOrder order :
          {StepOrder::child_first, StepOrder::parent_first, StepOrder::together}) {
         spawner.step({.name = "step with a long name, so that it has memory of its own",

@@ -111,9 +111,9 @@ std::string inherited_and(std::initializer_list<int> others) {
 std::string output_after(SpawnOptions options, Part<ChildSide> part) {
     options.streams.output = Stdio::pipe();
     SyncedSpawner spawner(std::move(options));
-    spawner.step({.name = "x", .child = sharing(std::move(part))});
+    spawner.step({.name = "x", .child = shared_memory(std::move(part))});
     Process process = spawner.spawn();
-    std::string text = read_all(process.standard_output().get());
+    std::string text = read_all(process.standard_output());
     CHECK(process.wait().success());
     return text;
 }
@@ -174,8 +174,8 @@ TEST_CASE("left alone, all are open to the child parts, undeclared") {
             report(reports, 'x');
             return is_as_it_was ? side.done() : side.fail(EIO, "descriptors");
         };
-        spawner.step({.name = "x", .child = sharing(part)});
-        spawner.rendezvous("both").step({.name = "y", .child = sharing(part)});
+        spawner.step({.name = "x", .child = shared_memory(part)});
+        spawner.rendezvous("both").step({.name = "y", .child = shared_memory(part)});
         SpawnError error;
         Process process = spawner.spawn(error);
         REQUIRE(std::string(error.what()) == "no error");
@@ -227,7 +227,7 @@ TEST_CASE("left alone, a driven launch keeps its watch from the program") {
             await_event(launch.descriptor());
         }
         Process process = launch.take_process();
-        CHECK(read_all(process.standard_output().get()) == expected);
+        CHECK(read_all(process.standard_output()) == expected);
         CHECK(process.wait().success());
     }
 }
@@ -282,7 +282,7 @@ TEST_CASE("left alone, the barrier is handed over as ever") {
                              .readiness = {.within = 60s}};
         options.descriptors.filled_by_parts = {10, 20, 30};
         SyncedSpawner spawner(options);
-        spawner.step({.name = "x", .child = sharing([](ChildSide& side) {
+        spawner.step({.name = "x", .child = shared_memory([](ChildSide& side) {
                                        for (const int number : {10, 20, 30}) {
                                            if (dup2(0, number) < 0) {
                                                return side.fail("dup2");
@@ -364,7 +364,7 @@ TEST_CASE("a part that fills numbers it was given does not harm the launch") {
              .descriptors = {.others = filling.others, .filled_by_parts = filled_numbers()},
              .birth = {.method = filling.method}});
         spawner.step({.name = "x",
-                      .child = sharing(fill_from(source)),
+                      .child = shared_memory(fill_from(source)),
                       .parent = [](ParentSide&) {},
                       .order = StepOrder::child_first,
                       .descriptors = {source}});
@@ -382,7 +382,8 @@ TEST_CASE("a failed execve is told after a part that fills numbers it was given"
             {.program = "/nowhere",
              .descriptors = {.others = filling.others, .filled_by_parts = filled_numbers()},
              .birth = {.method = filling.method}});
-        spawner.step({.name = "x", .child = sharing(fill_from(source)), .descriptors = {source}});
+        spawner.step(
+            {.name = "x", .child = shared_memory(fill_from(source)), .descriptors = {source}});
         CHECK(std::string(failure_of(spawner).what()) ==
               "execve '/nowhere' in the child: no such file or directory");
     });
@@ -399,14 +400,15 @@ TEST_CASE("a part that fills numbers it was given does not harm the streams") {
         options.descriptors.filled_by_parts = filled_numbers();
         options.birth.method = filling.method;
         SyncedSpawner spawner(options);
-        spawner.step({.name = "x", .child = sharing(fill_from(source)), .descriptors = {source}});
+        spawner.step(
+            {.name = "x", .child = shared_memory(fill_from(source)), .descriptors = {source}});
         SpawnError error;
         Process process = spawner.spawn(error);
         REQUIRE(std::string(error.what()) == "no error");
-        (void)!write(process.standard_input().get(), "x\n", 2);
-        process.standard_input().reset();
-        CHECK(read_all(process.standard_output().get()) == "out x\n");
-        CHECK(read_all(process.standard_error().get()) == "err x\n");
+        (void)!write(process.standard_input(), "x\n", 2);
+        process.take_standard_input().reset();
+        CHECK(read_all(process.standard_output()) == "out x\n");
+        CHECK(read_all(process.standard_error()) == "err x\n");
         CHECK(process.wait().success());
     });
 }
@@ -450,12 +452,12 @@ TEST_CASE("a standard stream may be a number that a part fills") {
         options.streams.output = Stdio::pipe();
         SyncedSpawner spawner(options);
         spawner.step({.name = "x",
-                      .child = sharing([from = source.get()](ChildSide& side) {
+                      .child = shared_memory([from = source.get()](ChildSide& side) {
                           return dup2(from, STDIN_FILENO) < 0 ? side.fail("dup2") : side.done();
                       }),
                       .descriptors = {source.get()}});
         Process process = spawner.spawn();
-        CHECK(read_all(process.standard_output().get()) == "text");
+        CHECK(read_all(process.standard_output()) == "text");
         CHECK(process.wait().success());
     }
 }
@@ -479,7 +481,7 @@ namespace {
 Step reporting(const std::string& name, const Reports& reports, char part, char failed) {
     const int fd = reports.descriptor();
     return {.name = name,
-            .child = sharing([fd, part](ChildSide&) { report(fd, part); }),
+            .child = shared_memory([fd, part](ChildSide&) { report(fd, part); }),
             .exec_failed = [fd, failed](ChildSide&) { report(fd, failed); },
             .descriptors = {fd}};
 }
@@ -504,7 +506,7 @@ TEST_CASE("a step hears of a failed execve, with the errno") {
             SyncedSpawner spawner({.program = one.program, .birth = {.method = method}});
             for (const char* name : {"a", "b"}) {
                 spawner.step({.name = name,
-                              .child = sharing([](ChildSide&) {}),
+                              .child = shared_memory([](ChildSide&) {}),
                               .exec_failed =
                                   [fd = reports.descriptor()](ChildSide&) {
                                       report(fd, static_cast<char>(errno));
@@ -525,7 +527,7 @@ TEST_CASE("the steps hear of a failed execve in their order, after all parts") {
         Reports reports;
         SyncedSpawner spawner({.program = "/nowhere", .birth = {.method = method}});
         spawner.step(reporting("a", reports, '1', 'a'));
-        spawner.step({.name = "silent", .child = sharing([](ChildSide&) {})});
+        spawner.step({.name = "silent", .child = shared_memory([](ChildSide&) {})});
         spawner.step({.name = "parent", .parent = [](ParentSide&) {}});
         spawner.rendezvous("both");
         spawner.step(reporting("b", reports, '2', 'b'));
@@ -542,13 +544,13 @@ TEST_CASE("no step hears of an execve that did not fail") {
     SUBCASE("for it went well") {}
     SUBCASE("for a part of the child failed") {
         change = [](SpawnOptions&, Step& step) {
-            step.child = sharing([](ChildSide& side) { return side.fail(EIO, "call"); });
+            step.child = shared_memory([](ChildSide& side) { return side.fail(EIO, "call"); });
         };
         text = "b in the child: call: input/output error";
     }
     SUBCASE("for a part of the parent failed") {
         change = [](SpawnOptions&, Step& step) {
-            step.child = sharing([](ChildSide&) {});
+            step.child = shared_memory([](ChildSide&) {});
             step.parent = [](ParentSide& side) { return side.fail(EIO, "call"); };
             step.order = StepOrder::child_first;
         };
@@ -562,7 +564,7 @@ TEST_CASE("no step hears of an execve that did not fail") {
         CAPTURE(static_cast<int>(method));
         Reports reports;
         SpawnOptions options{.program = "true", .birth = {.method = method}};
-        Step last{.name = "b", .child = sharing([](ChildSide&) {})};
+        Step last{.name = "b", .child = shared_memory([](ChildSide&) {})};
         const int fd = reports.descriptor();
         last.exec_failed = [fd](ChildSide&) { report(fd, 'b'); };
         last.descriptors = {fd};
@@ -613,7 +615,7 @@ TEST_CASE("the program's signal mask is in force when a step hears of the failed
         SyncedSpawner spawner(
             {.program = "/nowhere", .birth = {.method = method}, .signals = {.mask = mask}});
         spawner.step({.name = "x",
-                      .child = sharing([](ChildSide&) {}),
+                      .child = shared_memory([](ChildSide&) {}),
                       .exec_failed =
                           [fd = reports.descriptor()](ChildSide&) {
                               sigset_t now;
@@ -683,7 +685,7 @@ TEST_CASE("an error with another code is the same failure, told with that code's
         before = after = "x in the parent: exception: thrown";
     }
     SUBCASE("whose text has no code: an end") {
-        spawner.step({.name = "x", .child = in_child([](ChildSide&) { _exit(7); })});
+        spawner.step({.name = "x", .child = after_fork([](ChildSide&) { _exit(7); })});
         before = after = "the child exited with code 7 in step 'x'";
     }
     const SpawnError error = failure_of(spawner);

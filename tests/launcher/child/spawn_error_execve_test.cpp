@@ -230,7 +230,7 @@ TEST_CASE("too many processes of the user are told") {
     });
     REQUIRE(is_nobody.wait());
     SyncedSpawner spawner({.program = "/bin/true"});
-    spawner.step({.name = "limit", .child = signal_safe([](ChildSide& side) {
+    spawner.step({.name = "limit", .child = async_signal_safe([](ChildSide& side) {
                                        const rlimit none{0, 0};
                                        return setrlimit(RLIMIT_NPROC, &none) < 0 ||
                                                       syscall(SYS_setresuid, nobody, nobody,

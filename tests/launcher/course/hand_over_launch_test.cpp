@@ -141,7 +141,7 @@ TEST_CASE("what a program that has attached starts in turn does not see the vari
                          .readiness = {.hand_over = HandOver::barrier}};
     Process process = SyncedSpawner(options).spawn();
     CHECK(process.barrier().place_and_sync() == Outcome::reached);
-    CHECK(read_all(process.standard_output().get()) == "0\n");
+    CHECK(read_all(process.standard_output()) == "0\n");
     CHECK(process.wait().code() == 42);
 }
 

@@ -58,11 +58,11 @@ SyncedSpawner spawner(Report& report, Way way) {
                          .arguments = {"2"},
                          .birth = {.method = method_of(way)},
                          .readiness = {.within = 60s},
-                         .ending = {.on_destruction = OnDestruction::wait}};
+                         .ending = {.stop = {Stop::wait()}}};
     options.environment.set("ASAN_OPTIONS", "detect_leaks=0");  // cannot work under ptrace
     SyncedSpawner made(options);
     made.step({.name = "both",
-               .child = {ChildRules::shared_memory, [](ChildSide&) {}},
+               .child = shared_memory([](ChildSide&) {}),
                .parent = [](ParentSide&) {},
                .order = StepOrder::child_first});
     made.step({.name = "last", .parent = [&](ParentSide&) { report.parents_part_ended = true; }});
@@ -127,7 +127,7 @@ public:
 private:
     static SyncedSpawner spawner_with_part() {
         SyncedSpawner made({.program = "true", .birth = {.method = StartMethod::shared_memory}});
-        return made.step({.name = "x", .child = {ChildRules::shared_memory, [](ChildSide&) {}}});
+        return made.step({.name = "x", .child = shared_memory([](ChildSide&) {})});
     }
 
     void on_stop(pid_t pid, int status) {
@@ -260,8 +260,10 @@ TEST_CASE("a parent that is killed in the middle of a setup takes the child alon
     }
     Peer launcher([&] {
         SyncedSpawner made({.program = "true"});
-        made.step(
-            {.name = "x", .child = in_child(childs_part), .parent = parents_part, .order = order});
+        made.step({.name = "x",
+                   .child = after_fork(childs_part),
+                   .parent = parents_part,
+                   .order = order});
         *ran = static_cast<bool>(made.spawn());
     });
     CHECK(launcher.ending() == "killed by SIGKILL");

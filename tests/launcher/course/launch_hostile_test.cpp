@@ -32,7 +32,7 @@ namespace {
 
 // A child part that leaves a process behind, which holds all that is open in the child.
 ChildPart leave_behind(std::atomic<pid_t>& stray) {
-    return in_child([&stray](ChildSide& side) {
+    return after_fork([&stray](ChildSide& side) {
         const pid_t pid = fork();
         if (pid == 0) {
             sigset_t none;
@@ -86,8 +86,8 @@ FoundRecord find_record(ChildSide& side) {
 template <class Damage>
 SyncedSpawner with_damaged_record(Damage damage, SpawnOptions options = {.program = "true"}) {
     SyncedSpawner spawner(std::move(options));
-    spawner.step(
-        {.name = "x", .child = in_child([damage](ChildSide& side) { damage(find_record(side)); })});
+    spawner.step({.name = "x",
+                  .child = after_fork([damage](ChildSide& side) { damage(find_record(side)); })});
     return spawner;
 }
 
@@ -170,7 +170,7 @@ TEST_CASE(
         SyncedSpawner spawner({.program = "cat", .streams = {.input = Stdio::pipe()}});
         spawner.step({.name = "x", .child = leave_behind(*stray)});
         Process process = spawner.spawn();  // whose program goes on until its input ends
-        process.standard_input().reset();
+        process.take_standard_input().reset();
         expect(process.wait().success());
         end_stray(*stray);
     });
@@ -188,7 +188,7 @@ TEST_CASE("a process that a part left behind does not hide how the child ended")
         end_stray(*stray);
         SyncedSpawner ending({.program = "true"});
         ending.step({.name = "x", .child = leave_behind(*stray)});
-        ending.step({.name = "y", .child = in_child([](ChildSide&) { _exit(7); })});
+        ending.step({.name = "y", .child = after_fork([](ChildSide&) { _exit(7); })});
         expect_same(failure_of(ending).what(), "the child exited with code 7 in step 'y'");
         end_stray(*stray);
     });

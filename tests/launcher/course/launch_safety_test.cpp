@@ -41,7 +41,8 @@ SyncedSpawner kind_of_launch(int number) {
             return SyncedSpawner({.program = "true", .descriptors = {.passed = {{900, 5}}}});
         case 5: {
             SyncedSpawner spawner({.program = "true", .streams = {.output = Stdio::pipe()}});
-            return spawner.step({.name = "x", .child = signal_safe([](ChildSide&) { _exit(1); })});
+            return spawner.step(
+                {.name = "x", .child = async_signal_safe([](ChildSide&) { _exit(1); })});
         }
         case 7: {
             SyncedSpawner spawner(
@@ -114,7 +115,7 @@ TEST_CASE("what a child part changes of its process is not the parent's") {
     SpawnOptions options = shell("umask; pwd; echo $SYNCSPAWN_TEST_VARIABLE");
     options.streams.output = Stdio::pipe();
     SyncedSpawner spawner(options);
-    spawner.step({.name = "x", .child = in_child([](ChildSide& side) {
+    spawner.step({.name = "x", .child = after_fork([](ChildSide& side) {
                                    umask(0077);
                                    setenv("SYNCSPAWN_TEST_VARIABLE", "x", 1);
                                    signal(SIGUSR1, SIG_IGN);
@@ -122,7 +123,7 @@ TEST_CASE("what a child part changes of its process is not the parent's") {
                                })});
     {
         Process process = spawner.spawn();
-        CHECK(read_all(process.standard_output().get()) == "0077\n/\n\n");
+        CHECK(read_all(process.standard_output()) == "0077\n/\n\n");
         CHECK(process.wait().success());
     }
     CHECK(state_of_caller() == before);
@@ -158,7 +159,7 @@ TEST_CASE("a handler of the parent does not exist in the child") {
     Peer peer([] {
         signal(SIGUSR1, [](int) { _exit(1); });
         SyncedSpawner spawner({.program = "true"});
-        spawner.step({.name = "x", .child = in_child([](ChildSide& side) {
+        spawner.step({.name = "x", .child = after_fork([](ChildSide& side) {
                                        struct sigaction action {};
                                        sigaction(SIGUSR1, nullptr, &action);
                                        return action.sa_handler == SIG_DFL
@@ -178,12 +179,12 @@ TEST_CASE(
     REQUIRE_FALSE(is_close_on_exec(fd));
     SyncedSpawner spawner(
         {.program = helper("launch_descriptors"), .streams = {.output = Stdio::pipe()}});
-    spawner.step({.name = "x", .child = in_child([fd](ChildSide& side) {
+    spawner.step({.name = "x", .child = after_fork([fd](ChildSide& side) {
                                    return is_open(fd) ? side.fail(EEXIST, "descriptor")
                                                       : side.done();
                                })});
     Process process = spawner.spawn();
-    CHECK(read_all(process.standard_output().get()) == "0 1 2 ");
+    CHECK(read_all(process.standard_output()) == "0 1 2 ");
     CHECK_FALSE(is_close_on_exec(fd));
 }
 
@@ -201,7 +202,7 @@ TEST_CASE("launches of several threads never hold the ends of each other's pipes
                      .streams = {.input = Stdio::pipe(), .output = Stdio::pipe()}});
                 spawner.rendezvous("both");
                 Process process = spawner.spawn();
-                process.standard_input().reset();
+                process.take_standard_input().reset();
                 good += process.wait().success() ? 1 : 0;
                 // One more lives on meanwhile, with descriptors as old as itself.
                 if (round % 10 == 0) {
@@ -222,7 +223,7 @@ TEST_CASE("a launch that is cancelled tells where it was") {
     SpawnOptions options{.program = "true",
                          .setup = {.cancel_when_readable = event.get(), .abort_grace = 0ns}};
     SyncedSpawner spawner(options);
-    spawner.step({.name = "x", .child = in_child([](ChildSide&) { pause(); })});
+    spawner.step({.name = "x", .child = after_fork([](ChildSide&) { pause(); })});
     const SpawnError error = failure_of(spawner);
     CHECK(error.cause() == Cause::cancelled);
     CHECK(error.code() == std::errc::operation_canceled);
@@ -310,7 +311,7 @@ TEST_CASE("everything works where newer system calls do not exist") {
                            .spawn(error);
         expect(error.code() == std::errc::operation_not_permitted || born.wait().success());
         SyncedSpawner killed({.program = "true"});
-        killed.step({.name = "x", .child = signal_safe([](ChildSide&) { raise(SIGKILL); })});
+        killed.step({.name = "x", .child = async_signal_safe([](ChildSide&) { raise(SIGKILL); })});
         expect_same(failure_of(killed).what(), "the child was killed by SIGKILL in step 'x'");
         born = Process();
         ready = Process();

@@ -283,7 +283,7 @@ TEST_CASE("each part runs once, however often advance is called") {
         SyncedSpawner spawner(program_true(method));
         for (const char* name : {"a", "b", "c"}) {
             spawner.step({.name = name,
-                          .child = sharing([fd = counted.write_end.get()](ChildSide&) {
+                          .child = shared_memory([fd = counted.write_end.get()](ChildSide&) {
                               (void)!write(fd, "x", 1);
                           }),
                           .parent = [&](ParentSide&) { ++in_parent; },
@@ -361,7 +361,7 @@ TEST_CASE("many launches are in flight in one loop") {
                                .readiness = {.within = 60s}});
         std::size_t parts = 0;
         spawner.step({.name = "x",
-                      .child = sharing([fd = gate.read_end.get()](ChildSide&) {
+                      .child = shared_memory([fd = gate.read_end.get()](ChildSide&) {
                           char byte = 0;
                           (void)!read(fd, &byte, 1);
                       }),
@@ -562,7 +562,7 @@ TEST_CASE("a launch is cancelled while it waits for execve") {
                       .undo = [&](ParentSide&) { ++undone; }});
         // Only what hears of the failed execve can stay between the last rendezvous and the end.
         spawner.step({.name = "x",
-                      .child = sharing([](ChildSide&) {}),
+                      .child = shared_memory([](ChildSide&) {}),
                       .exec_failed =
                           [here = fds[0], gate = fds[1]](ChildSide&) {
                               char byte = 'x';

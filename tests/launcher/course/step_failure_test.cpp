@@ -45,7 +45,7 @@ TEST_CASE("after a failure what the parent did is undone, last step first") {
     SUBCASE("of the child") {
         spawner.rendezvous("both");
         spawner.step({.name = "fails",
-                      .child = in_child([](ChildSide& side) { return side.fail(EIO, "call"); })});
+                      .child = after_fork([](ChildSide& side) { return side.fail(EIO, "call"); })});
         CHECK(std::string(failure_of(spawner).what()) ==
               "fails in the child: call: input/output error");
     }
@@ -83,7 +83,7 @@ TEST_CASE("an exception in a part is the failure of its step") {
     SyncedSpawner spawner = spawner_of_true();
     SUBCASE("in the child") {
         spawner.step({.name = "x",
-                      .child = in_child([](ChildSide&) { throw std::runtime_error("thrown"); })});
+                      .child = after_fork([](ChildSide&) { throw std::runtime_error("thrown"); })});
         const SpawnError error = failure_of(spawner);
         CHECK(std::string(error.what()) == "x in the child: exception: thrown");
         CHECK(error.cause() == Cause::exception);
@@ -95,7 +95,7 @@ TEST_CASE("an exception in a part is the failure of its step") {
         CHECK(std::string(failure_of(spawner).what()) == "x in the parent: exception: thrown");
     }
     SUBCASE("in the child, of another type") {
-        spawner.step({.name = "x", .child = in_child([](ChildSide&) { throw 1; })});
+        spawner.step({.name = "x", .child = after_fork([](ChildSide&) { throw 1; })});
         CHECK(std::string(failure_of(spawner).what()) ==
               "x in the child: exception: not a std::exception");
     }
@@ -109,7 +109,7 @@ TEST_CASE("an exception in a part is the failure of its step") {
 TEST_CASE("a failure without an errno is one of ECANCELED") {
     SyncedSpawner spawner = spawner_of_true();
     SUBCASE("in the child") {
-        spawner.step({.name = "x", .child = in_child([](ChildSide& side) {
+        spawner.step({.name = "x", .child = after_fork([](ChildSide& side) {
                                        errno = 0;
                                        return side.fail("stream");
                                    })});
@@ -128,7 +128,7 @@ TEST_CASE("a failure without an errno is one of ECANCELED") {
 TEST_CASE("what a part says of its failure is cut at 120 bytes") {
     const std::string text(500, 'x');
     SyncedSpawner spawner = spawner_of_true();
-    spawner.step({.name = "x", .child = in_child([&](ChildSide& side) {
+    spawner.step({.name = "x", .child = after_fork([&](ChildSide& side) {
                                    return side.fail(EIO, text.c_str());
                                })});
     const std::string detail = failure_of(spawner).detail();

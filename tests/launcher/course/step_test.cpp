@@ -48,7 +48,7 @@ void add_noting(SyncedSpawner& spawner, const Shared<Log>& log, char event, Step
     const char upper = static_cast<char>(event - 'a' + 'A');
     Log* const shared = &*log;
     spawner.step({.name = std::string(1, event),
-                  .child = signal_safe([=](ChildSide&) { shared->note(event); }),
+                  .child = async_signal_safe([=](ChildSide&) { shared->note(event); }),
                   .parent = [=](ParentSide&) { shared->note(upper); },
                   .order = order});
 }
@@ -71,13 +71,13 @@ TEST_CASE("a step that can never work is refused with the rule it breaks") {
     CHECK(refusal_of({.name = "", .parent = [](ParentSide&) {}}) ==
           "syncspawn: a step must have a name");
     CHECK(refusal_of({.name = "x"}) == "syncspawn: step 'x' has no part");
-    CHECK(refusal_of({.name = "x", .child = in_child([](ChildSide&) {}), .undo = [](ParentSide&) {
+    CHECK(refusal_of({.name = "x", .child = after_fork([](ChildSide&) {}), .undo = [](ParentSide&) {
                       }}) == "syncspawn: step 'x' has an undo but no parent part to take back");
-    CHECK(refusal_of({.name = "x", .child = in_child([](ChildSide&) {})}, Namespaces::uts) ==
+    CHECK(refusal_of({.name = "x", .child = after_fork([](ChildSide&) {})}, Namespaces::uts) ==
           "syncspawn: step 'x': with namespaces at birth the child is not started by fork, so a "
           "child part must be ChildRules::async_signal_safe or shared_memory");
-    CHECK(refusal_of({.name = "x", .child = signal_safe([](ChildSide&) {})}, Namespaces::uts) ==
-          "accepted");
+    CHECK(refusal_of({.name = "x", .child = async_signal_safe([](ChildSide&) {})},
+                     Namespaces::uts) == "accepted");
     CHECK_THROWS_AS(spawner_of_true().rendezvous(""), std::invalid_argument);
 }
 
@@ -130,7 +130,7 @@ TEST_CASE("parts that run together can wait for each other") {
         return side.done();
     };
     SyncedSpawner spawner = spawner_of_true();
-    spawner.step({.name = "meet", .child = in_child(meet), .parent = meet});
+    spawner.step({.name = "meet", .child = after_fork(meet), .parent = meet});
     CHECK(spawner.spawn().wait().success());
 }
 
@@ -140,7 +140,7 @@ TEST_CASE("a rendezvous holds the parent until the child is there") {
     const Shared<Log> log;
     const pid_t parent = gettid();
     SyncedSpawner spawner = spawner_of_true();
-    spawner.step({.name = "late", .child = in_child([&, parent](ChildSide& side) {
+    spawner.step({.name = "late", .child = after_fork([&, parent](ChildSide& side) {
                                       const bool waits = is_blocked_in_a_wait(parent);
                                       log->note('a');
                                       return waits ? side.done() : side.fail(ETIME, "parent");
@@ -160,7 +160,7 @@ TEST_CASE("a rendezvous holds the child until the parent is there") {
                       return waits ? side.done() : side.fail(ETIME, "child");
                   }});
     spawner.rendezvous("both").step(
-        {.name = "after", .child = in_child([&](ChildSide&) { log->note('a'); })});
+        {.name = "after", .child = after_fork([&](ChildSide&) { log->note('a'); })});
     CHECK(spawner.spawn().wait().success());
     CHECK(log->text() == "Aa");
 }
@@ -188,7 +188,7 @@ TEST_CASE("the parts know their child, its pidfd, the parent's and the deadline"
     SyncedSpawner spawner({.program = "true", .setup = {.within = std::chrono::hours(1)}});
     const Shared<pid_t> pid;
     spawner.step({.name = "look",
-                  .child = in_child([&](ChildSide& side) {
+                  .child = after_fork([&](ChildSide& side) {
                       *pid = getpid();
                       return side.parent_pidfd() >= 0 ? side.done() : side.fail(EBADF, "pidfd");
                   }),
@@ -211,7 +211,7 @@ TEST_CASE("a descriptor that a step declares is open in its part, and not in the
     UniqueFd write_end(ends[1]);
     const int fd = write_end.get();
     SyncedSpawner spawner(shell("test ! -e /proc/self/fd/" + std::to_string(fd)));
-    const auto writes = in_child([fd](ChildSide& side) {
+    const auto writes = after_fork([fd](ChildSide& side) {
         return write(fd, "x", 1) == 1 ? side.done() : side.fail("write");
     });
     SUBCASE("declared") {
@@ -235,12 +235,12 @@ TEST_CASE("a child part may replace arguments and environment") {
         SyncedSpawner spawner({.program = "/bin/sh",
                                .streams = {.output = Stdio::pipe()},
                                .birth = {.method = start}});
-        spawner.step({.name = "replace", .child = {ChildRules::shared_memory, [](ChildSide& side) {
-                                                       side.replace_arguments(arguments.data());
-                                                       side.replace_environment(environment.data());
-                                                   }}});
+        spawner.step({.name = "replace", .child = shared_memory([](ChildSide& side) {
+                                             side.replace_arguments(arguments.data());
+                                             side.replace_environment(environment.data());
+                                         })});
         Process process = spawner.spawn();
-        CHECK(read_all(process.standard_output().get()) == "one value\n");
+        CHECK(read_all(process.standard_output()) == "one value\n");
         CHECK(process.wait().success());
     }
 }
@@ -248,7 +248,7 @@ TEST_CASE("a child part may replace arguments and environment") {
 TEST_CASE("an environment that a part replaces cannot carry a barrier") {
     static constexpr std::array environment{static_cast<const char*>(nullptr)};
     SyncedSpawner spawner({.program = "true", .readiness = {.hand_over = HandOver::barrier}});
-    spawner.step({.name = "replace", .child = in_child([](ChildSide& side) {
+    spawner.step({.name = "replace", .child = after_fork([](ChildSide& side) {
                                          side.replace_environment(environment.data());
                                      })});
     const SpawnError error = failure_of(spawner);
@@ -273,7 +273,7 @@ TEST_CASE("every part of a step may own what it works with, such as a descriptor
     {
         SyncedSpawner spawner({.program = "/nowhere"});
         spawner.step({.name = "write",
-                      .child = in_child(writing(std::move(write_end), "c")),
+                      .child = after_fork(writing(std::move(write_end), "c")),
                       .parent = writing(std::move(parents), "p"),
                       .order = StepOrder::child_first,
                       .undo = writing(std::move(undos), "u"),

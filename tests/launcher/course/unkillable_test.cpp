@@ -93,7 +93,7 @@ TEST_CASE("a child that cannot be killed is left behind, and the error says so")
                                    .birth = {.method = method},
                                    .setup = {.within = 1h, .abort_grace = 0ns}});
             spawner.step({.name = "x",
-                          .child = sharing([](ChildSide&) {}),
+                          .child = shared_memory([](ChildSide&) {}),
                           .parent = [](ParentSide&) {},
                           .undo = [&](ParentSide&) { was_undone = true; }});
             spawner.step({.name = "x", .parent = [&](ParentSide& side) {
@@ -122,7 +122,7 @@ TEST_CASE("a child that may not be signalled is left behind, and finds its memor
             SyncedSpawner spawner(
                 {.program = "true", .birth = {.method = method}, .setup = {.abort_grace = 0ns}});
             spawner.step({.name = "held",
-                          .child = sharing([fd = gate[0]](ChildSide&) {
+                          .child = shared_memory([fd = gate[0]](ChildSide&) {
                               char byte = 0;
                               (void)!read(fd, &byte, 1);
                           }),

@@ -17,7 +17,7 @@ namespace {
 const Schedule& schedule() {
     static const std::vector<Entry> entries{
         Step{.name = "x",
-             .child = {ChildRules::after_fork, [](ChildSide&) {}},
+             .child = after_fork([](ChildSide&) {}),
              .parent = [](ParentSide&) {}}};
     static const Schedule made = make_schedule(entries, "/bin/server", "");
     return made;

@@ -115,7 +115,7 @@ TEST_CASE("a launch whose waits are refused fails of that, and comes to its end"
     SUBCASE("and not of a deadline that is far away") { options.setup.within = 1h; }
     Peer peer([&] {
         SyncedSpawner spawner = with_parent([](ParentSide&) { refuse_ppoll(); }, options);
-        spawner.step({.name = "waits", .child = in_child([](ChildSide&) { pause(); })});
+        spawner.step({.name = "waits", .child = after_fork([](ChildSide&) { pause(); })});
         const SpawnError error = is_begun ? error_of(spawner.launch()) : failure_of(spawner);
         expect_same(error.what(), "x in the parent: barrier: operation not permitted");
         expect(error.code() == std::errc::operation_not_permitted && error.hint().empty());
@@ -130,12 +130,13 @@ TEST_CASE("a launch that waits for execve when its waits are refused names the c
         pid_t pid = -1;
         SyncedSpawner spawner = with_parent([&](ParentSide& side) { pid = side.child_pid(); },
                                             {.program = "/nowhere", .setup = {.abort_grace = 0ns}});
-        spawner.step(
-            {.name = "stays", .child = in_child([](ChildSide&) {}), .exec_failed = [](ChildSide&) {
-                 sigset_t none;
-                 sigemptyset(&none);
-                 sigsuspend(&none);
-             }});
+        spawner.step({.name = "stays",
+                      .child = after_fork([](ChildSide&) {}),
+                      .exec_failed = [](ChildSide&) {
+                          sigset_t none;
+                          sigemptyset(&none);
+                          sigsuspend(&none);
+                      }});
         Launch launch = spawner.launch();
         do {
             expect(!launch.advance());
@@ -153,7 +154,7 @@ TEST_CASE("a failure of the parent's own barrier is the cause, and not that the 
     Peer peer([] {
         SyncedSpawner spawner({.program = "true"});
         spawner.step({.name = "x",
-                      .child = in_child([](ChildSide&) { _exit(125); }),
+                      .child = after_fork([](ChildSide&) { _exit(125); }),
                       .parent = [](ParentSide& side) {
                           const bool has_ended = comes_to_state(side.child_pid(), 'Z');
                           refuse_ppoll();
@@ -180,7 +181,7 @@ TEST_CASE(
     SUBCASE("with a deadline") { options.setup.within = 1h; }
     SUBCASE("without one") {}
     SyncedSpawner spawner(options);
-    spawner.step({.name = "x", .child = in_child([](ChildSide& side) {
+    spawner.step({.name = "x", .child = after_fork([](ChildSide& side) {
                                    execl("/bin/sleep", "sleep", "1000", nullptr);
                                    return side.fail("execl");
                                })});

@@ -18,17 +18,17 @@ SyncedSpawner failing(int way) {
     options.working_directory = way == 1 ? "/no/such/directory" : "";
     SyncedSpawner spawner(options);
     if (way == 2) {
-        spawner.step({.name = "fails",
-                      .child = {ChildRules::async_signal_safe,
-                                [](ChildSide& side) { return side.fail(EIO, "x"); }}});
+        spawner.step({.name = "fails", .child = async_signal_safe([](ChildSide& side) {
+                                           return side.fail(EIO, "x");
+                                       })});
     } else if (way == 3) {
         spawner.step(
             {.name = "fails", .parent = [](ParentSide& side) { return side.fail(EIO, "x"); }});
     } else if (way == 4) {
-        spawner.step({.name = "dies", .child = {ChildRules::async_signal_safe, [](ChildSide& side) {
-                                                    kill(getpid(), SIGKILL);
-                                                    return side.done();
-                                                }}});
+        spawner.step({.name = "dies", .child = async_signal_safe([](ChildSide& side) {
+                                          kill(getpid(), SIGKILL);
+                                          return side.done();
+                                      })});
     }
     return spawner;
 }

@@ -44,9 +44,7 @@ TEST_CASE("an entry that can never work is refused with the rule it breaks") {
         {.entry = Step{.name = "x"}, .refusal = "step 'x' has no part"},
         {.entry = Step{.name = "x", .parent = [](ParentSide&) {}, .exec_failed = does_nothing},
          .refusal = "step 'x' is to hear of a failed execve but has no child part"},
-        {.entry = Step{.name = "x",
-                       .child = {ChildRules::after_fork, does_nothing},
-                       .undo = [](ParentSide&) {}},
+        {.entry = Step{.name = "x", .child = after_fork(does_nothing), .undo = [](ParentSide&) {}},
          .refusal = "step 'x' has an undo but no parent part to take back"},
     };
     for (const auto& row : rows) {

@@ -79,7 +79,11 @@ TEST_CASE("options that can never work are refused with the rule they break") {
     CHECK(refusal_of({.program = "a", .setup = {.within = -1ns}}) == negative);
     CHECK(refusal_of({.program = "a", .readiness = {.within = -1ns}}) == negative);
     CHECK(refusal_of({.program = "a", .setup = {.abort_grace = -1ns}}) == negative);
-    CHECK(refusal_of({.program = "a", .ending = {.terminate_grace = -1ns}}) == negative);
+    CHECK(refusal_of({.program = "a", .ending = {.stop = {Stop::terminate(-1ns)}}}) == negative);
+    CHECK(refusal_of({.program = "a", .ending = {.stop = {Stop::signal(1000, 1ns)}}}) ==
+          "syncspawn: there is no signal 1000");
+    CHECK(refusal_of({.program = "a", .ending = {.scope = KillScope::cgroup}}) ==
+          "syncspawn: KillScope::cgroup takes a cgroup: `birth.cgroup`");
     CHECK(refusal_of({.program = "a"}) == "accepted");
 }
 
@@ -199,10 +203,10 @@ TEST_CASE("standard streams come from and go to where the options say") {
         options.streams.output = Stdio::pipe();
         options.streams.error = Stdio::pipe();
         Process process = SyncedSpawner(options).spawn();
-        REQUIRE(write(process.standard_input().get(), "x\n", 2) == 2);
-        process.standard_input().reset();
-        CHECK(read_all(process.standard_output().get()) == "out x\n");
-        CHECK(read_all(process.standard_error().get()) == "err x\n");
+        REQUIRE(write(process.standard_input(), "x\n", 2) == 2);
+        process.take_standard_input().reset();
+        CHECK(read_all(process.standard_output()) == "out x\n");
+        CHECK(read_all(process.standard_error()) == "err x\n");
         CHECK(process.wait().success());
     }
     SUBCASE("output and error exchanged") {

@@ -67,7 +67,7 @@ constexpr std::array words{"upload the heatmap",
 
 Step step_that_fails(const std::string& word, WhichSide side, int error) {
     const auto fails = [&word, error](Side& part) { return part.fail(error, word.c_str()); };
-    return side == WhichSide::child ? Step{.name = word, .child = sharing(fails)}
+    return side == WhichSide::child ? Step{.name = word, .child = shared_memory(fails)}
                                     : Step{.name = word, .parent = fails};
 }
 
@@ -109,7 +109,7 @@ TEST_CASE("a part that says that it wrote an id map is told why that is refused"
                   .starts_with("x in the parent: call: operation not permitted ("));
     }
     SUBCASE("in the child") {
-        spawner.step({.name = "x", .child = sharing([](ChildSide& side) {
+        spawner.step({.name = "x", .child = shared_memory([](ChildSide& side) {
                                        return side.fail(EPERM, "call", Hint::id_map);
                                    })});
         CHECK(text_of(failure_of(spawner))
@@ -123,7 +123,7 @@ TEST_CASE("a part that says that it wrote an id map is told why that is refused"
 
 TEST_CASE("what a part said of a failure that it made good is not said of a later one") {
     SyncedSpawner spawner({.program = "true", .working_directory = "/nowhere"});
-    spawner.step({.name = "x", .child = sharing([](ChildSide& side) {
+    spawner.step({.name = "x", .child = shared_memory([](ChildSide& side) {
                                    (void)side.fail(EPERM, "call", Hint::id_map);
                                })});
     CHECK(text_of(failure_of(spawner)) ==
@@ -233,7 +233,7 @@ TEST_CASE("start: a pid namespace whose first process has ended is named") {
 TEST_CASE("a part that shares memory and exits is asked whether it called exit(3)") {
     RETURN_UNLESS_MEMORY_CAN_BE_SHARED();
     SyncedSpawner spawner(with_shared_memory({.program = "true"}));
-    spawner.step({.name = "x", .child = sharing([](ChildSide&) { _exit(9); })});
+    spawner.step({.name = "x", .child = shared_memory([](ChildSide&) { _exit(9); })});
     const SpawnError error = failure_of(spawner);
     CHECK(text_of(error).starts_with(
         "the child exited with code 9 in step 'x' (did the part call exit(3)? "));
@@ -253,7 +253,7 @@ TEST_CASE(
                 {.program = "true",
                  .birth = {.method = StartMethod::copied_memory, .namespaces = Namespaces::uts},
                  .setup = {.within = timeout, .abort_grace = 0ns}});
-            spawner.step({.name = "x", .child = signal_safe([](ChildSide&) { pause(); })});
+            spawner.step({.name = "x", .child = async_signal_safe([](ChildSide&) { pause(); })});
             late = failure_of(spawner);
             if (late.cause() == Cause::error) {
                 leave_out_here("this machine forbids new namespaces");
@@ -277,7 +277,7 @@ TEST_CASE(
     SUBCASE("by a part, in a process group") {
         options.ending.scope = KillScope::process_group;
         SyncedSpawner spawner(options);
-        spawner.step({.name = "x", .child = sharing(session)});
+        spawner.step({.name = "x", .child = shared_memory(session)});
         CHECK(text_of(failure_of(spawner)) ==
               "x in the child: setsid: operation not permitted (the child leads a process group "
               "already; KillScope::session makes it lead both)");
@@ -288,7 +288,7 @@ TEST_CASE(
             options.birth.method = method;
             options.streams.output = Stdio::pipe();
             Process process = SyncedSpawner(options).spawn();
-            const std::string stat = read_all(process.standard_output().get());
+            const std::string stat = read_all(process.standard_output());
             const std::string pid = std::to_string(process.pid());
             CHECK(process.wait().success());
             // PID (NAME) STATE PPID PGRP SESSION

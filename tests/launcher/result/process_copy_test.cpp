@@ -25,9 +25,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-SpawnOptions sleeper(OnDestruction on_destruction) {
-    return {
-        .program = "sleep", .arguments = {"1000"}, .ending = {.on_destruction = on_destruction}};
+SpawnOptions sleeper(StopActions stop = {Stop::kill()}) {
+    return {.program = "sleep", .arguments = {"1000"}, .ending = {.stop = std::move(stop)}};
 }
 
 // Runs `act` in a copy of this process, which then ends without destructors; true if it succeeded.
@@ -76,11 +75,11 @@ struct Stuck {
         spawner.step({.name = "done",
                       .parent = [](ParentSide&) {},
                       .undo = [count](ParentSide&) { ++*count; }});
-        spawner.step({.name = "stuck", .child = {ChildRules::shared_memory, [](ChildSide&) {
-                                                     for (;;) {
-                                                         pause();
-                                                     }
-                                                 }}});
+        spawner.step({.name = "stuck", .child = shared_memory([](ChildSide&) {
+                                           for (;;) {
+                                               pause();
+                                           }
+                                       })});
     }
 };
 
@@ -99,11 +98,11 @@ void expect_to_be_under_way(Launch& launch, const Stuck& stuck) {
 }  // namespace
 
 TEST_CASE("a copy of the process that exits leaves the program alone") {
-    for (const OnDestruction on_destruction :
-         {OnDestruction::kill, OnDestruction::terminate, OnDestruction::wait}) {
-        Peer peer([on_destruction] {
+    for (const StopActions& stop :
+         {StopActions{Stop::kill()}, {Stop::terminate(5s), Stop::kill()}, {Stop::wait()}}) {
+        Peer peer([stop] {
             static Process program;
-            program = SyncedSpawner(sleeper(on_destruction)).spawn();
+            program = SyncedSpawner(sleeper(stop)).spawn();
             expect(succeeds_in_a_copy(leave_by_exit));
             expect_to_run(program);
         });
@@ -113,7 +112,7 @@ TEST_CASE("a copy of the process that exits leaves the program alone") {
 
 TEST_CASE("a process that is destroyed in a copy of its owner leaves the program alone") {
     Peer peer([] {
-        Process program = SyncedSpawner(sleeper(OnDestruction::kill)).spawn();
+        Process program = SyncedSpawner(sleeper()).spawn();
         expect(succeeds_in_a_copy([&] { program = Process(); }));
         expect(succeeds_in_a_copy([&] { const Process moved(std::move(program)); }));
         expect_to_run(program);
@@ -123,7 +122,7 @@ TEST_CASE("a process that is destroyed in a copy of its owner leaves the program
 
 TEST_CASE("a copy of the process that was made without the C library leaves the program alone") {
     Peer peer([] {
-        Process program = SyncedSpawner(sleeper(OnDestruction::kill)).spawn();
+        Process program = SyncedSpawner(sleeper()).spawn();
         const auto copy = static_cast<pid_t>(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
         if (copy == 0) {
             program = Process();
@@ -138,7 +137,7 @@ TEST_CASE("a copy of the process that was made without the C library leaves the 
 TEST_CASE(
     "in a copy of its owner a process may be looked at, but neither waited for nor signalled") {
     Peer peer([] {
-        SpawnOptions options = sleeper(OnDestruction::kill);
+        SpawnOptions options = sleeper();
         options.streams.output = Stdio::pipe();
         Process program = SyncedSpawner(options).spawn();
         const pid_t pid = program.pid();
@@ -162,9 +161,9 @@ TEST_CASE(
 
 TEST_CASE("a copy of the process may launch by itself") {
     Peer peer([] {
-        Process program = SyncedSpawner(sleeper(OnDestruction::kill)).spawn();
+        Process program = SyncedSpawner(sleeper()).spawn();
         expect(succeeds_in_a_copy([&] {
-            program = SyncedSpawner(sleeper(OnDestruction::kill)).spawn();
+            program = SyncedSpawner(sleeper()).spawn();
             expect_to_run(program);
         }));
         expect_to_run(program);

@@ -29,10 +29,9 @@ namespace {
 SpawnOptions sleeper() { return {.program = "sleep", .arguments = {"1000"}}; }
 
 // Ends only when its standard input does.
-SpawnOptions until_end_of_input(OnDestruction on_destruction = OnDestruction::kill) {
-    SpawnOptions options{.program = "cat", .ending = {.on_destruction = on_destruction}};
+SpawnOptions until_end_of_input(StopActions stop = {Stop::kill()}) {
+    SpawnOptions options{.program = "cat", .ending = {.stop = std::move(stop)}};
     options.streams.input = Stdio::pipe();
-    options.ending.terminate_grace = 1h;
     return options;
 }
 
@@ -55,8 +54,12 @@ void expect_to_be_out_of_reach(Process& program) {
     // Each would wait for ever, or for an hour.
     expect_same(error_of([&] { program.kill(); }), EPERM);
     expect_same(error_of([&] { program.terminate(1h); }), EPERM);
+    expect_same(error_of([&] {
+                    program.stop({Stop::signal(SIGINT, 1h), Stop::wait(0ns)});
+                }),
+                EPERM);
     expect(!program.try_wait());
-    program.standard_input().reset();
+    program.take_standard_input().reset();
     expect(program.wait().success());
     expect(program.kill().success());
     program.signal(SIGUSR1, error);
@@ -76,7 +79,7 @@ Process spawn_in_pid_namespace(SpawnOptions options) {
 
 void await_line(Process& process) {
     char byte = 0;
-    REQUIRE(read(process.standard_output().get(), &byte, 1) == 1);
+    REQUIRE(read(process.standard_output(), &byte, 1) == 1);
 }
 
 constexpr const char* no_namespaces = "this machine forbids new namespaces";
@@ -106,12 +109,13 @@ TEST_CASE("a program of another user is not waited for, and its owner is told") 
 }
 
 TEST_CASE("the destructor leaves a program alone that may not be signalled") {
-    for (const OnDestruction on_destruction : {OnDestruction::kill, OnDestruction::terminate}) {
-        Peer peer([on_destruction] {
-            std::optional<Process> program =
-                SyncedSpawner(until_end_of_input(on_destruction)).spawn();
+    for (const StopActions& stop : {StopActions{Stop::kill()},
+                                    {Stop::terminate(1h), Stop::kill()},
+                                    {Stop::signal(SIGINT, 1h)}}) {
+        Peer peer([stop] {
+            std::optional<Process> program = SyncedSpawner(until_end_of_input(stop)).spawn();
             const pid_t pid = program->pid();
-            UniqueFd input = std::move(program->standard_input());
+            UniqueFd input = program->take_standard_input();
             refuse_system_calls({SYS_kill, SYS_pidfd_send_signal}, EPERM);
             program.reset();
             int status = 0;

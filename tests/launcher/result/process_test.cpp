@@ -21,9 +21,8 @@ using namespace std::chrono_literals;
 namespace {
 
 // Runs until a signal ends it.
-SpawnOptions sleeper(OnDestruction on_destruction = OnDestruction::kill) {
-    return {
-        .program = "sleep", .arguments = {"1000"}, .ending = {.on_destruction = on_destruction}};
+SpawnOptions sleeper(StopActions stop = {Stop::kill()}) {
+    return {.program = "sleep", .arguments = {"1000"}, .ending = {.stop = std::move(stop)}};
 }
 
 // A shell that has a grandchild, which holds the standard output, and says so. Both run for ever.
@@ -67,14 +66,38 @@ TEST_CASE("the barrier of a process that has none is misuse, and the error says 
                              "syncspawn::Process: the barrier was not handed over",
                              std::logic_error);
     }
-    SUBCASE("because it was moved away") {
+    SUBCASE("because it was moved out") {
         Process process =
             SyncedSpawner({.program = "true", .readiness = {.hand_over = HandOver::barrier}})
                 .spawn();
-        const Barrier moved = std::move(process.barrier());
-        CHECK_THROWS_WITH_AS((void)process.barrier(),
-                             "syncspawn::Process: the barrier was moved away", std::logic_error);
+        const Barrier moved = process.take_barrier();
+        CHECK(moved.is_open());
+        const char* const complaint = "syncspawn::Process: the barrier was moved out";
+        CHECK_THROWS_WITH_AS((void)process.barrier(), complaint, std::logic_error);
+        CHECK_THROWS_WITH_AS((void)process.take_barrier(), complaint, std::logic_error);
     }
+}
+
+TEST_CASE("a stream of a process that has none is misuse, and the error says why") {
+    SpawnOptions options{.program = "cat"};
+    options.streams = {.input = Stdio::pipe(), .output = Stdio::null()};
+    Process process = SyncedSpawner(options).spawn();
+    CHECK(process.standard_output() == -1);
+    CHECK_THROWS_WITH_AS((void)process.take_standard_output(),
+                         "syncspawn::Process: the standard output is no Stdio::pipe()",
+                         std::logic_error);
+    CHECK_THROWS_AS((void)process.take_standard_error(), std::logic_error);
+    const int number = process.standard_input();
+    CHECK(number >= 0);
+    {
+        const UniqueFd input = process.take_standard_input();
+        CHECK(input.get() == number);
+        CHECK(process.standard_input() == -1);
+        CHECK_THROWS_WITH_AS((void)process.take_standard_input(),
+                             "syncspawn::Process: the standard input was moved out",
+                             std::logic_error);
+    }
+    CHECK(process.wait().success());
 }
 
 TEST_CASE("wait gives the status, and again the same") {
@@ -110,7 +133,7 @@ TEST_CASE("terminate ends a process that obeys without waiting for the grace") {
     SpawnOptions options = shell("trap 'exit 3' TERM; echo ready; while :; do sleep 0.01; done");
     options.streams.output = Stdio::pipe();
     Process process = SyncedSpawner(options).spawn();
-    await_line(process.standard_output().get());
+    await_line(process.standard_output());
     CHECK(process.terminate(std::chrono::nanoseconds::max()) == ExitStatus::exited(3));
 }
 
@@ -119,7 +142,7 @@ TEST_CASE("terminate kills a process that ignores SIGTERM after the grace") {
     SpawnOptions options = shell("trap '' TERM; echo ignored; exec sleep 1000");
     options.streams.output = Stdio::pipe();
     Process process = SyncedSpawner(options).spawn();
-    await_line(process.standard_output().get());
+    await_line(process.standard_output());
     CHECK(process.terminate(1ms) == ExitStatus::killed(SIGKILL));
 }
 
@@ -146,12 +169,11 @@ TEST_CASE("a process that is to be terminated upon destruction gets SIGTERM firs
         "trap 'echo termed; exit' TERM; echo ready; "
         "while :; do sleep 0.01; done");
     options.streams.output = Stdio::pipe();
-    options.ending.on_destruction = OnDestruction::terminate;
-    options.ending.terminate_grace = 1h;
+    options.ending.stop = {Stop::terminate(1h), Stop::kill()};
     UniqueFd output;
     {
         Process process = SyncedSpawner(options).spawn();
-        output = std::move(process.standard_output());
+        output = process.take_standard_output();
         await_line(output.get());
     }
     CHECK(read_all(output.get()) == "termed\n");
@@ -161,12 +183,12 @@ TEST_CASE("a process that is to be waited for upon destruction ends by itself") 
     SpawnOptions options = shell("read line; echo $line");
     options.streams.input = Stdio::pipe();
     options.streams.output = Stdio::pipe();
-    options.ending.on_destruction = OnDestruction::wait;
+    options.ending.stop = {Stop::wait()};
     UniqueFd output;
     {
         Process process = SyncedSpawner(options).spawn();
-        output = std::move(process.standard_output());
-        REQUIRE(write(process.standard_input().get(), "text\n", 5) == 5);
+        output = process.take_standard_output();
+        REQUIRE(write(process.standard_input(), "text\n", 5) == 5);
     }
     CHECK(count_children() == 0);
     CHECK(read_all(output.get()) == "text\n");
@@ -176,7 +198,7 @@ TEST_CASE("a process that is released lives on and is the caller's to reap") {
     pid_t pid = -1;
     SUBCASE("by release()") { pid = SyncedSpawner(sleeper()).spawn().release(); }
     SUBCASE("upon destruction") {
-        const Process process = SyncedSpawner(sleeper(OnDestruction::release)).spawn();
+        const Process process = SyncedSpawner(sleeper({})).spawn();
         pid = process.pid();
     }
     REQUIRE(kill(pid, SIGTERM) == 0);
@@ -190,20 +212,20 @@ TEST_CASE("a kill of the process group reaches the grandchildren") {
     options.ending.scope = KillScope::process_group;
     Process process = SyncedSpawner(options).spawn();
     CHECK(getpgid(process.pid()) == process.pid());
-    await_line(process.standard_output().get());
+    await_line(process.standard_output());
     SUBCASE("by kill()") { CHECK(process.kill() == ExitStatus::killed(SIGKILL)); }
     SUBCASE("by terminate(), of which the shell is told too") {
         CHECK(process.terminate(1h) == ExitStatus::killed(SIGTERM));
     }
     // Ends only when the grandchild, too, has let go of it.
-    CHECK(read_all(process.standard_output().get()) == "");
+    CHECK(read_all(process.standard_output()) == "");
 }
 
 TEST_CASE("a kill of the process alone leaves the grandchild") {
     Peer peer([] {
         prctl(PR_SET_CHILD_SUBREAPER, 1);  // so that it can be ended and reaped here
         Process process = SyncedSpawner(with_grandchild()).spawn();
-        await_line(process.standard_output().get());
+        await_line(process.standard_output());
         expect(process.kill() == ExitStatus::killed(SIGKILL));
         siginfo_t info{};
         expect(waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0);
@@ -224,9 +246,9 @@ TEST_CASE("a kill reaches everything in a pid namespace") {
         SKIP_TEST("this machine forbids new namespaces");
     }
     REQUIRE_FALSE(error);
-    await_line(process.standard_output().get());
+    await_line(process.standard_output());
     CHECK(process.kill() == ExitStatus::killed(SIGKILL));
-    CHECK(read_all(process.standard_output().get()) == "");
+    CHECK(read_all(process.standard_output()) == "");
 }
 
 TEST_CASE("a child in a pid namespace of its own sets up in step like any other") {
@@ -235,7 +257,7 @@ TEST_CASE("a child in a pid namespace of its own sets up in step like any other"
     options.streams.output = Stdio::pipe();
     options.readiness.within.reset();
     SyncedSpawner spawner(options);
-    spawner.step({.name = "first", .child = signal_safe([](ChildSide& side) {
+    spawner.step({.name = "first", .child = async_signal_safe([](ChildSide& side) {
                                        return getpid() == 1 && getppid() == 0
                                                   ? side.done()
                                                   : side.fail(ESRCH, "pid");
@@ -247,7 +269,7 @@ TEST_CASE("a child in a pid namespace of its own sets up in step like any other"
         SKIP_TEST("this machine forbids new namespaces");
     }
     REQUIRE_FALSE(error);
-    CHECK(read_all(process.standard_output().get()) == "1\n");
+    CHECK(read_all(process.standard_output()) == "1\n");
     CHECK(process.wait().success());
 }
 
@@ -259,7 +281,7 @@ TEST_CASE("with SIGCHLD ignored the status is unknown, and nothing else changes"
         expect_same(failure_of({.program = "/nowhere"}).what(),
                     "execve '/nowhere' in the child: no such file or directory");
         SyncedSpawner spawner({.program = "true"});
-        spawner.step({.name = "x", .child = signal_safe([](ChildSide&) { _exit(7); })});
+        spawner.step({.name = "x", .child = async_signal_safe([](ChildSide&) { _exit(7); })});
         expect_same(failure_of(spawner).what(),
                     "the child ended; somebody else took its status in step 'x'");
         expect(count_children() == 0);
@@ -279,7 +301,7 @@ TEST_CASE("a status that a foreign waitpid took is unknown") {
 
 TEST_CASE("the timeline tells what each side did until the program ran") {
     SyncedSpawner spawner({.program = "true"});
-    spawner.step({.name = "x", .child = signal_safe([](ChildSide&) {})});
+    spawner.step({.name = "x", .child = async_signal_safe([](ChildSide&) {})});
     std::string child;
     std::string parent;
     auto last = std::chrono::nanoseconds(0);

@@ -28,7 +28,7 @@ std::string text_of(const SpawnError& error) { return error.what(); }
 
 SyncedSpawner with_child(Part<ChildSide> part, SpawnOptions options = {.program = "true"}) {
     SyncedSpawner spawner(std::move(options));
-    spawner.step({.name = "x", .child = {ChildRules::after_fork, std::move(part)}});
+    spawner.step({.name = "x", .child = after_fork(std::move(part))});
     return spawner;
 }
 
@@ -92,7 +92,7 @@ TEST_CASE("prepare: a passed descriptor that is not open is named") {
 
 TEST_CASE("prepare: a descriptor of a step that is not open is named with its step") {
     SyncedSpawner spawner({.program = "true"});
-    spawner.step({.name = "x", .child = in_child([](ChildSide&) {}), .descriptors = {900}});
+    spawner.step({.name = "x", .child = after_fork([](ChildSide&) {}), .descriptors = {900}});
     CHECK(text_of(failure_of(spawner)) ==
           "prepare the launch: descriptor 900 of step 'x': bad file descriptor");
 }
@@ -100,7 +100,7 @@ TEST_CASE("prepare: a descriptor of a step that is not open is named with its st
 TEST_CASE("prepare: a closed descriptor is not taken for one that the launch opened itself") {
     SpawnOptions options{.program = "true", .streams = {.output = Stdio::pipe()}};
     bool has_begun = false;
-    Step step{.name = "x", .child = in_child([](ChildSide&) {}), .parent = [&](ParentSide&) {
+    Step step{.name = "x", .child = after_fork([](ChildSide&) {}), .parent = [&](ParentSide&) {
                   has_begun = true;
               }};
     std::function<void(int)> ask_for;
@@ -224,10 +224,10 @@ TEST_CASE("descriptors: one that a step closed before it was passed on is told")
 // It fails at the barrier if the parent is late there, else at the standard input.
 TEST_CASE("step: a child part that takes the launch its descriptors is told of the limit") {
     SyncedSpawner spawner({.program = "true", .streams = {.input = Stdio::null()}});
-    spawner.step({.name = "x", .child = {ChildRules::async_signal_safe, [](ChildSide&) {
-                                             const rlimit none{0, 0};
-                                             setrlimit(RLIMIT_NOFILE, &none);
-                                         }}});
+    spawner.step({.name = "x", .child = async_signal_safe([](ChildSide&) {
+                                   const rlimit none{0, 0};
+                                   setrlimit(RLIMIT_NOFILE, &none);
+                               })});
     CHECK(failure_of(spawner).hint() ==
           "the child's limit of descriptors is too low for the launch: RLIMIT_NOFILE");
 }
@@ -235,7 +235,7 @@ TEST_CASE("step: a child part that takes the launch its descriptors is told of t
 TEST_CASE("step: a part that fails is named with its side, its call and its errno") {
     SyncedSpawner spawner({.program = "true"});
     SUBCASE("in the child") {
-        spawner.step({.name = "x", .child = in_child([](ChildSide& side) {
+        spawner.step({.name = "x", .child = after_fork([](ChildSide& side) {
                                        return chdir("/nowhere") < 0 ? side.fail("chdir")
                                                                     : side.done();
                                    })});
@@ -263,7 +263,7 @@ TEST_CASE("step: a part that fails is named with its side, its call and its errn
 TEST_CASE("step: of two failures the first is told") {
     SyncedSpawner spawner({.program = "true"});
     spawner.step({.name = "first",
-                  .child = in_child([](ChildSide& side) { return side.fail(EIO, "call"); })});
+                  .child = after_fork([](ChildSide& side) { return side.fail(EIO, "call"); })});
     spawner.step({.name = "second", .parent = [](ParentSide& side) {
                       comes_to_state(side.child_pid(), 'Z');
                       return side.fail(EPERM, "call");

@@ -32,7 +32,7 @@ void launch_in_time_namespace(const char* seconds) {
     }
     const auto before = std::chrono::steady_clock::now();
     SyncedSpawner spawner({.program = "true"});
-    spawner.step({.name = "x", .child = in_child([](ChildSide&) {})});
+    spawner.step({.name = "x", .child = after_fork([](ChildSide&) {})});
     Process process = spawner.spawn();
     const Timeline timeline = process.timeline();
     const auto elapsed = std::chrono::steady_clock::now() - before;

@@ -259,8 +259,9 @@ TEST_CASE("a part fails with the option as it does without") {
     with_each_method([](StartMethod method) {
         SyncedSpawner spawner(
             {.program = "true", .birth = {.method = method}, .ending = {.die_with_parent = true}});
-        spawner.step({.name = "x",
-                      .child = sharing([](ChildSide& side) { return side.fail(EIO, "call"); })});
+        spawner.step({.name = "x", .child = shared_memory([](ChildSide& side) {
+                                       return side.fail(EIO, "call");
+                                   })});
         CHECK(std::string(failure_of(spawner).what()) ==
               "x in the child: call: input/output error");
         CHECK(count_children() == 0);

@@ -4,12 +4,12 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 
+#include "support/cgroup.hpp"
 #include "support/launched.hpp"
 #include "support/observe.hpp"
 #include "support/peer.hpp"
@@ -21,49 +21,6 @@ using namespace syncspawn;
 using namespace syncspawn::testing;
 
 namespace {
-
-constexpr long cgroup2_magic = 0x63677270;
-
-// A new cgroup below the root of the hierarchy, or a path that is empty where there is none or it is not
-// this user's to change.
-class Cgroup {
-public:
-    Cgroup() {
-        std::ifstream mounts("/proc/self/mounts");
-        for (std::string device, place, type, rest; mounts >> device >> place >> type;) {
-            std::getline(mounts, rest);
-            struct statfs about {};
-            if (type != "cgroup2" || statfs(place.c_str(), &about) < 0 ||
-                about.f_type != cgroup2_magic) {
-                continue;
-            }
-            std::string made = place + "/syncspawn-test-" + std::to_string(getpid()) + "-XXXXXX";
-            if (mkdtemp(made.data()) != nullptr) {
-                path_ = made;
-                directory_ = UniqueFd(open(made.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-            }
-        }
-        if (!directory_) {
-            leave_out("no cgroup2 hierarchy to make a cgroup in");
-        }
-    }
-    ~Cgroup() {
-        if (directory_) {
-            rmdir(path_.c_str());
-        }
-    }
-    Cgroup(const Cgroup&) = delete;
-    Cgroup& operator=(const Cgroup&) = delete;
-    explicit operator bool() const noexcept { return static_cast<bool>(directory_); }
-    [[nodiscard]] int fd() const noexcept { return directory_.get(); }
-    [[nodiscard]] std::string name() const {
-        return path_.substr(path_.find("/syncspawn-test-") + 1);
-    }
-
-private:
-    std::string path_;
-    UniqueFd directory_;
-};
 
 // The line of /proc/PID/cgroup that is of cgroup v2.
 std::string cgroup_of(pid_t pid) {
@@ -87,7 +44,7 @@ void expect_in(const Cgroup& cgroup, SpawnOptions options) {
     std::string seen;
     SyncedSpawner spawner(options);
     spawner.step({.name = "child",
-                  .child = {ChildRules::shared_memory, [](ChildSide&) {}},
+                  .child = shared_memory([](ChildSide&) {}),
                   .parent = [&](ParentSide& side) { seen = cgroup_of(side.child_pid()); },
                   .order = StepOrder::child_first});
     Process process = spawner.spawn();
@@ -127,7 +84,7 @@ TEST_CASE("a launch into a cgroup shares memory only while its caller is suspend
     process.kill();
     options.birth.method = StartMethod::shared_memory;
     SyncedSpawner with_part(options);
-    with_part.step({.name = "x", .child = sharing([](ChildSide&) {})});
+    with_part.step({.name = "x", .child = shared_memory([](ChildSide&) {})});
     const SpawnError error = failure_of(with_part);
     CHECK(std::string(error.what()) ==
           "start the child: a limit of the cgroup would reach this process while memory is shared: "

@@ -81,7 +81,7 @@ const Death deaths[]{
 
 SyncedSpawner dying(const std::function<void()>& die) {
     SyncedSpawner spawner(with_shared_memory({.program = "true"}));
-    return spawner.step({.name = "x", .child = sharing([&die](ChildSide&) {
+    return spawner.step({.name = "x", .child = shared_memory([&die](ChildSide&) {
                                           allow_no_dump();
                                           die();
                                       })});
@@ -90,7 +90,7 @@ SyncedSpawner dying(const std::function<void()>& die) {
 // With a part, for which the child needs a thread that lends.
 bool can_launch() {
     SyncedSpawner spawner(with_shared_memory({.program = "true"}));
-    spawner.step({.name = "x", .child = sharing([](ChildSide&) {})});
+    spawner.step({.name = "x", .child = shared_memory([](ChildSide&) {})});
     Process process = spawner.spawn();
     return process.start_method() == StartMethod::shared_memory && process.wait().success();
 }
@@ -116,7 +116,7 @@ TEST_CASE(
     std::atomic<bool> is_in_part{false};
     SyncedSpawner spawner(with_shared_memory({.program = "true"}));
     spawner.step({.name = "x",
-                  .child = sharing([&](ChildSide&) {
+                  .child = shared_memory([&](ChildSide&) {
                       is_in_part = true;
                       for (;;) {
                           pause();
@@ -159,7 +159,7 @@ TEST_CASE("threads that children died in the middle of malloc on keep nobody wai
             std::atomic<bool> is_in_part{false};
             SyncedSpawner spawner(with_shared_memory({.program = "true"}));
             spawner.step({.name = "x",
-                          .child = sharing([&](ChildSide&) {
+                          .child = shared_memory([&](ChildSide&) {
                               for (std::size_t size = 1;; size = size * 7 % 40'009) {
                                   void* const block = std::malloc(size);
                                   is_in_part = block != nullptr;
@@ -204,7 +204,7 @@ TEST_CASE("a child that dumps core does not take the parent along") {
     (void)forbidden_page();
     const TemporaryDirectory directory;
     SyncedSpawner spawner(with_shared_memory({.program = "true"}));
-    spawner.step({.name = "x", .child = sharing([&](ChildSide& side) {
+    spawner.step({.name = "x", .child = shared_memory([&](ChildSide& side) {
                                    const rlimit all{RLIM_INFINITY, RLIM_INFINITY};
                                    if (chdir(directory.path().c_str()) < 0 ||
                                        setrlimit(RLIMIT_CORE, &all) < 0) {

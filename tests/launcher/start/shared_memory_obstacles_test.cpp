@@ -27,7 +27,7 @@ namespace {
 // In a peer.
 void expect_start_by(StartMethod asked_for, StartMethod method) {
     SyncedSpawner spawner({.program = "true", .birth = {.method = asked_for}});
-    spawner.step({.name = "x", .child = sharing([](ChildSide&) {})});
+    spawner.step({.name = "x", .child = shared_memory([](ChildSide&) {})});
     Process process = spawner.spawn();
     expect_same(static_cast<int>(process.start_method()), static_cast<int>(method));
     expect(process.wait().success());
@@ -38,7 +38,7 @@ void expect_no_sharing(const char* reason) {
     const auto before = open_descriptors();
     expect_start_by(StartMethod::automatic, StartMethod::copied_memory);
     SyncedSpawner spawner(with_shared_memory({.program = "true"}));
-    spawner.step({.name = "x", .child = sharing([](ChildSide&) {})});
+    spawner.step({.name = "x", .child = shared_memory([](ChildSide&) {})});
     const SpawnError error = failure_of(spawner);
     expect_same(error.what(), (std::string("start the child: ") + reason).c_str());
     expect(error.stage() == Stage::start && !error.program_may_have_run());

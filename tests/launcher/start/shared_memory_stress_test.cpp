@@ -48,7 +48,7 @@ TEST_CASE("launches of 64 threads see nothing of each other and leave nothing be
                 with_shared_memory({.program = SYNCSPAWN_TEST_HELPERS "/launch_descriptors",
                                     .streams = {.output = Stdio::pipe()}}));
             spawner.step({.name = "x",
-                          .child = sharing([&](ChildSide&) {
+                          .child = shared_memory([&](ChildSide&) {
                               bad += fails_with(number % 2 == 0 ? EBADF : ENOENT) ? 0 : 1;
                           }),
                           .parent = [&](ParentSide&) {
@@ -57,8 +57,7 @@ TEST_CASE("launches of 64 threads see nothing of each other and leave nothing be
             do {
                 SpawnError error;
                 Process process = spawner.spawn(error);
-                const bool went_well = process &&
-                                       read_all(process.standard_output().get()) == "0 1 2 " &&
+                const bool went_well = process && read_all(process.standard_output()) == "0 1 2 " &&
                                        process.wait().success();
                 (went_well ? good : bad) += 1;
             } while (!is_over);

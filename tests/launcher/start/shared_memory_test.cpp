@@ -49,27 +49,27 @@ TEST_CASE("automatic shares memory if every child part may") {
     SyncedSpawner spawner({.program = "true"});
     CHECK(method_of(spawner) == StartMethod::shared_memory);
     spawner.step({.name = "parent", .parent = [](ParentSide&) {}});
-    spawner.step({.name = "x", .child = {ChildRules::shared_memory, does_nothing}});
+    spawner.step({.name = "x", .child = shared_memory(does_nothing)});
     spawner.rendezvous("both");
-    spawner.step({.name = "y", .child = {ChildRules::shared_memory, does_nothing}});
+    spawner.step({.name = "y", .child = shared_memory(does_nothing)});
     CHECK(method_of(spawner) == StartMethod::shared_memory);
     SUBCASE("but not one that is only async-signal-safe") {
-        spawner.step({.name = "z", .child = {ChildRules::async_signal_safe, does_nothing}});
+        spawner.step({.name = "z", .child = async_signal_safe(does_nothing)});
         CHECK(method_of(spawner) == StartMethod::copied_memory);
     }
     SUBCASE("but not one that needs a fork") {
-        spawner.step({.name = "z", .child = {ChildRules::after_fork, does_nothing}});
+        spawner.step({.name = "z", .child = after_fork(does_nothing)});
         CHECK(method_of(spawner) == StartMethod::copied_memory);
     }
 }
 
 TEST_CASE("a method that is asked for by its name is taken") {
     SyncedSpawner copying({.program = "true", .birth = {.method = StartMethod::copied_memory}});
-    copying.step({.name = "x", .child = {ChildRules::shared_memory, does_nothing}});
+    copying.step({.name = "x", .child = shared_memory(does_nothing)});
     CHECK(method_of(copying) == StartMethod::copied_memory);
     RETURN_UNLESS_MEMORY_CAN_BE_SHARED();
     SyncedSpawner sharing_spawner(with_shared_memory({.program = "true"}));
-    sharing_spawner.step({.name = "x", .child = {ChildRules::shared_memory, does_nothing}});
+    sharing_spawner.step({.name = "x", .child = shared_memory(does_nothing)});
     CHECK(method_of(sharing_spawner) == StartMethod::shared_memory);
 }
 
@@ -99,7 +99,7 @@ TEST_CASE("both sides run at the same time and see what the other one writes") {
     constexpr int rounds = 200;
     SyncedSpawner spawner(with_shared_memory({.program = "true"}));
     spawner.step({.name = "x",
-                  .child = sharing([&](ChildSide& side) {
+                  .child = shared_memory([&](ChildSide& side) {
                       for (int round = 1; round <= rounds; ++round) {
                           of_child = round;
                           if (!turns.meet(WhichSide::child) || of_parent != round ||
@@ -128,7 +128,7 @@ TEST_CASE("with copied memory the parent does not see what the child writes") {
     int seen = -1;
     SyncedSpawner spawner({.program = "true", .birth = {.method = StartMethod::copied_memory}});
     spawner.step({.name = "x",
-                  .child = sharing([&](ChildSide&) { of_child = 1; }),
+                  .child = shared_memory([&](ChildSide&) { of_child = 1; }),
                   .parent = [&](ParentSide&) { seen = of_child; },
                   .order = StepOrder::child_first});
     CHECK(method_of(spawner) == StartMethod::copied_memory);
@@ -143,13 +143,13 @@ TEST_CASE("descriptors, directory and limits of the child are not the parent's")
     SpawnOptions options = shell("pwd; umask");
     options.streams.output = Stdio::pipe();
     SyncedSpawner spawner(with_shared_memory(options));
-    spawner.step({.name = "x", .child = sharing([](ChildSide& side) {
+    spawner.step({.name = "x", .child = shared_memory([](ChildSide& side) {
                                    umask(0077);
                                    close(STDIN_FILENO);
                                    return chdir("/") < 0 ? side.fail("chdir") : side.done();
                                })});
     Process process = spawner.spawn();
-    CHECK(read_all(process.standard_output().get()) == "/\n0077\n");
+    CHECK(read_all(process.standard_output()) == "/\n0077\n");
     CHECK(process.wait().success());
     process = Process();
     CHECK(open_descriptors() == descriptors);
@@ -225,7 +225,7 @@ TEST_CASE("a handler of the parent never runs in the child") {
         Turns turns;
         SyncedSpawner spawner(with_shared_memory({.program = "true"}));
         spawner.step({.name = "x",
-                      .child = sharing([&](ChildSide& side) {
+                      .child = shared_memory([&](ChildSide& side) {
                           turns.meet(WhichSide::child);
                           turns.meet(WhichSide::child);
                           sigset_t pending;
@@ -250,7 +250,7 @@ TEST_CASE("a signal handler that a child part installs is not the parent's") {
     RETURN_UNLESS_MEMORY_CAN_BE_SHARED();
     Peer peer([] {
         SyncedSpawner spawner(with_shared_memory({.program = "true"}));
-        spawner.step({.name = "x", .child = sharing([](ChildSide& side) {
+        spawner.step({.name = "x", .child = shared_memory([](ChildSide& side) {
                                        struct sigaction action {};
                                        action.sa_handler = SIG_IGN;
                                        return sigaction(SIGTERM, &action, nullptr) < 0
@@ -281,7 +281,7 @@ SpawnOptions program(StartMethod method) {
 
 SyncedSpawner with_part(SpawnOptions options, Part<ChildSide> part) {
     SyncedSpawner spawner(std::move(options));
-    return spawner.step({.name = "x", .child = {ChildRules::shared_memory, std::move(part)}});
+    return spawner.step({.name = "x", .child = shared_memory(std::move(part))});
 }
 
 // For either method: a program with these options, and a child part.
@@ -461,7 +461,7 @@ TEST_CASE("what the parent did is undone once a child that shared memory is gone
                       [&](ParentSide&) {
                           log += kill(child, 0) < 0 && errno == ESRCH ? ", undone" : ", too early";
                       }});
-    spawner.step({.name = "y", .child = sharing([](ChildSide&) { _exit(7); })});
+    spawner.step({.name = "y", .child = shared_memory([](ChildSide&) { _exit(7); })});
     CHECK(failure_of(spawner).cause() == Cause::exited);
     CHECK(log == "done, undone");
 }
@@ -474,7 +474,7 @@ TEST_CASE("launches of one spawner at once hand each program its own barrier") {
     constexpr int launches = is_sanitized ? 5 : 40;
     SyncedSpawner spawner(with_shared_memory(
         {.program = helper("launch_meets"), .arguments = {"3"}, .readiness = {.within = 60s}}));
-    spawner.step({.name = "x", .child = {ChildRules::shared_memory, does_nothing}});
+    spawner.step({.name = "x", .child = shared_memory(does_nothing)});
     std::atomic<int> good{0};
     std::vector<std::thread> threads;
     for (int number = 0; number < thread_count; ++number) {
@@ -535,7 +535,7 @@ std::string ids_in_own_namespace() {
     options.streams.output = Stdio::pipe();
     SyncedSpawner spawner(with_shared_memory(options));
     spawner.step({.name = "uid map",
-                  .child = sharing([&](ChildSide& side) {
+                  .child = shared_memory([&](ChildSide& side) {
                       turns.meet(WhichSide::child);
                       return getuid() == 0 ? side.done() : side.fail(EIO, "getuid");
                   }),
@@ -549,7 +549,7 @@ std::string ids_in_own_namespace() {
     if (is_forbidden(error)) {
         return "forbidden";
     }
-    return error ? error.what() : read_all(process.standard_output().get());
+    return error ? error.what() : read_all(process.standard_output());
 }
 
 }  // namespace
@@ -610,7 +610,7 @@ TEST_CASE("a child part in a pid namespace of its own is the first process there
     std::atomic<pid_t> own_number{0};
     SyncedSpawner spawner(with_shared_memory(
         {.program = "true", .birth = {.namespaces = Namespaces::user | Namespaces::pid}}));
-    spawner.step({.name = "x", .child = sharing([&](ChildSide&) { own_number = getpid(); })});
+    spawner.step({.name = "x", .child = shared_memory([&](ChildSide&) { own_number = getpid(); })});
     SpawnError error;
     Process process = spawner.spawn(error);
     if (is_forbidden(error)) {

@@ -85,7 +85,7 @@ bool set_ids_of_all_threads() noexcept {
 // With a part, for which the child needs a thread that lends.
 bool can_launch() {
     SyncedSpawner spawner(with_shared_memory({.program = "true"}));
-    spawner.step({.name = "x", .child = sharing([](ChildSide&) {})});
+    spawner.step({.name = "x", .child = shared_memory([](ChildSide&) {})});
     Process process = spawner.spawn();
     return process.start_method() == StartMethod::shared_memory && process.wait().success();
 }
@@ -118,7 +118,8 @@ TEST_CASE("errno and other thread-local variables of the two sides are not the s
     SyncedSpawner spawner(with_shared_memory({.program = "true"}));
     spawner.step(
         {.name = "x",
-         .child = sharing([&](ChildSide& side) { return part(WhichSide::child, EBADF, side); }),
+         .child =
+             shared_memory([&](ChildSide& side) { return part(WhichSide::child, EBADF, side); }),
          .parent = [&](ParentSide& side) { return part(WhichSide::parent, ENOENT, side); }});
     for (int launch = 0; launch < 2; ++launch) {
         SpawnError error;
@@ -132,7 +133,7 @@ TEST_CASE("errno and other thread-local variables of the two sides are not the s
 TEST_CASE("children of several threads at once have an errno each") {
     RETURN_UNLESS_MEMORY_CAN_BE_SHARED();
     SyncedSpawner spawner(with_shared_memory({.program = "true"}));
-    spawner.step({.name = "x", .child = sharing([](ChildSide& side) {
+    spawner.step({.name = "x", .child = shared_memory([](ChildSide& side) {
                                    const int error = getpid() % 2 == 0 ? EBADF : ENOENT;
                                    for (int round = 0; round < 200; ++round) {
                                        if (!fails_with(error)) {
@@ -165,7 +166,7 @@ TEST_CASE("a child part that allocates among threads that do hangs nobody") {
     const Background others(4, allocate_and_free);
     SyncedSpawner spawner(with_shared_memory({.program = "true"}));
     spawner.step({.name = "x",
-                  .child = sharing([](ChildSide&) {
+                  .child = shared_memory([](ChildSide&) {
                       for (int round = 0; round < 50; ++round) {
                           allocate_and_free();
                       }
@@ -191,7 +192,7 @@ TEST_CASE("set*id of the C library while a child is in its part waits for nobody
     SyncedSpawner spawner(with_shared_memory({.program = "true"}));
     // The thread that lends the child its errno is interrupted each time.
     spawner.step({.name = "x",
-                  .child = sharing([&](ChildSide& side) {
+                  .child = shared_memory([&](ChildSide& side) {
                       is_in_part = true;
                       while (!is_done) {
                           if (!fails_with(ENOENT)) {
@@ -333,7 +334,7 @@ TEST_CASE("the end of idle threads leaves those alone that a child is using") {
         Turns turns;
         SyncedSpawner spawner(with_shared_memory({.program = "true"}));
         spawner.step({.name = "x",
-                      .child = sharing([&](ChildSide& side) {
+                      .child = shared_memory([&](ChildSide& side) {
                           turns.meet(WhichSide::child);
                           turns.meet(WhichSide::child);
                           return fails_with(EBADF) ? side.done() : side.fail(EIO, "errno");

@@ -35,7 +35,7 @@ namespace {
 
 SyncedSpawner with_part(SpawnOptions options) {
     SyncedSpawner spawner(std::move(options));
-    return spawner.step({.name = "x", .child = sharing([](ChildSide&) {})});
+    return spawner.step({.name = "x", .child = shared_memory([](ChildSide&) {})});
 }
 
 void expect_launch(const SyncedSpawner& spawner, StartMethod method, int line = __builtin_LINE()) {
@@ -124,7 +124,7 @@ TEST_CASE("of the threads that launches at once had, few stay") {
         const std::size_t before = count_threads();
         std::atomic<int> inside{0};
         SyncedSpawner spawner(with_shared_memory({.program = "true"}));
-        spawner.step({.name = "x", .child = sharing([&](ChildSide& side) {
+        spawner.step({.name = "x", .child = shared_memory([&](ChildSide& side) {
                                        ++inside;
                                        return comes_true([&] { return inside == at_once; })
                                                   ? side.done()

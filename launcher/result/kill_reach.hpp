@@ -1,0 +1,28 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <syncspawn/barrier/unique_fd.hpp>
+#include <syncspawn/launcher/spawn_options.hpp>
+
+namespace syncspawn::detail {
+
+// What the signals that end a launch reach beside the child itself: KillScope, and the directory of the
+// cgroup if it is that. Nothing at all unless made from options.
+class KillReach {
+public:
+    KillReach() noexcept = default;
+    // Throws std::system_error: no room for another descriptor, or this process is itself in the cgroup.
+    explicit KillReach(const SpawnOptions& options);
+
+    [[nodiscard]] KillScope scope() const noexcept { return scope_; }
+    // Sends to all but the child, in a process group not even to those. True: it was SIGKILL, and has
+    // reached the child as well. Waits for nothing.
+    bool send_beside(pid_t child, int signal) const noexcept;
+
+private:
+    KillScope scope_ = KillScope::process;
+    UniqueFd cgroup_;
+};
+
+}  // namespace syncspawn::detail
