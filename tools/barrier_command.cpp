@@ -147,7 +147,7 @@ int execute_from_path(char* const* arguments) {
         paths.push_back(text.c_str());
     }
     paths.push_back(nullptr);
-    return detail::execute_first_of(paths.data(), arguments, environ, 1).error;
+    return detail::execute_first_of({paths.data(), 1}, arguments, environ).error;
 }
 
 int execute(Barrier& barrier, const std::vector<std::string>& program) {

@@ -29,6 +29,9 @@ Failure failure_of(const Ending& ending, const FailureSlot& slot, std::uint32_t 
     if (ending.exception) {
         return {WhichSide::parent, item, Cause::exception, ECANCELED, *ending.exception};
     }
+    if (is_not_yet(ending.error)) {  // no error that anybody else knows
+        return {WhichSide::parent, item, Cause::error, ECANCELED, ending.error.message()};
+    }
     return {WhichSide::parent, item,      Cause::error, errno_of(ending.error),
             slot.text,         slot.call, ending.error};
 }

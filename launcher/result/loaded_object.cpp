@@ -1,4 +1,4 @@
-#include <syncspawn/launcher/loaded_object.hpp>
+#include <syncspawn/launcher/detail/loaded_object.hpp>
 
 #include <link.h>
 

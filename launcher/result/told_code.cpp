@@ -4,7 +4,7 @@
 #include <cstring>
 #include <typeinfo>
 
-#include <syncspawn/launcher/loaded_object.hpp>
+#include <syncspawn/launcher/detail/loaded_object.hpp>
 
 namespace syncspawn::detail {
 namespace {

@@ -38,7 +38,7 @@ const std::string bare_program = SYNCSPAWN_TEST_HELPERS "/bare_program";
 // A filter that kills for every system call but these.
 class Filter {
 public:
-    explicit Filter(std::initializer_list<long> allowed) {
+    explicit Filter(const std::vector<long>& allowed) {
         code_.push_back({BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)});
         for (const long number : allowed) {
             code_.push_back({BPF_JMP | BPF_JEQ | BPF_K, 0, 1, static_cast<std::uint32_t>(number)});
@@ -61,7 +61,7 @@ public:
     }
 
     ChildPart part() const {
-        return sharing([this](ChildSide& side) { return install(side); });
+        return shared_memory([this](ChildSide& side) { return install(side); });
     }
 
 private:
@@ -69,8 +69,8 @@ private:
 };
 
 // What execve and bare_program need, and nothing for the library.
-const Filter strict{SYS_execve, SYS_execveat, SYS_write, SYS_exit_group};
-const Filter execve_alone{SYS_execve};
+const Filter strict({SYS_execve, SYS_execveat, SYS_write, SYS_exit_group});
+const Filter execve_alone(std::vector<long>{SYS_execve});
 
 // The methods in turn, where the machine has both.
 void with_each_method(const std::function<void(StartMethod)>& body) {
@@ -91,7 +91,7 @@ std::string run(SyncedSpawner& spawner) {
     if (error) {
         return error.what();
     }
-    const std::string text = read_all(process.standard_output().get());
+    const std::string text = read_all(process.standard_output());
     return text + ": " + process.wait().to_string();
 }
 
@@ -156,7 +156,7 @@ TEST_CASE("the same filter in an ordinary part kills, and the error says where i
 }
 
 TEST_CASE("a filter that forbids execve is named as what killed the child there") {
-    const Filter nothing{SYS_exit_group};
+    const Filter nothing(std::vector<long>{SYS_exit_group});
     SyncedSpawner spawner({.program = bare_program});
     spawner.step({.name = "filter", .last = nothing.part()});
     const SpawnError error = failure_of(spawner);
@@ -169,7 +169,7 @@ TEST_CASE("last parts run behind all others, in the order of their steps") {
     with_each_method([](StartMethod method) {
         const Log log;
         const auto note = [&log](char what) {
-            return sharing([&log, what](ChildSide&) { log.add(what); });
+            return shared_memory([&log, what](ChildSide&) { log.add(what); });
         };
         SyncedSpawner spawner({.program = "true", .birth = {.method = method}});
         spawner.step({.name = "a", .child = note('a'), .last = note('A')});
@@ -201,7 +201,7 @@ TEST_CASE("a last part finds what the program will have") {
                                    .birth = {.method = method},
                                    .signals = {.mask = mask},
                                    .ending = {.die_with_parent = dies}});
-            spawner.step({.name = "looks", .last = sharing([dies](ChildSide& side) {
+            spawner.step({.name = "looks", .last = shared_memory([dies](ChildSide& side) {
                                                sigset_t now;
                                                sigprocmask(SIG_SETMASK, nullptr, &now);
                                                if (fcntl(25, F_GETFD) != 0) {
@@ -237,8 +237,9 @@ TEST_CASE("a last part that fails is reported, and the program does not run") {
         if (filter != nullptr) {
             spawner.step({.name = "filter", .last = filter->part()});
         }
-        spawner.step(
-            {.name = "x", .last = sharing([](ChildSide& side) { return side.fail(EIO, "call"); })});
+        spawner.step({.name = "x", .last = shared_memory([](ChildSide& side) {
+                                       return side.fail(EIO, "call");
+                                   })});
         const SpawnError error = failure_of(spawner);
         CHECK(std::string(error.what()) == "x in the child: call: input/output error");
         CHECK(error.stage() == Stage::step);
@@ -261,11 +262,12 @@ TEST_CASE("a last part that throws, or kills its process, is told so") {
     std::string text;
     SUBCASE("throws") {
         spawner.step({.name = "x",
-                      .last = in_child([](ChildSide&) { throw std::runtime_error("thrown"); })});
+                      .last = after_fork([](ChildSide&) { throw std::runtime_error("thrown"); })});
         text = "x in the child: exception: thrown";
     }
     SUBCASE("is killed") {
-        spawner.step({.name = "x", .last = sharing([](ChildSide&) { kill(getpid(), SIGKILL); })});
+        spawner.step(
+            {.name = "x", .last = shared_memory([](ChildSide&) { kill(getpid(), SIGKILL); })});
         text = "the child was killed by SIGKILL in step 'x'";
     }
     const SpawnError error = failure_of(spawner);
@@ -309,24 +311,24 @@ TEST_CASE("a step that has only a last part hears of a failed execve") {
     const Shared<std::atomic<int>> heard;
     SyncedSpawner spawner({.program = "/nowhere"});
     spawner.step({.name = "x",
-                  .last = sharing([](ChildSide&) {}),
+                  .last = shared_memory([](ChildSide&) {}),
                   .exec_failed = [&heard](ChildSide&) { *heard = errno; }});
     spawner.step({.name = "y",
-                  .child = sharing([](ChildSide&) {}),
-                  .last = sharing([](ChildSide&) {}),
+                  .child = shared_memory([](ChildSide&) {}),
+                  .last = shared_memory([](ChildSide&) {}),
                   .exec_failed = [&heard](ChildSide&) { *heard += 1000; }});
     CHECK(failure_of(spawner).stage() == Stage::execve);
     CHECK(*heard % 1000 == ENOENT);  // y's, which is told with its first part, was once, and before
 }
 
 TEST_CASE("a last part has its token as any other part") {
-    const ChildPart after_fork = in_child([](ChildSide&) {});
+    const ChildPart copying = after_fork([](ChildSide&) {});
     SyncedSpawner shared({.program = "true", .birth = {.method = StartMethod::shared_memory}});
-    CHECK_THROWS_AS(shared.step({.name = "x", .last = after_fork}), std::invalid_argument);
+    CHECK_THROWS_AS(shared.step({.name = "x", .last = copying}), std::invalid_argument);
     SyncedSpawner apart({.program = "true", .birth = {.namespaces = Namespaces::user}});
-    CHECK_THROWS_AS(apart.step({.name = "x", .last = after_fork}), std::invalid_argument);
+    CHECK_THROWS_AS(apart.step({.name = "x", .last = copying}), std::invalid_argument);
     SyncedSpawner any({.program = "true"});
-    any.step({.name = "x", .last = after_fork});
+    any.step({.name = "x", .last = copying});
     Process process = any.spawn();
     CHECK(process.start_method() == StartMethod::copied_memory);
     CHECK(process.wait().success());
@@ -343,7 +345,7 @@ TEST_CASE("a launch that is cancelled in a last part ends without its program") 
         options.setup.abort_grace = 0ns;
         SyncedSpawner spawner(options);
         spawner.step({.name = "held",
-                      .last = sharing([&](ChildSide&) {
+                      .last = shared_memory([&](ChildSide&) {
                           char byte = 0;
                           (void)!write(cancel[1], &byte, 1);
                           (void)!read(gate[0], &byte, 1);  // until it is killed
@@ -374,7 +376,7 @@ TEST_CASE("a parent that dies during a last part takes the program along only if
                                        .descriptors = {.others = OtherDescriptors::leave},
                                        .birth = {.method = method},
                                        .ending = {.die_with_parent = dies}});
-                spawner.step({.name = "held", .last = sharing([&](ChildSide&) {
+                spawner.step({.name = "held", .last = shared_memory([&](ChildSide&) {
                                                   char byte = 0;
                                                   inside.open();
                                                   (void)!read(gate[0], &byte, 1);
@@ -396,8 +398,8 @@ TEST_CASE("a parent that dies during a last part takes the program along only if
 
 TEST_CASE("the timeline has a last part between the parts and execve") {
     SyncedSpawner spawner({.program = "true"});
-    spawner.step({.name = "x", .child = sharing([](ChildSide&) {})});
-    spawner.step({.name = "y", .last = sharing([](ChildSide&) {})});
+    spawner.step({.name = "x", .child = shared_memory([](ChildSide&) {})});
+    spawner.step({.name = "y", .last = shared_memory([](ChildSide&) {})});
     Process process = spawner.spawn();
     std::string childs;
     for (const TimelineEvent& event : process.timeline()) {

@@ -33,7 +33,7 @@ public:
     // [step]
     Step step() {
         return {.name = "group",
-                .child = in_child([](ChildSide&) {}),
+                .child = after_fork([](ChildSide&) {}),
                 .parent = [this](ParentSide& side) { return wait_for_the_others(side); },
                 .order = StepOrder::child_first,
                 .undo = [this](ParentSide&) { break_up(); }};
@@ -148,9 +148,10 @@ TEST_CASE("if one of a group fails, none runs") {
     launches.push_back(member(group, output).launch());
     std::string text;
     SUBCASE("before it has come to the group") {
-        launches.push_back(
-            member(group, output, in_child([](ChildSide& side) { return side.fail(EIO, "disk"); }))
-                .launch());
+        launches.push_back(member(group, output, after_fork([](ChildSide& side) {
+                                      return side.fail(EIO, "disk");
+                                  }))
+                               .launch());
         text = "before in the child: disk: input/output error";
     }
     SUBCASE("while it waits for the others") {

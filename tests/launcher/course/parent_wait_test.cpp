@@ -290,22 +290,22 @@ TEST_CASE("a child that ends while the parent waits ends the wait") {
     std::string text;
     SUBCASE("by a signal") {
         spawner.step(
-            {.name = "y", .child = in_child([](ChildSide&) { (void)kill(getpid(), SIGKILL); })});
+            {.name = "y", .child = after_fork([](ChildSide&) { (void)kill(getpid(), SIGKILL); })});
         text = "the child was killed by SIGKILL in step 'y'";
     }
     SUBCASE("by an exit") {
-        spawner.step({.name = "y", .child = in_child([](ChildSide&) { _exit(7); })});
+        spawner.step({.name = "y", .child = after_fork([](ChildSide&) { _exit(7); })});
         text = "the child exited with code 7 in step 'y'";
     }
     SUBCASE("by a failure of its own") {
-        spawner.step({.name = "y", .child = in_child([](ChildSide& side) {
+        spawner.step({.name = "y", .child = after_fork([](ChildSide& side) {
                                        return side.fail(ENOENT, "mount");
                                    })});
         text = "y in the child: mount: no such file or directory";
     }
     SUBCASE("also of a part that is ready again and again") {
         event.signal();
-        spawner.step({.name = "y", .child = in_child([](ChildSide&) { _exit(7); })});
+        spawner.step({.name = "y", .child = after_fork([](ChildSide&) { _exit(7); })});
         text = "the child exited with code 7 in step 'y'";
     }
     spawner.step({.name = "x", .parent = never_done(event)});

@@ -48,8 +48,7 @@ detail::FailureSlot slot_with(Pointer pointer) {
     detail::FailureSlot slot;
     slot.error = 7;
     std::strcpy(slot.category_name, "name");
-    static_assert(sizeof pointer == sizeof slot.category);
-    std::memcpy(static_cast<void*>(&slot.category), &pointer, sizeof pointer);
+    std::memcpy(static_cast<void*>(&slot.category), &pointer, sizeof(void*));
     return slot;
 }
 
@@ -120,9 +119,9 @@ TEST_CASE("a part's error of another category is the error of the launch") {
     };
     const auto returns = [](Side&) { return std::error_code(7, own_category); };
     const auto tells = [](Side& side) { return side.fail({7, own_category}, "call"); };
-    check({.name = {}, .child = sharing(returns)}, "x in the child: own error 7");
-    check({.name = {}, .child = sharing(tells)}, "x in the child: call: own error 7");
-    check({.name = {}, .last = sharing(returns)}, "x in the child: own error 7");
+    check({.name = {}, .child = shared_memory(returns)}, "x in the child: own error 7");
+    check({.name = {}, .child = shared_memory(tells)}, "x in the child: call: own error 7");
+    check({.name = {}, .last = shared_memory(returns)}, "x in the child: own error 7");
     check({.name = {}, .parent = returns}, "x in the parent: own error 7");
     check({.name = {}, .parent = tells}, "x in the parent: call: own error 7");
 }
@@ -130,7 +129,7 @@ TEST_CASE("a part's error of another category is the error of the launch") {
 TEST_CASE("the category of an errno stays what it was") {
     SyncedSpawner spawner({.program = "true"});
     SUBCASE("in the child") {
-        spawner.step({.name = "x", .child = sharing([](ChildSide&) {
+        spawner.step({.name = "x", .child = shared_memory([](ChildSide&) {
                                        return std::error_code(EIO, std::system_category());
                                    })});
     }
@@ -146,7 +145,7 @@ TEST_CASE("the category of an errno stays what it was") {
 
 TEST_CASE("a category that only the child has is told by its name and number") {
     SyncedSpawner spawner({.program = "true"});
-    spawner.step({.name = "x", .child = in_child([](ChildSide&) {
+    spawner.step({.name = "x", .child = after_fork([](ChildSide&) {
                                    return std::error_code(7, *new OwnCategory);
                                })});
     const SpawnError error = failure_of(spawner);
@@ -162,7 +161,7 @@ TEST_CASE("the category of a plug-in is followed only where the plug-in is loade
         return get != nullptr ? reinterpret_cast<const std::error_category* (*)()>(get)() : nullptr;
     };
     SyncedSpawner spawner({.program = "true"});
-    spawner.step({.name = "x", .child = in_child([load](ChildSide& side) {
+    spawner.step({.name = "x", .child = after_fork([load](ChildSide& side) {
                                    const std::error_category* const its = load();
                                    return its != nullptr ? std::error_code(7, *its)
                                                          : side.fail(ENOENT, "plug-in");

@@ -10,7 +10,7 @@
 #include <typeinfo>
 
 #include <syncspawn/boost/version.hpp>
-#include <syncspawn/launcher/loaded_object.hpp>
+#include <syncspawn/launcher/detail/loaded_object.hpp>
 
 namespace syncspawn::for_boost::detail {
 
