@@ -74,12 +74,12 @@ public:
           deadline_(deadline),
           call_(&call) {}
     /// The child's pid, as this process sees it. The child is not reaped before the part returns, so the
-    /// number belongs to nobody else.
+    /// number belongs to nobody else. (In an `undo` the child is gone, and the number is for your log.)
     ///
     /// A child that shares memory with you (StartMethod::shared_memory) bears two things badly:
     ///  - Writing its /proc/PID/oom_score_adj changes your own. Do it after spawn().
     ///  - Moving it into another cgroup. When the memory of that runs out, the kernel counts all of *your*
-    ///    memory for the child's, and kills both. The option `birth.cgroup` avoids that.
+    ///    memory as the child's, and kills you both. The option `birth.cgroup` avoids that.
     /// Or ask for StartMethod::copied_memory.
     [[nodiscard]] pid_t child_pid() const noexcept { return child_pid_; }
     /// Borrowed; -1 before Linux 5.3, and in an `undo`.
@@ -89,7 +89,7 @@ public:
     [[nodiscard]] std::optional<Deadline> deadline() const noexcept { return deadline_; }
 
     /// "Not yet": `return side.wait_for(fd);`. The part is called again once the descriptor is readable or
-    /// hung up, or `deadline` has passed. Keep the descriptor open until then.
+    /// hung up, or `deadline`, if you give one, has passed. Keep the descriptor open until then.
     ///
     /// Meanwhile the launch goes on watching: it fails if the child dies, if its caller cancels, or if the
     /// setup takes too long (the error names this descriptor). Other launches of the same event loop go on.

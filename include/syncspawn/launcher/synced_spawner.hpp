@@ -40,9 +40,9 @@
 /// a last rendezvous, "ready to exec". The program runs only if every part on both sides has succeeded:
 /// silence, a death or a closed pipe never mean "go". launcher/README.md shows the sequences.
 ///
-/// A launch leaves no trace in this process. Signal mask, signal handlers, directory, umask, environment
-/// and descriptors are afterwards what they were. All signals of the calling thread are blocked for a
-/// moment around the start.
+/// Signal mask, signal handlers, directory, umask, environment and descriptors of this process are
+/// afterwards what they were. All signals of the calling thread are blocked for a moment around the start.
+/// A thread may stay for the next launch: see end_idle_threads().
 
 namespace syncspawn {
 
@@ -68,7 +68,8 @@ public:
     /// Adds a step behind those that are there. Throws std::invalid_argument if it has no name or no part,
     /// or if the rules of its child part are too lax for `birth`.
     SyncedSpawner& step(Step step);
-    /// Adds a point that neither side passes before the other has reached it.
+    /// Adds a point that neither side passes before the other has reached it. Throws std::invalid_argument if
+    /// it has no name.
     SyncedSpawner& rendezvous(std::string name);
 
     /// Launches, and returns the program that runs. Call it as often as you like.
