@@ -152,6 +152,10 @@ expect "control bytes of a name are escaped" 127 "" \
     syncspawn run -- $'/no\nsuch\e[31m\x7f'
 expect "in the timeline too" 127 "" "*| execve '/no\\\\x0asuch\\\\x1b\\[31m'*" \
     syncspawn run --timeline -- $'/no\nsuch\e[31m'
+for closed in 0 1 2; do
+    expect "standard stream $closed stays closed in the program, where the caller has closed it" 0 "" "" \
+        bash -c "syncspawn run test ! -e /proc/self/fd/$closed $closed>&-"
+done
 expect "a SIGCHLD that the caller ignores does not take the status away" 7 "" "" \
     env --ignore-signal=CHLD syncspawn run -- sh -c "exit 7"
 expect "nor that of a launch that fails" 125 "" "syncspawn: the program exited with code 4 before it was ready" \
@@ -166,6 +170,8 @@ for of in "" run barrier help; do
     # shellcheck disable=SC2086
     check "within 80 columns: syncspawn $of" test -z "$(syncspawn help $of | grep -E '.{81}')"
 done
+expect "a separator before the command makes no difference to help" 0 "$(syncspawn run --help)" "" syncspawn help -- run
+expect "nor to the program itself" 7 "" "" syncspawn -- run sh -c "exit 7"
 expect "help does not know everything" 125 "" "syncspawn help: unknown command 'start'; *" syncspawn help start
 expect "--help says how to use it" 0 "$(syncspawn run --help)" "" syncspawn run -h
 check "--help begins with the usage" grep -q '^Usage: syncspawn run ' <(syncspawn run --help)

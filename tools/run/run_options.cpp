@@ -76,13 +76,12 @@ std::string run_help() {
 
 std::optional<RunSettings> parse_run_options(int argc, char** argv) {
     RunSettings settings;
-    auto operands = parse(run_line(settings), argc, argv);
+    const auto operands = parse(run_line(settings), argc, argv);
     if (!operands) {
         return std::nullopt;
     }
     refuse_detached_timeout(settings, *operands);
-    std::vector<std::string>& words =
-        operands->behind_separator ? *operands->behind_separator : operands->words;
+    const std::vector<std::string>& words = operands->behind_options();
     if (words.empty() || words.front().empty()) {
         throw UsageError("PROGRAM is required");
     }
