@@ -92,6 +92,10 @@ for duration in 1e9 nan inf "1$(printf '0%.0s' {1..400})"; do
 done
 expect "the longest duration is as good as none" 0 "" "" syncspawn run --setup-timeout 8999999999 -- true
 expect "a bad variable name is 125" 125 "" "*must not be empty or contain*" syncspawn run --setenv =B c -- true
+for name in "" "B=c"; do
+    expect "nor is there a variable '$name' to remove" 125 "" \
+        "syncspawn run: --unsetenv: a name must not be empty or contain '=' *" syncspawn run --unsetenv "$name" true
+done
 expect "an empty directory is refused" 125 "" "*--chdir: must not be empty*" syncspawn run --chdir "" -- true
 expect "an empty limit is refused" 125 "" "*--wait-ready= lacks its TIMEOUT*" syncspawn run --wait-ready= -- true
 expect "but may be an argument of the program" 0 "--wait-ready=" "" syncspawn run echo --wait-ready=

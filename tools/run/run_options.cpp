@@ -27,7 +27,12 @@ std::vector<Option> options_for(RunSettings& settings) {
         {"--setenv", "NAME VALUE", "Set an environment variable; NAME=VALUE works too", "",
          [&](const Given& given) { spawn.environment.set(*given.value, given.second); }},
         {"--unsetenv", "NAME", "Remove an environment variable", "",
-         [&](const Given& given) { spawn.environment.unset(*given.value); }},
+         [&](const Given& given) {
+             if (given.value->empty() || given.value->find('=') != std::string::npos) {
+                 throw UsageError("a name must not be empty or contain '='");
+             }
+             spawn.environment.unset(*given.value);
+         }},
         {"--clearenv", "", "Remove all environment variables set so far", "",
          [&](const Given&) { spawn.environment.clear(); }},
 
