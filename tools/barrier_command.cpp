@@ -42,6 +42,7 @@ Outcome print_status(Barrier& barrier, const std::optional<Deadline>& /*deadline
         return now;
     }
     const BarrierStatus status = barrier.status();
+    (void)barrier.put_back();  // now, for a reader who has gone ends this process by SIGPIPE
     const char* state = now == Outcome::timed_out ? "places_owed"
                         : now == Outcome::reached ? "in_step"
                                                   : to_string(now);
@@ -66,9 +67,7 @@ constexpr NamedOperation operations[] = {
 Outcome perform(const NamedOperation& operation, Barrier& barrier,
                 const std::optional<Deadline>& deadline) {
     const Outcome outcome = operation.perform(barrier, deadline);
-    if (outcome != Outcome::failed) {
-        (void)barrier.put_back();
-    }
+    (void)barrier.put_back();  // also where what failed is not the barrier, but its output
     return outcome;
 }
 

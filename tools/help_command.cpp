@@ -1,4 +1,5 @@
 #include <string>
+#include <vector>
 
 #include "commands.hpp"
 #include "messages.hpp"
@@ -15,17 +16,18 @@ int help(int argc, char** argv) {
     if (!operands) {
         return print(help_of(line));
     }
-    if (operands->words.empty()) {
+    const std::vector<std::string>& words = operands->behind_options();
+    if (words.empty()) {
         return print_program_help();
     }
-    if (operands->words.size() > 1) {
+    if (words.size() > 1) {
         throw UsageError("one command at a time");
     }
-    const Command& command = command_named(operands->words.front());
+    const Command& command = command_named(words.front());
     std::string name = command.name;
     std::string option = "--help";
-    char* words[] = {name.data(), option.data(), nullptr};
-    return perform(command, 2, words);
+    char* its_words[] = {name.data(), option.data(), nullptr};
+    return perform(command, 2, its_words);
 }
 
 }  // namespace syncspawn::tools

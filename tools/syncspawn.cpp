@@ -62,7 +62,7 @@ int run_program(int argc, char** argv) {
     if (wants_version) {
         return print("syncspawn " SYNCSPAWN_VERSION "\n");
     }
-    const std::vector<std::string>& words = operands->words;
+    const std::vector<std::string>& words = operands->behind_options();
     if (words.empty() || words.front().empty()) {
         throw UsageError("a command is required: " + listed(names_of_commands(), "or"));
     }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <boost/process/v2/posix/fork_and_forget_launcher.hpp>
+#include <boost/process/v2/posix/vfork_launcher.hpp>
 #include <boost/version.hpp>
 #include <cerrno>
 #include <chrono>
@@ -74,6 +75,30 @@ TEST_CASE_TEMPLATE("a program attaches and meets its parent", Launcher, LAUNCHER
     REQUIRE(barrier.barrier().place_and_sync() == Outcome::reached);
     CHECK(process.wait() == 42);
     CHECK(barrier.barrier().place_and_sync() == Outcome::peer_gone);
+}
+
+TEST_CASE("a program whose launcher shares its memory with the child meets its parent") {
+    asio::io_context context;
+    BarrierInitializer barrier;
+    v2::posix::vfork_launcher launcher;
+    auto process = launcher(context.get_executor(), helper("launch_meets"), Texts{"1"}, barrier);
+    REQUIRE(barrier.barrier().place_and_sync() == Outcome::reached);
+    CHECK(process.wait() == 42);
+}
+
+TEST_CASE_TEMPLATE("the program may be hostile, and is not trusted with the flags of the barrier",
+                   Launcher, LAUNCHERS) {
+    asio::io_context context;
+    BarrierInitializer barrier;
+    Launcher launcher;
+    auto process = launcher(context.get_executor(), helper("launch_meets"), Texts{"1"}, barrier);
+    Barrier& side = barrier.barrier();
+    const int counter = side.native()->local_fd;
+    REQUIRE(fcntl(counter, F_SETFL, O_RDWR) == 0);  // as the program could
+    REQUIRE(side.place() == Outcome::reached);
+    CHECK((fcntl(counter, F_GETFL) & O_NONBLOCK) != 0);
+    REQUIRE(side.sync() == Outcome::reached);
+    CHECK(process.wait() == 42);
 }
 
 TEST_CASE_TEMPLATE("a program that says it is ready is held until the parent is there", Launcher,

@@ -20,6 +20,9 @@ expect "operations of one call are done in order" 0 "in step" "" \
     ./launched 'syncspawn barrier place sync && echo in step'
 expect "wait-next sees the parent's place" 0 "seen" "" \
     ./launched 'syncspawn barrier wait-next place && echo seen'
+expect "a status that cannot be printed leaves the place to the next call" 0 "seen" "*cannot write to standard output" \
+    ./launched 'until syncspawn barrier status | grep -q seen=2; do :; done
+        syncspawn barrier status >/dev/full; syncspawn barrier --timeout 9s wait-next place && echo seen'
 expect "a leading sync is refused" 0 "125" "*nothing was placed here*" \
     ./launched "syncspawn barrier sync; echo \$?; $ready"
 expect "a leading sync-next behind a status too" 0 "" "*nothing was placed here*" \

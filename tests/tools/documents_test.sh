@@ -67,6 +67,26 @@ for option in $(options_in_help); do
     check "and $option" grep -qF -- "*$option*" <<<"$synopsis"
 done
 
+# bash hands over --chdir=/tmp as three words.
+_command_offset() { COMPREPLY=("the words of ${COMP_WORDS[$1]}"); }
+compopt() { COMPREPLY=("$2"); }
+for options in "" "--" "--chdir /tmp" "--chdir = /tmp" "--wait-ready = 2s" "--setenv A b" "--setenv A = b" "--setenv = A b" \
+    "--setenv = A = b" "--unsetenv A --map-root"; do
+    # shellcheck disable=SC2086
+    same "behind '$options' bash leaves a program to its own completion" "the words of prog" \
+        "$(completed_by_bash syncspawn run $options prog -)"
+done
+unset -f _command_offset
+for sign in "" "="; do
+    same "bash completes the value of --chdir $sign" "dirnames" "$(completed_by_bash syncspawn run --chdir $sign /t)"
+    same "bash completes the value of --unsetenv $sign" "COMP_WORDBREAKS" "$(completed_by_bash syncspawn run --unsetenv $sign COMP_WORDB)"
+    same "bash has nothing to say of --setup-timeout $sign" "" "$(completed_by_bash syncspawn run --setup-timeout $sign t)"
+    same "nor of --timeout $sign" "" "$(completed_by_bash syncspawn barrier --timeout $sign p)"
+done
+same "nor of a limit of readiness" "" "$(completed_by_bash syncspawn run --wait-ready = t)"
+same "nor of the value of a variable" "" "$(completed_by_bash syncspawn run --setenv A t)"
+unset -f compopt
+
 operations=$(operations_in_help)
 check "the operations are found in --help" test "$(wc -w <<<"$operations")" = 8
 same "the manual explains the operations" "$operations" "$(entries_in_manual syncspawn-barrier OPERATIONS)"

@@ -92,6 +92,10 @@ for duration in 1e9 nan inf "1$(printf '0%.0s' {1..400})"; do
 done
 expect "the longest duration is as good as none" 0 "" "" syncspawn run --setup-timeout 8999999999 -- true
 expect "a bad variable name is 125" 125 "" "*must not be empty or contain*" syncspawn run --setenv =B c -- true
+for name in "" "B=c"; do
+    expect "nor is there a variable '$name' to remove" 125 "" \
+        "syncspawn run: --unsetenv: a name must not be empty or contain '=' *" syncspawn run --unsetenv "$name" true
+done
 expect "an empty directory is refused" 125 "" "*--chdir: must not be empty*" syncspawn run --chdir "" -- true
 expect "an empty limit is refused" 125 "" "*--wait-ready= lacks its TIMEOUT*" syncspawn run --wait-ready= -- true
 expect "but may be an argument of the program" 0 "--wait-ready=" "" syncspawn run echo --wait-ready=
@@ -152,6 +156,10 @@ expect "control bytes of a name are escaped" 127 "" \
     syncspawn run -- $'/no\nsuch\e[31m\x7f'
 expect "in the timeline too" 127 "" "*| execve '/no\\\\x0asuch\\\\x1b\\[31m'*" \
     syncspawn run --timeline -- $'/no\nsuch\e[31m'
+for closed in 0 1 2; do
+    expect "standard stream $closed stays closed in the program, where the caller has closed it" 0 "" "" \
+        bash -c "syncspawn run test ! -e /proc/self/fd/$closed $closed>&-"
+done
 expect "a SIGCHLD that the caller ignores does not take the status away" 7 "" "" \
     env --ignore-signal=CHLD syncspawn run -- sh -c "exit 7"
 expect "nor that of a launch that fails" 125 "" "syncspawn: the program exited with code 4 before it was ready" \
@@ -166,6 +174,8 @@ for of in "" run barrier help; do
     # shellcheck disable=SC2086
     check "within 80 columns: syncspawn $of" test -z "$(syncspawn help $of | grep -E '.{81}')"
 done
+expect "a separator before the command makes no difference to help" 0 "$(syncspawn run --help)" "" syncspawn help -- run
+expect "nor to the program itself" 7 "" "" syncspawn -- run sh -c "exit 7"
 expect "help does not know everything" 125 "" "syncspawn help: unknown command 'start'; *" syncspawn help start
 expect "--help says how to use it" 0 "$(syncspawn run --help)" "" syncspawn run -h
 check "--help begins with the usage" grep -q '^Usage: syncspawn run ' <(syncspawn run --help)

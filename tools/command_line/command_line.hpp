@@ -74,6 +74,11 @@ struct CommandLine {
 struct Operands {
     std::vector<std::string> words{};
     std::optional<std::vector<std::string>> behind_separator{};  // there if "--" was
+
+    // Where they stand behind the options, so that a "--" before them makes no difference.
+    [[nodiscard]] const std::vector<std::string>& behind_options() const {
+        return behind_separator ? *behind_separator : words;
+    }
 };
 
 // Applies the options of argv[1] and on. Nothing is returned if one of them asks for help.

@@ -1,37 +1,54 @@
 # bash completion for syncspawn(1)
 _syncspawn() {
-    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} words index
+    local words=() starts=() word index last current previous choices
     COMPREPLY=()
-    case ${COMP_WORDS[1]-} in
+    # bash takes --chdir=/tmp for three words.
+    for ((index = 0; index <= COMP_CWORD; index++)); do
+        word=${COMP_WORDS[index]}
+        if ((index > 0)) && [[ $word == =* || ${COMP_WORDS[index - 1]} == = ]]; then
+            words[${#words[@]} - 1]+=$word
+        else
+            words+=("$word") starts+=("$index")
+        fi
+    done
+    last=$((${#words[@]} - 1)) current=${words[-1]} previous=
+    ((last > 0)) && previous=${words[last - 1]}
+    # Only what is behind the sign is replaced.
+    [[ $current == --*=* ]] && previous=${current%%=*}= current=${current#*=}
+    case ${words[1]-} in
         run)
             # Behind the program's name everything is the program's.
-            for ((index = 2; index < COMP_CWORD; index++)); do
-                case ${COMP_WORDS[index]} in
-                    --setenv) ((index += 2)) ;;
+            for ((index = 2; index < last; index++)); do
+                case ${words[index]} in
+                    --setenv=*=*) ;;
+                    --setenv=*) ((index += 1)) ;;
+                    --setenv) [[ ${words[index + 1]} == *=* ]] && ((index += 1)) || ((index += 2)) ;;
                     --setup-timeout | --chdir | --unsetenv) ((index += 1)) ;;
-                    =) ((index += 1)) ;; # bash splits --wait-ready=2s into three words
                     --) ((index++)) && break ;;
                     -*) ;;
                     *) break ;;
                 esac
             done
-            if ((index < COMP_CWORD)) && declare -F _command_offset >/dev/null; then
-                _command_offset "$index"
+            if ((index < last)) && declare -F _command_offset >/dev/null; then
+                _command_offset "${starts[index]}"
                 return
             fi
             case $previous in
-                --chdir) compopt -o dirnames && return ;;
-                --unsetenv | --setenv) words=$(compgen -v) ;;
-                --setup-timeout) return ;;
-                *) words="--map-root --wait-ready --setup-timeout --chdir --setenv --unsetenv --clearenv
-                    --timeline --help --" ;;
+                --chdir | --chdir=) compopt -o dirnames && return ;;
+                --unsetenv | --setenv | --unsetenv= | --setenv=) choices=$(compgen -v) ;;
+                --setup-timeout | --setup-timeout= | --wait-ready=) return ;;
+                *) ((index > last)) && return # the value of --setenv
+                    choices="--map-root --wait-ready --setup-timeout --chdir --setenv --unsetenv --clearenv
+                        --timeline --help --" ;;
             esac
-            COMPREPLY=($(compgen -W "$words" -- "$current"))
-            [[ $current == -* || $previous == --*env ]] || COMPREPLY+=($(compgen -c -- "$current"))
+            COMPREPLY=($(compgen -W "$choices" -- "$current"))
+            [[ $current == -* || $previous == --*env || $previous == --*env= ]] ||
+                COMPREPLY+=($(compgen -c -- "$current"))
             ;;
         barrier)
-            words="place sync wait-next sync-next wait-abortion abort place-and-sync status --timeout --help --"
-            COMPREPLY=($(compgen -W "$words" -- "$current"))
+            [[ $previous == --timeout || $previous == --timeout= ]] && return
+            choices="place sync wait-next sync-next wait-abortion abort place-and-sync status --timeout --help --"
+            COMPREPLY=($(compgen -W "$choices" -- "$current"))
             ;;
         help)
             COMPREPLY=($(compgen -W "run barrier help --help" -- "$current"))

@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "barrier/linux/fresh_descriptor.hpp"
+
 namespace syncspawn::tools {
 namespace {
 
@@ -22,6 +24,12 @@ bool contains(const Signals& signals, int signal) {
 bool is_ignored(int signal) {
     struct sigaction action {};
     return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+// Not where the caller has closed a standard stream: the program would inherit it as that stream.
+UniqueFd open_queue_of(const sigset_t& signals) {
+    return UniqueFd(
+        detail::above_standard_streams(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)));
 }
 
 }  // namespace
@@ -45,8 +53,8 @@ HeldSignals::HeldSignals() {
         }
     }
     sigprocmask(SIG_BLOCK, &blocked, &callers_mask_);
-    ending_ = UniqueFd(signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK));
-    others_ = UniqueFd(signalfd(-1, &others, SFD_CLOEXEC | SFD_NONBLOCK));
+    ending_ = open_queue_of(ending);
+    others_ = open_queue_of(others);
     if (!ending_ || !others_) {
         throw std::system_error(errno, std::generic_category(), "signalfd");
     }

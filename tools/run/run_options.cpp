@@ -27,7 +27,12 @@ std::vector<Option> options_for(RunSettings& settings) {
         {"--setenv", "NAME VALUE", "Set an environment variable; NAME=VALUE works too", "",
          [&](const Given& given) { spawn.environment.set(*given.value, given.second); }},
         {"--unsetenv", "NAME", "Remove an environment variable", "",
-         [&](const Given& given) { spawn.environment.unset(*given.value); }},
+         [&](const Given& given) {
+             if (given.value->empty() || given.value->find('=') != std::string::npos) {
+                 throw UsageError("a name must not be empty or contain '='");
+             }
+             spawn.environment.unset(*given.value);
+         }},
         {"--clearenv", "", "Remove all environment variables set so far", "",
          [&](const Given&) { spawn.environment.clear(); }},
 
@@ -76,13 +81,12 @@ std::string run_help() {
 
 std::optional<RunSettings> parse_run_options(int argc, char** argv) {
     RunSettings settings;
-    auto operands = parse(run_line(settings), argc, argv);
+    const auto operands = parse(run_line(settings), argc, argv);
     if (!operands) {
         return std::nullopt;
     }
     refuse_detached_timeout(settings, *operands);
-    std::vector<std::string>& words =
-        operands->behind_separator ? *operands->behind_separator : operands->words;
+    const std::vector<std::string>& words = operands->behind_options();
     if (words.empty() || words.front().empty()) {
         throw UsageError("PROGRAM is required");
     }

@@ -106,16 +106,19 @@ public:
     }
     template <StockLauncher Launcher>
     error_code on_exec_setup(Launcher& launcher, const v2::filesystem::path&, const char* const*) {
-        Barrier& side = handed_over_.side;
         if (launcher.env != entries_.data()) {  // another initializer has replaced it since
             return fail(EINVAL);
         }
-        if (side.set_role(Role::child) != Outcome::reached ||
-            export_barrier(side, variables_) != Outcome::reached) {
-            return fail(side.error().value());
+        // A copy, for the child of a vfork_launcher has the memory of the parent, who keeps its own side.
+        syncspawn_barrier side = *handed_over_.side.native();
+        int error = syncspawn_barrier_set_role(&side, SYNCSPAWN_CHILD);
+        if (error == 0) {
+            error = syncspawn_barrier_export(&side, lowest_fd, &variables_);
         }
-        const syncspawn_barrier& native = *side.native();
-        for (const int fd : {native.local_fd, native.remote_fd, native.pipe_write_fd}) {
+        if (error != 0) {
+            return fail(-error);
+        }
+        for (const int fd : {side.local_fd, side.remote_fd, side.pipe_write_fd}) {
             launcher.fd_whitelist.push_back(fd);
         }
         return {};
@@ -123,6 +126,7 @@ public:
     template <StockLauncher Launcher>
     void on_success(Launcher&, const v2::filesystem::path&, const char* const*) {
         (void)handed_over_.side.set_role(Role::parent);
+        (void)handed_over_.side.distrust_peer();  // which is the program by now
         has_started();
     }
 
@@ -133,6 +137,7 @@ public:
 
 private:
     static constexpr std::size_t room_for_fds = 3;
+    static constexpr int lowest_fd = 10;  // above what the program may expect to be free
 
     // Up to Boost 1.89 the stock launchers report errno, whatever a hook returns.
     static error_code fail(int error) {
