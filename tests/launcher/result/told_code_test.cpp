@@ -105,8 +105,9 @@ TEST_CASE("what is made to look like a category in data that may be written is n
     forged[0] = address(&forged[4]);  // a table of its own: no offset, the true type, no functions
     forged[3] = address(&typeid(own_category));
     check();
-    std::memcpy(&forged[8], &typeid(own_category), 3 * sizeof forged[0]);  // and a type of its own
-    forged[9] = 1;  // with a name that is nowhere
+    std::memcpy(&forged[8], static_cast<const void*>(&typeid(own_category)),
+                3 * sizeof forged[0]);  // and a type of its own
+    forged[9] = 1;                      // with a name that is nowhere
     forged[3] = address(&forged[8]);
     check();
 }
