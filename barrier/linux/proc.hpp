@@ -93,19 +93,17 @@ inline bool is_ancestor(std::int64_t pid) noexcept {
 inline std::optional<std::uint64_t> flags_of(pid_t process) noexcept {
     constexpr int place = 7;
     File stat("/proc/", process, "/stat");
-    std::optional<std::uint64_t> flags;
-    int blanks = 0;
-    for (int character = 0; (character = stat.next()) != File::end;) {
-        if (character == ')') {
-            blanks = 0;
-            flags.reset();
-        } else if (character == ' ') {
-            ++blanks;
-        } else if (blanks == place && character >= '0' && character <= '9') {
-            flags = flags.value_or(0) * 10 + static_cast<unsigned>(character - '0');
-        }
+    const std::string_view line = stat.piece();
+    std::size_t at = line.rfind(')');
+    for (int blanks = 0; blanks < place && at != std::string_view::npos; ++blanks) {
+        at = line.find(' ', at + 1);
     }
-    return flags;
+    if (at == std::string_view::npos) {
+        return std::nullopt;
+    }
+    stat.skip(at);
+    const auto flags = stat.number();
+    return flags ? std::optional<std::uint64_t>(*flags) : std::nullopt;
 }
 
 }  // namespace syncspawn::detail::proc

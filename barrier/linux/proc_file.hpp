@@ -18,8 +18,8 @@ namespace syncspawn::detail::proc {
 //     proc::File status("/proc/", pid, "/status");
 //     if (status.find("NSpid:")) { while (const auto number = status.number()) ... }
 //
-// In small pieces: a line may be long (the groups of a status), the stack of a child between fork and
-// execve may not. Of a status or a stat the kernel keeps what it said at the first read(2).
+// In pieces: a line may be long (the groups of a status), the stack of a child between fork and execve may
+// not. One is enough for a stat, and mostly for what is asked of a status. Of a status or a stat the kernel keeps what it said at the first read(2).
 class File {
 public:
     // The path, as the pieces of a BoundedText.
@@ -57,6 +57,13 @@ public:
         }
         return character;
     }
+
+    // What there is without another read(2), or after one if that is nothing; it stays there.
+    [[nodiscard]] std::string_view piece() noexcept {
+        return peek() == end ? std::string_view() : std::string_view(piece_ + at_, size_ - at_);
+    }
+    // Goes on by so many characters of the piece.
+    void skip(std::size_t count) noexcept { at_ += count; }
 
     // Goes to behind `key` ("NSpid:") at the beginning of a line, from here on. False at the end.
     [[nodiscard]] bool find(std::string_view key) noexcept {
@@ -127,7 +134,7 @@ private:
     }
 
     int fd_ = -1;
-    char piece_[256]{};
+    char piece_[1024]{};
     std::size_t at_ = 0;
     std::size_t size_ = 0;
     bool begins_line_ = true;

@@ -73,6 +73,8 @@ void leave_if_parent_is_gone(Child& child, std::uint32_t item) noexcept;
 
 // program_descriptors.cpp: those of the program, and its barrier.
 void arrange_descriptors(Child& child) noexcept;
+// The variables of the hand-over are in the plan's.
+void refuse_replaced_environment(Child& child, std::uint32_t item) noexcept;
 
 // execution.cpp
 void settle_signal_mask(Child& child, std::uint32_t item) noexcept;

@@ -147,7 +147,9 @@ void ExecDiagnosis::explain_missing(const char* path) noexcept {
 void ExecDiagnosis::explain_refusal(const char* path) noexcept {
     struct stat about {};
     if (stat(path, &about) < 0) {
-        text_ << "a directory of the path may not be searched";
+        if (errno == EACCES) {  // else a filter refuses the look itself
+            text_ << "a directory of the path may not be searched";
+        }
     } else if (S_ISDIR(about.st_mode)) {
         text_ << "it is a directory";
     } else if (!S_ISREG(about.st_mode)) {

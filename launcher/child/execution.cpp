@@ -70,9 +70,9 @@ void execute(Child& child) noexcept {
     slot.item = child.plan.order.execve_item;
     slot.error = error;
     slot.call = KnownCall::other;
-    tell_steps_of_failed_execve(child, error);
-    // Before the search for the reason: a filter may kill for that.
+    // Before all that a filter may kill for: what exec_failed calls, and the search for the reason.
     child.report();
+    tell_steps_of_failed_execve(child, error);
     slot.set_text(ExecDiagnosis(path, error).text());
     child.leave();
 }

@@ -86,6 +86,7 @@ void do_last_parts(Child& child) noexcept {
                                                 child.plan.parent.pidfd, child.replacement);
         run_part(child, operation, *side);
         child.record.end_as(order.execve_item, operation.item);
+        refuse_replaced_environment(child, operation.item);
     }
     child.record.child_item.store(order.execve_item, std::memory_order_relaxed);
 }

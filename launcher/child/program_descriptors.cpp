@@ -58,9 +58,7 @@ void hand_over_barrier(Child& child) noexcept {
     if (plan.environment == nullptr) {
         return;
     }
-    if (child.replacement.environment != nullptr) {
-        child.fail({item, EINVAL, "a part has replaced the environment"});
-    }
+    refuse_replaced_environment(child, item);
     if (export_barrier(child.barrier, child.exported, child.plan.descriptors.lowest_internal_fd) !=
         Outcome::reached) {
         child.fail({item, child.barrier.error().value(), "hand over the barrier"});
@@ -73,6 +71,12 @@ void hand_over_barrier(Child& child) noexcept {
 }
 
 }  // namespace
+
+void refuse_replaced_environment(Child& child, std::uint32_t item) noexcept {
+    if (child.plan.hand_over.environment != nullptr && child.replacement.environment != nullptr) {
+        child.fail({item, EINVAL, "a part has replaced the environment"});
+    }
+}
 
 void arrange_descriptors(Child& child) noexcept {
     const std::uint32_t item = child.plan.order.descriptors_item;

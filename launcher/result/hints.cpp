@@ -240,8 +240,7 @@ std::string hint_for(const SpawnOptions& options, StartMethod method,
     if (failure.cause == Cause::killed && failure.stage != Stage::readiness &&
         failure.status->signal() == SIGSYS) {
         return failure.stage == Stage::execve
-                   ? "a seccomp filter killed it: it must allow execve(2), and what exec_failed "
-                     "calls"
+                   ? "a seccomp filter killed it: it must allow execve(2)"
                    : "a seccomp filter killed it. One that forbids what the launch itself still "
                      "has "
                      "to call belongs into Step::last";

@@ -12,19 +12,31 @@ namespace {
 using Address = std::uintptr_t;
 constexpr std::size_t word = sizeof(Address);
 
+// A program's data may hold what others sent it, made to look like a virtual table: those, and what they
+// point to, stand where nobody writes. That is also what the loader protects behind its relocations.
+enum class Memory { any, constant };
+
+bool is_of(Memory memory, const ElfW(Phdr) & segment) noexcept {
+    const bool may_be_read = (segment.p_flags & PF_R) != 0;
+    const bool is_fixed = segment.p_type == PT_LOAD && (segment.p_flags & PF_W) == 0;
+    return may_be_read && (memory == Memory::any ? segment.p_type == PT_LOAD
+                                                 : is_fixed || segment.p_type == PT_GNU_RELRO);
+}
+
 // Whether these bytes are readable memory of an object that is loaded in this process.
-bool is_loaded(Address begin, std::size_t size) noexcept {
+bool is_loaded(Address begin, std::size_t size, Memory memory) noexcept {
     struct Wanted {
         Address begin;
         std::size_t size;
-    } wanted{begin, size};
+        Memory memory;
+    } wanted{begin, size, memory};
     const auto holds = [](dl_phdr_info* object, std::size_t, void* argument) -> int {
-        const auto& [from, bytes] = *static_cast<const Wanted*>(argument);
+        const auto& [from, bytes, where] = *static_cast<const Wanted*>(argument);
         for (int index = 0; index < object->dlpi_phnum; ++index) {
             const ElfW(Phdr)& segment = object->dlpi_phdr[index];
             const Address start = object->dlpi_addr + segment.p_vaddr;
-            if (segment.p_type == PT_LOAD && (segment.p_flags & PF_R) != 0 && from >= start &&
-                bytes <= segment.p_memsz && from - start <= segment.p_memsz - bytes) {
+            if (is_of(where, segment) && from >= start && bytes <= segment.p_memsz &&
+                from - start <= segment.p_memsz - bytes) {
                 return 1;
             }
         }
@@ -34,9 +46,9 @@ bool is_loaded(Address begin, std::size_t size) noexcept {
 }
 
 // The word there, or 0 if there is none.
-Address word_at(Address address) noexcept {
+Address word_at(Address address, Memory memory) noexcept {
     Address value = 0;
-    if (is_loaded(address, word)) {
+    if (is_loaded(address, word, memory)) {
         // NOLINTNEXTLINE(performance-no-int-to-ptr): it was looked up
         std::memcpy(&value, reinterpret_cast<const void*>(address), word);
     }
@@ -53,10 +65,10 @@ struct Derived : Base {};
 
 bool is_derived(Address type, const std::type_info& base) noexcept {
     constexpr int deepest = 16;
-    const Address without_base = word_at(reinterpret_cast<Address>(&typeid(Base)));
-    const Address with_one_base = word_at(reinterpret_cast<Address>(&typeid(Derived)));
+    const Address without_base = word_at(reinterpret_cast<Address>(&typeid(Base)), Memory::any);
+    const Address with_one_base = word_at(reinterpret_cast<Address>(&typeid(Derived)), Memory::any);
     for (int depth = 0; depth < deepest; ++depth) {
-        const Address kind = word_at(type);
+        const Address kind = word_at(type, Memory::constant);
         if (kind == 0 || (kind != without_base && kind != with_one_base)) {
             return false;
         }
@@ -67,7 +79,7 @@ bool is_derived(Address type, const std::type_info& base) noexcept {
         if (kind == without_base) {
             return false;
         }
-        type = word_at(type + 2 * word);
+        type = word_at(type + 2 * word, Memory::constant);
     }
     return false;
 }
@@ -75,9 +87,10 @@ bool is_derived(Address type, const std::type_info& base) noexcept {
 }  // namespace
 
 bool is_loaded_object(const void* place, const std::type_info& base) noexcept {
-    const Address table = word_at(reinterpret_cast<Address>(place));
-    return table > 2 * word && is_loaded(table - 2 * word, 2 * word) &&
-           word_at(table - 2 * word) == 0 && is_derived(word_at(table - word), base);
+    const Address table = word_at(reinterpret_cast<Address>(place), Memory::any);
+    return table > 2 * word && is_loaded(table - 2 * word, 2 * word, Memory::constant) &&
+           word_at(table - 2 * word, Memory::constant) == 0 &&
+           is_derived(word_at(table - word, Memory::constant), base);
 }
 
 }  // namespace syncspawn::detail

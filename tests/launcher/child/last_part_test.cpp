@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <stdexcept>
@@ -35,10 +36,11 @@ namespace {
 
 const std::string bare_program = SYNCSPAWN_TEST_HELPERS "/bare_program";
 
-// A filter that kills for every system call but these.
+// A filter that kills for every system call but these, or what else is said of them.
 class Filter {
 public:
-    explicit Filter(const std::vector<long>& allowed) {
+    explicit Filter(const std::vector<long>& allowed,
+                    std::uint32_t otherwise = SECCOMP_RET_KILL_PROCESS) {
         code_.push_back({BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)});
         for (const long number : allowed) {
             code_.push_back({BPF_JMP | BPF_JEQ | BPF_K, 0, 1, static_cast<std::uint32_t>(number)});
@@ -48,7 +50,7 @@ public:
         code_.push_back({BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_sigaltstack});
         code_.push_back({BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW});
 #endif
-        code_.push_back({BPF_RET | BPF_K, 0, 0, SECCOMP_RET_KILL_PROCESS});
+        code_.push_back({BPF_RET | BPF_K, 0, 0, otherwise});
     }
 
     std::error_code install(ChildSide& side) const noexcept {
@@ -161,8 +163,7 @@ TEST_CASE("a filter that forbids execve is named as what killed the child there"
     spawner.step({.name = "filter", .last = nothing.part()});
     const SpawnError error = failure_of(spawner);
     CHECK(error.stage() == Stage::execve);
-    CHECK(error.hint() ==
-          "a seccomp filter killed it: it must allow execve(2), and what exec_failed calls");
+    CHECK(error.hint() == "a seccomp filter killed it: it must allow execve(2)");
 }
 
 TEST_CASE("last parts run behind all others, in the order of their steps") {
@@ -290,6 +291,44 @@ TEST_CASE("the errno of execve is reported even if a filter kills the search for
         check(method, "/etc/passwd", "permission denied");
         check(method, "no-such-program",
               "no such file or directory (it is in no directory of PATH)");
+    });
+}
+
+TEST_CASE("a failed execve is the first cause, whatever exec_failed does behind a filter") {
+    with_each_method([](StartMethod method) {
+        SyncedSpawner spawner({.program = "/nowhere", .birth = {.method = method}});
+        spawner.step({.name = "filter", .last = execve_alone.part(), .exec_failed = [](ChildSide&) {
+                          (void)getppid();
+                      }});  // kills
+        const SpawnError error = failure_of(spawner);
+        CHECK(std::string(error.what()) ==
+              "execve '/nowhere' in the child: no such file or directory");
+        CHECK_FALSE(error.program_may_have_run());
+    });
+}
+
+TEST_CASE("a look that a filter refuses is no reason for a failed execve") {
+    const Filter refuses({SYS_execve, SYS_write, SYS_exit_group}, SECCOMP_RET_ERRNO | EPERM);
+    SyncedSpawner spawner({.program = "/etc/passwd"});
+    spawner.step({.name = "filter", .last = refuses.part()});
+    CHECK(std::string(failure_of(spawner).what()) ==
+          "execve '/etc/passwd' in the child: permission denied");
+}
+
+TEST_CASE("a last part cannot replace the environment that the barrier is handed over in") {
+    with_each_method([](StartMethod method) {
+        static constexpr const char* none[] = {nullptr};
+        SyncedSpawner spawner({.program = bare_program,
+                               .birth = {.method = method},
+                               .readiness = {.hand_over = HandOver::barrier}});
+        spawner.step({.name = "filter", .last = strict.part()});
+        spawner.step({.name = "x", .last = shared_memory([](ChildSide& side) {
+                                       side.replace_environment(none);
+                                   })});
+        const SpawnError error = failure_of(spawner);
+        CHECK(std::string(error.what()) ==
+              "x in the child: a part has replaced the environment: invalid argument");
+        CHECK_FALSE(error.program_may_have_run());
     });
 }
 

@@ -93,6 +93,25 @@ TEST_CASE("nonsense for a category is not followed, and its name and number are 
     check(on_the_heap.get());
 }
 
+// As in a buffer that somebody else's message was read into.
+TEST_CASE("what is made to look like a category in data that may be written is not followed") {
+    static std::uintptr_t forged[16];
+    const auto address = [](const void* place) { return reinterpret_cast<std::uintptr_t>(place); };
+    const auto check = [] {
+        const detail::ToldCode told = detail::told_code(slot_with(&forged));
+        CHECK_FALSE(told.code);
+        CHECK(told.detail == "name error 7");
+    };
+    forged[0] = address(&forged[4]);  // a table of its own: no offset, the true type, no functions
+    forged[3] = address(&typeid(own_category));
+    check();
+    std::memcpy(&forged[8], static_cast<const void*>(&typeid(own_category)),
+                3 * sizeof forged[0]);  // and a type of its own
+    forged[9] = 1;                      // with a name that is nowhere
+    forged[3] = address(&forged[8]);
+    check();
+}
+
 TEST_CASE("every place in the data of this program may be asked, and is no category but by right") {
     // Around an object whose neighbours hold all kinds of pointers.
     const auto* const begin = reinterpret_cast<const char*>(&own_category);
