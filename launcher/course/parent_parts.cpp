@@ -40,6 +40,15 @@ Failure failure_of(const Ending& ending, const FailureSlot& slot, std::uint32_t 
             slot.text,         slot.call, ending.error};
 }
 
+// Of an undo that failed.
+std::string in_words(const Ending& ending, const FailureSlot& slot) {
+    if (ending.exception) {
+        return *ending.exception;
+    }
+    const std::string call = slot.text;
+    return (call.empty() ? "" : call + ": ") + ending.error.message();
+}
+
 }  // namespace
 
 ParentParts::Answer ParentParts::call(std::uint32_t item, const ChildHandle& child,
@@ -105,10 +114,8 @@ std::string ParentParts::undo_all(pid_t child) {
         FailureSlot slot;
         ParentSide side(slot, child, -1, std::nullopt, call);
         const Ending ending = ending_of(step.undo, side);
-        const std::string problem =
-            ending.exception.value_or(ending.error ? ending.error.message() : "");
-        if (!problem.empty()) {
-            failures += "; undoing '" + step.name + "' failed: " + problem;
+        if (ending.exception || ending.error) {
+            failures += "; undoing '" + step.name + "' failed: " + in_words(ending, slot);
         }
     }
     return failures;

@@ -37,12 +37,14 @@ public:
     Launch& operator=(const Launch&) = delete;
     /// One that is not over is given up: the child is told to end, killed after `setup.abort_grace`, and reaped.
     /// That waits; cancel() and advance() do not. In a copy of this process (fork(2)) nothing of this
-    /// happens: the destructor just closes descriptors, and all else throws std::logic_error.
+    /// happens: the destructor just closes descriptors and destroys what parts keep (ParentSide::state()), and all
+    /// else throws std::logic_error.
     ~Launch();
     explicit operator bool() const noexcept { return course_ != nullptr; }
 
     /// Goes on as far as it can without waiting: the first call starts the child, and the parent's parts
-    /// run inside (see ParentSide::wait_for()). True once it is over, for better or worse. Throws std::bad_alloc.
+    /// run inside (see ParentSide::wait_for()). True once it is over, for better or worse. Throws std::bad_alloc;
+    /// std::logic_error if such a part calls it.
     bool advance();
     /// Readable (poll(2)) when advance() has something to do, be it that a deadline has passed. Borrowed;
     /// valid from the first advance() until the launch is over, else -1. No other process uses it, so

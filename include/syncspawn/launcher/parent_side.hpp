@@ -59,13 +59,14 @@ public:
           child_pidfd_(child_pidfd),
           deadline_(deadline),
           call_(&call) {}
-    /// In the parent's pid namespace. Not reaped while a part runs, so it names nothing else. Where the
+    /// In the parent's pid namespace. Not reaped while a part runs, so it names nothing else; in an `undo`, though, the
+    /// child is reaped, and this is only the number that it had. Where the
     /// child shares memory, its /proc/PID/oom_score_adj is that of this process: set it after spawn(),
     /// or ask for StartMethod::copied_memory. Ask for that, too, to move the child into a cgroup (the
     /// option `cgroup` needs no such care): when the memory of a cgroup runs out, the kernel judges each
     /// process in it by all its memory, shared or not, and kills all that share it, wherever they are.
     [[nodiscard]] pid_t child_pid() const noexcept { return child_pid_; }
-    /// Borrowed; -1 before Linux 5.3.
+    /// Borrowed; -1 before Linux 5.3, and in an `undo`.
     [[nodiscard]] int child_pidfd() const noexcept { return child_pidfd_; }
     /// When the setup must be done, if there is a limit. A part is not interrupted at it, so one
     /// that waits by itself should look; wait_for() does.
@@ -77,6 +78,7 @@ public:
     /// parent waits for this descriptor) and its caller cancel. Keep the descriptor open until then.
     /// One that is not open is EBADF, in the name of the step. From the first wait on the step
     /// counts as one that has done something: if the launch fails, its `undo` runs.
+    /// A regular file is always readable (poll(2)), and the part called without a pause.
     [[nodiscard]] std::error_code wait_for(int descriptor) noexcept;
     [[nodiscard]] std::error_code wait_for(int descriptor, Deadline deadline) noexcept;
     /// The same for time alone: to look again at what tells of itself by no descriptor.
@@ -86,7 +88,8 @@ public:
 
     /// What the part must remember from call to call: one object for each step and launch,
     /// default-constructed when it is first asked for. The step's `undo` sees the same; when the launch is over it
-    /// is destroyed. Throws std::logic_error if it was of another type before.
+    /// is destroyed, that of the last step first, and behind its undo. Throws std::logic_error if it was of
+    /// another type before.
     template <std::default_initializable State>
     [[nodiscard]] State& state() {
         if (call_->state.value == nullptr) {

@@ -434,7 +434,8 @@ TEST_CASE("a launch that its own undo cancels keeps the error that it had") {
     CHECK_FALSE(launch.take_process(error));
     CHECK(error.child_pid() == pid);
     CHECK(std::string(error.what()) ==
-          "y in the parent: z: input/output error; undoing 'x' failed: Device or resource busy");
+          "y in the parent: z: input/output error; undoing 'x' failed: rmdir: Device or resource "
+          "busy");
 }
 
 TEST_CASE("a part that advances its own launch is told so") {
