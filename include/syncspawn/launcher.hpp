@@ -18,6 +18,8 @@
 ///     synced_spawner.hpp   what you begin with: it launches
 ///     spawn_options.hpp    the program, its streams, environment, namespaces, deadlines
 ///     step.hpp             what parent and child do before the program runs
+///     child_side.hpp       what your code may do in the child
+///     parent_side.hpp      how your code in the parent waits
 ///     process.hpp          the running program: wait for it, end it
 ///     spawn_error.hpp      why a launch failed
 ///     launch.hpp           a launch for your own event loop

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <system_error>
 
-#include <syncspawn/launcher/which_side.hpp>
+#include <syncspawn/launcher/side.hpp>
 
 #include "known_call.hpp"
 

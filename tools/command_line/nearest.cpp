@@ -57,8 +57,10 @@ std::string_view nearest_to(std::string_view word, const std::vector<std::string
 std::string listed(const std::vector<std::string_view>& words, std::string_view last_link) {
     std::string list;
     for (std::size_t at = 0; at < words.size(); ++at) {
-        if (at > 0) {
-            list += at + 1 == words.size() ? " " + std::string(last_link) + " " : ", ";
+        if (at > 0 && at + 1 == words.size()) {
+            list.append(" ").append(last_link).append(" ");
+        } else if (at > 0) {
+            list += ", ";
         }
         list += words[at];
     }

@@ -2,11 +2,32 @@
 
 #include <cstdint>
 
-/// How the child of a launch comes to be: SpawnOptions::birth.
+/// How the child comes to be, and where it is born: SpawnOptions::birth.
+///
+///     #include <syncspawn/launcher.hpp>
+///     #include <unistd.h>
+///
+///     using syncspawn::Namespaces;
+///
+///     int main() {
+///         syncspawn::SyncedSpawner spawner(
+///             {.program = "sh",
+///              .arguments = {"-c", "test $(uname -n) = box"},
+///              .birth = {.namespaces = Namespaces::user | Namespaces::uts}});
+///         spawner.step(
+///             {.name = "host name", .child = syncspawn::shared_memory([](syncspawn::ChildSide& side) {
+///                  return sethostname("box", 3) < 0 ? side.fail("sethostname") : side.done();
+///              })});
+///         return spawner.spawn().wait().shell_code();
+///     }
+///
+/// The new name is the child's alone, and setting it takes no privilege: the child is born into a user
+/// namespace, where it may do that.
 
 namespace syncspawn {
 
-/// Namespaces that the child is born into: the flags of clone(2).
+/// Namespaces that the child is born into (namespaces(7)). Join them by `|`; the values are the flags of
+/// clone(2).
 enum class Namespaces : std::uint32_t {
     none = 0,
     mount = 0x00020000,
@@ -27,35 +48,45 @@ constexpr Namespaces operator&(Namespaces left, Namespaces right) noexcept {
                                    static_cast<std::uint32_t>(right));
 }
 
-/// How the child comes to be.
+/// Whether the child starts in a copy of the parent's memory, or in that memory itself.
 enum class StartMethod {
-    /// shared_memory if every child part may and the system can, else copied_memory.
+    /// shared_memory if every child part may (ChildRules) and the system can, else copied_memory. A launch
+    /// without child parts shares memory, too.
     automatic,
-    /// By fork(3), or clone3(2) with namespaces at birth: the child has a copy of the parent's
-    /// memory, which takes the longer the larger the parent is.
+    /// The child has a copy, as after fork(2). The larger the parent, the longer that takes. It is fork(3)
+    /// or, with namespaces at birth, clone3(2).
     copied_memory,
-    /// The child shares the parent's memory until execve, while the parent goes on: the cost does
-    /// not depend on the parent's size. Every child part must be ChildRules::shared_memory. Needs
-    /// Linux 5.16 on x86-64 or aarch64, a process that is not traced or under the thread sanitizer, and
-    /// no filter against clone3; else the launch fails with ENOSYS. A parked thread lends the child
-    /// what is a thread's own; see SyncedSpawner::end_idle_threads(). Not so in a spawn() without steps,
-    /// rendezvous, hand-over, `setup.within` and `setup.cancel_when_readable`: there the calling thread is
-    /// suspended until execve, as by posix_spawn(3), and set*id in another thread waits as long. With
-    /// `birth.cgroup` only that is possible.
+    /// The child uses the parent's memory until execve, so the start takes no longer for a large parent. The
+    /// parent goes on meanwhile.
+    ///
+    /// Every child part must be ChildRules::shared_memory. It takes Linux 5.16 on x86-64 or aarch64, a
+    /// process that is neither traced nor under the thread sanitizer, and no filter that refuses clone3;
+    /// else the launch fails with ENOSYS.
+    ///
+    /// The child borrows what belongs to a thread (its stack, its thread-local variables) from a parked
+    /// thread of the library: see SyncedSpawner::end_idle_threads(). Only a spawn() that has nothing to do
+    /// meanwhile does without: no steps, rendezvous or hand-over, no `setup.within` or
+    /// `setup.cancel_when_readable`. There the calling thread is suspended until execve, as by
+    /// posix_spawn(3), and set*id(2) in another thread waits as long. With `birth.cgroup` only such a
+    /// spawn() can share memory.
     shared_memory,
 };
 
 /// How the child comes to be, and into what it is born.
 struct Birth {
     StartMethod method = StartMethod::automatic;
-    /// The child is born into them. Child parts must then be async_signal_safe or shared_memory.
+    /// The child is born into these. Its parts must then be async_signal_safe or shared_memory.
     Namespaces namespaces = Namespaces::none;
-    /// A directory of cgroup v2 (cgroups(7)), opened with O_PATH or O_RDONLY, that the child is born
-    /// into (CLONE_INTO_CGROUP, Linux 5.7), or that it joins first of all where it is born by fork(3): if
-    /// a child part is not `shared_memory`. No limit of the cgroup reaches the parent, so a launch with
-    /// steps copies memory. A frozen cgroup is refused (EDEADLK); one that is frozen later, or by the
-    /// freezer of v1, holds the launch up, in v1 beyond `setup.within`, since not even SIGKILL ends a
-    /// process there. Borrowed until spawn() returns. -1: the parent's cgroup.
+    /// The cgroup that the child is born into: a descriptor of its directory in cgroup v2 (cgroups(7)),
+    /// opened with O_PATH or O_RDONLY. Borrowed until spawn() returns; -1: the parent's cgroup.
+    ///
+    /// Being born there takes Linux 5.7 (CLONE_INTO_CGROUP). One that is started by fork(3) (a part of it is
+    /// not `shared_memory`, and there are no namespaces) joins it before it does anything else. A launch
+    /// with steps copies memory, so that no limit of the cgroup reaches the parent.
+    ///
+    /// A frozen cgroup is refused (EDEADLK). One that is frozen later, or by the freezer of cgroup v1,
+    /// holds the launch up. In v1 that can last beyond `setup.within`, since not even SIGKILL ends a
+    /// process there.
     int cgroup = -1;
 };
 

@@ -2,7 +2,24 @@
 
 #include <vector>
 
-/// What the program gets to read and write: SpawnOptions::streams and SpawnOptions::descriptors.
+/// The descriptors of the program: SpawnOptions::streams and SpawnOptions::descriptors.
+///
+///     #include <fcntl.h>
+///     #include <syncspawn/launcher.hpp>
+///
+///     int main() {
+///         const syncspawn::UniqueFd file(open("/proc/self/status", O_RDONLY | O_CLOEXEC));
+///         const syncspawn::SyncedSpawner spawner(
+///             {.program = "grep",
+///              .arguments = {"-q", "^Name:", "/dev/fd/3"},
+///              .streams = {.input = syncspawn::Stdio::null()},
+///              .descriptors = {.passed = {{.from = file.get(), .to = 3}}}});
+///         return spawner.spawn().wait().shell_code();
+///     }
+///
+/// The program gets 0, 1, 2 and what you pass, nothing else. Whether a descriptor of yours is close-on-exec
+/// does not matter: name it, and the program gets it; do not, and it does not. Yours stay open, with the
+/// flags they had.
 
 namespace syncspawn {
 
@@ -11,13 +28,13 @@ class Stdio {
 public:
     enum class Kind { inherit, null, descriptor, pipe };
 
-    /// The parent's own stream, whatever its close-on-exec flag says. The default.
+    /// The parent's own stream (default).
     static Stdio inherit() noexcept { return {Kind::inherit, -1}; }
     /// /dev/null.
     static Stdio null() noexcept { return {Kind::null, -1}; }
     /// A descriptor of the parent. Borrowed until spawn() returns.
     static Stdio descriptor(int fd) noexcept { return {Kind::descriptor, fd}; }
-    /// A new pipe; the Process holds the parent's end.
+    /// A new pipe. Your end of it is in the Process: Process::standard_input() and so on.
     static Stdio pipe() noexcept { return {Kind::pipe, -1}; }
 
     Stdio() noexcept = default;
@@ -39,27 +56,26 @@ struct Streams {
 
 /// A descriptor that the program gets beside its standard streams.
 struct PassedDescriptor {
-    int from = -1;  ///< in the parent; borrowed until spawn() returns
-    int to = -1;    ///< in the program, at least 3
+    int from = -1;  ///< its number in the parent; borrowed until spawn() returns
+    int to = -1;    ///< its number in the program, at least 3
 };
 
-/// What happens to the parent's descriptors that nothing here names.
+/// What happens to the descriptors of the parent that you do not name.
 enum class OtherDescriptors {
-    close,  ///< they are closed before the first child part runs
-    /// They stay as they are, as after fork(2): open to the child parts, and the program gets those
-    /// without the close-on-exec flag, with what the parts have opened so. For parts that see to that
-    /// themselves.
+    close,  ///< they are closed in the child, before its first part runs
+    /// They stay open, as after fork(2). The child parts may use them, and the program gets those that are
+    /// not close-on-exec, likewise what the parts have opened. For parts that sort this out themselves:
+    /// ChildSide::keep_only().
     leave,
 };
 
 /// What the program gets beside its standard streams.
 struct Descriptors {
     std::vector<PassedDescriptor> passed{};
-    /// All that `passed` and the streams do not name.
+    /// Those that neither `passed` nor the streams name.
     OtherDescriptors others = OtherDescriptors::close;
-    /// Numbers that the child parts fill themselves (dup2(2)), not by what is above: the launch keeps
-    /// its own descriptors in the child off them. What `passed` and the streams pass on must not
-    /// have such a number in the parent.
+    /// Numbers that your child parts fill themselves, by dup2(2). The launch then keeps its own descriptors
+    /// off them. No descriptor that `passed` or the streams pass on may have such a number in the parent.
     std::vector<int> filled_by_parts{};
 };
 

@@ -6,24 +6,40 @@
 #include <optional>
 #include <vector>
 
-/// How a program is made to end: SpawnOptions::ending and Process::stop().
+/// How a program is made to end: SpawnOptions::ending, and Process::stop() by hand.
 ///
-///     .ending = {.scope = syncspawn::KillScope::process_group,
-///                .stop = {syncspawn::Stop::terminate(5s), syncspawn::Stop::kill()}}
+///     #include <chrono>
+///     #include <syncspawn/launcher.hpp>
+///
+///     using namespace std::chrono_literals;
+///     using syncspawn::Stop;
+///
+///     int main() {
+///         const syncspawn::SyncedSpawner spawner(
+///             {.program = "sh",
+///              .arguments = {"-c", "sleep 1000 & wait"},
+///              .ending = {.scope = syncspawn::KillScope::process_group,
+///                         .stop = {Stop::terminate(5s), Stop::kill()}}});
+///         const syncspawn::Process server = spawner.spawn();
+///         // ... your work ...
+///         return 0;  // SIGTERM to the shell and its sleep; five seconds later, if need be, SIGKILL
+///     }
+///
+/// `scope` is who is signalled, `stop` is what is done, and in which order.
 
 namespace syncspawn {
 
-/// One thing to do about a program that is to end. Plain data; Stop makes the usual ones.
+/// One action of a list: send a signal, then wait. Plain data; Stop makes the usual ones.
 struct StopAction {
-    int signal = 0;  ///< sent to the kill scope; 0: none
-    /// How long to wait for the end then, before the next action; no limit if not set.
+    int signal = 0;  ///< goes to the kill scope; 0: none is sent
+    /// How long to wait for the end before the next action; not set: for as long as it takes.
     std::optional<std::chrono::nanoseconds> within{};
 
     friend bool operator==(const StopAction&, const StopAction&) = default;
 };
 
-/// What to do about a program that is to end: in order, each action for at most its time, until the
-/// program has ended. If it still runs after the last, it runs on.
+/// How to end a program. The actions are taken in order, each for its time at most, until the program has
+/// ended. If it still runs after the last one, it runs on.
 ///
 ///     {}                                      // let it run on
 ///     {Stop::kill()}                          // at once
@@ -31,15 +47,16 @@ struct StopAction {
 ///     {Stop::wait(1s), Stop::signal(SIGINT, 2s), Stop::terminate(2s), Stop::kill()}
 ///     {Stop::wait()}                          // for as long as it takes
 ///
-/// A signal wakes a program that is stopped. No time is lost on one that cannot see the signal: if it may
-/// not be signalled any more, because it has changed its user; or if it is the first process of a pid
-/// namespace and neither handles nor blocks it (the kernel drops it then), as far as /proc tells. Once the
-/// program has ended, a SIGKILL that is still to come goes to what the kill scope has left.
+/// A stopped program is woken (SIGCONT), so that it can act on the signal. If the signal cannot reach it, the
+/// next action follows at once: if it has changed its user and may not be signalled any more (EPERM), or if
+/// it is the first process of a pid namespace and neither handles nor blocks the signal, since the kernel
+/// drops that. (The latter as far as /proc tells.) Once the program has ended, a SIGKILL later in the list
+/// still goes to what is left of the kill scope.
 using StopActions = std::vector<StopAction>;
 
 /// Makes stop actions.
 struct Stop {
-    /// No signal: it may end by itself.
+    /// No signal: the program may end by itself.
     static StopAction wait() noexcept { return {0, std::nullopt}; }
     static StopAction wait(std::chrono::nanoseconds within) noexcept { return {0, within}; }
     static StopAction signal(int signal, std::chrono::nanoseconds within) noexcept {
@@ -48,40 +65,45 @@ struct Stop {
     static StopAction terminate(std::chrono::nanoseconds within) noexcept {
         return {SIGTERM, within};
     }
-    /// SIGKILL, and wait for the end. That may take for ever in the freezer of cgroup v1 and in a call
-    /// that nothing interrupts: signal(SIGKILL, time) has a limit.
+    /// SIGKILL, and wait for the end. That takes for ever if the program is in the freezer of cgroup v1, or
+    /// in a call that nothing interrupts; signal(SIGKILL, time) has a limit.
     static StopAction kill() noexcept { return {SIGKILL, std::nullopt}; }
 };
 
-/// What the signals reach by which the library ends a program, or the child of a failed launch. With a pid
-/// namespace at birth a SIGKILL always reaches everything in it.
+/// Who is signalled when the library ends a program, or the child of a failed launch. In a pid namespace at
+/// birth, SIGKILL always takes everything in that along.
 enum class KillScope {
-    process,  ///< the program; what it started in turn is out of reach
-    /// The child leads a new process group, and all of that is meant. It can then not call setsid(2)
-    /// (EPERM): ask for `session`.
+    process,  ///< the program alone; what it has started runs on
+    /// The program and what it has started, except what has left its process group. The child leads a new
+    /// group, so it cannot call setsid(2) (EPERM): use `session` then.
     process_group,
-    session,  ///< the child leads a new session (setsid(2)), and its process group is meant
-    /// Every process in the cgroup `birth.cgroup` and in those below it, which nothing leaves by setsid(2).
-    /// The cgroup must be the launch's own: whatever is in it is killed. A program that has changed its
-    /// user is reached, too, if cgroup.kill is this process's to write (Linux 5.14). If this process itself
-    /// is in the cgroup, the launch fails with EINVAL; if it gets there later, signals go to the program
-    /// alone. Only the program's own end is waited for; that of the others shows in cgroup.events.
+    session,  ///< the same, and the child leads a new session (setsid(2))
+    /// Everything in the cgroup `birth.cgroup` and below; nothing escapes from it by setsid(2). Give it a
+    /// cgroup of its own, since whatever is in there is killed.
+    ///  - It also reaches a program that has changed its user, if you may write cgroup.kill (Linux 5.14).
+    ///  - If this process itself is in the cgroup, the launch fails with EINVAL. If it gets there later,
+    ///    signals go to the program alone.
+    ///  - Only the program's own end is waited for. cgroup.events shows that of the others.
     cgroup,
 };
 
 /// How the program ends, if not by itself.
 struct Ending {
     KillScope scope = KillScope::process;
-    /// The program is killed when this process ends (PR_SET_PDEATHSIG, which an execve of a set-user-ID
-    /// program clears). Tied to the process, not to the thread that calls spawn(): unless that is the
-    /// first thread of the process, a thread of the library starts the child, which then inherits its
-    /// CPU affinity, scheduling policy and priority, personality(2) and timer slack. If that thread is
-    /// unlike the caller in credentials, capabilities, seccomp filters, namespaces or open files, or
-    /// /proc does not tell, the launch fails with EPERM; Landlock does not show there. An execve of this
-    /// process is its end for such a child, as is pthread_exit(3) of the first thread for those that it
-    /// started.
+    /// True: when this process ends, however it ends, the program is killed. (By PR_SET_PDEATHSIG, which the
+    /// kernel clears when the program executes a set-user-ID file.)
+    ///
+    /// It does not matter which thread calls spawn(), or when that ends. Only two things besides the end of
+    /// the process count as its end: its execve, and pthread_exit(3) of its first thread for the programs
+    /// that this thread has launched.
+    ///
+    /// To make that so, spawn() in any other thread than the first has a thread of the library start the
+    /// child, which inherits that thread's CPU affinity, scheduling policy and priority, personality(2) and
+    /// timer slack. If the two threads differ in credentials, capabilities, seccomp filters, namespaces or
+    /// open files, or /proc does not tell, the launch fails with EPERM. A difference in Landlock goes
+    /// unnoticed.
     bool die_with_parent = false;
-    /// What the destructor of its Process does with a program that still runs. It cannot tell of errors: a
+    /// What the destructor of Process does with a program that still runs. A destructor reports no error: a
     /// program that may not be signalled any more is left alone.
     StopActions stop{Stop::kill()};
 };

@@ -5,17 +5,24 @@
 #include <syncspawn/launcher/process.hpp>
 #include <syncspawn/launcher/spawn_error.hpp>
 
-/// syncspawn::Launch: a launch that an event loop drives, so that no thread waits for it.
+/// syncspawn::Launch: a launch in your event loop, so that no thread waits for it.
 ///
-///     syncspawn::Launch launch = spawner.launch();
-///     while (!launch.advance()) {
-///         pollfd one{launch.descriptor(), POLLIN, 0};  // or epoll, libuv, GLib, Asio ...
-///         poll(&one, 1, -1);
+///     #include <poll.h>
+///     #include <syncspawn/launcher.hpp>
+///
+///     int main() {
+///         const syncspawn::SyncedSpawner spawner({.program = "true"});
+///         syncspawn::Launch launch = spawner.launch();  // nothing has happened yet
+///         while (!launch.advance()) {
+///             pollfd loop{launch.descriptor(), POLLIN, 0};  // or epoll, libuv, GLib ...
+///             poll(&loop, 1, -1);
+///         }
+///         return launch.take_process().wait().shell_code();  // throws SpawnError if the launch failed
 ///     }
-///     syncspawn::Process child = launch.take_process();  // throws SpawnError
 ///
-/// The same launch as SyncedSpawner::spawn(), which waits by itself; <syncspawn/boost.hpp> has
-/// async_spawn(), which does all this for Asio.
+/// It is the launch of SyncedSpawner::spawn(), in pieces: each advance() goes on as far as it can without
+/// waiting. Any number of them may be under way in one loop. For Asio, <syncspawn/boost.hpp> has
+/// async_spawn(), which does all of this.
 
 namespace syncspawn {
 
@@ -23,37 +30,44 @@ namespace detail {
 class Course;
 }
 
-/// Move-only. Belongs to one thread at a time. If this process dies during the setup, so does the child:
-/// at once if the first advance() is called by the first thread of the process, or with
-/// `ending.die_with_parent`; else at the end of the part that it is in, since the kernel would kill it as soon as that thread ends.
+/// Move-only. Use one object in one thread at a time. Nothing here is async-signal-safe.
+///
+/// A default-constructed or moved-from Launch is empty. You may destroy it, assign to it or test it;
+/// anything else throws std::logic_error. So does everything but the destructor in the copy of a Launch
+/// that fork(2) makes.
+///
+/// If this process dies during the setup, so does the child. It dies at once if the first thread of the
+/// process was the first to call advance(), or with `ending.die_with_parent`; else when the part that it is
+/// in has ended. (The kernel would kill it as soon as the thread that started it ends, so nobody asks the
+/// kernel there.)
 class SYNCSPAWN_API Launch {
 public:
-    /// No launch: every operation but the destructor, assignment and the bool is misuse
-    /// (std::logic_error).
+    /// An empty one.
     Launch() noexcept;
     Launch(Launch&&) noexcept;
     Launch& operator=(Launch&&) noexcept;
     Launch(const Launch&) = delete;
     Launch& operator=(const Launch&) = delete;
-    /// One that is not over is given up: the child is told to end, killed after `setup.abort_grace`, and reaped.
-    /// That waits; cancel() and advance() do not. In a copy of this process (fork(2)) nothing of this
-    /// happens: the destructor just closes descriptors and destroys what parts keep (ParentSide::state()), and all
-    /// else throws std::logic_error.
+    /// Gives up a launch that is not over: tells the child to end, kills it after `setup.abort_grace`, and
+    /// reaps it. That waits; to avoid it, cancel() and advance(). In a copy that fork(2) made it just
+    /// closes descriptors and destroys what parts keep (ParentSide::state()).
     ~Launch();
     explicit operator bool() const noexcept { return course_ != nullptr; }
 
-    /// Goes on as far as it can without waiting: the first call starts the child, and the parent's parts
-    /// run inside (see ParentSide::wait_for()). True once it is over, for better or worse. Throws std::bad_alloc;
-    /// std::logic_error if such a part calls it.
+    /// Goes on as far as it can without waiting. True once the launch is over, for better or worse. The
+    /// first call starts the child. The parent's parts run in here: one that blocks, blocks your loop, so
+    /// let it return ParentSide::wait_for(). May throw std::bad_alloc; throws std::logic_error if a part of
+    /// this launch calls it.
     bool advance();
-    /// Readable (poll(2)) when advance() has something to do, be it that a deadline has passed. Borrowed;
-    /// valid from the first advance() until the launch is over, else -1. No other process uses it, so
-    /// an event loop may set flags on it.
+    /// Readable (poll(2)) when advance() has something to do, also when a deadline has passed. Borrowed;
+    /// the same from the first advance() until the launch is over, else -1. No other process shares it, so
+    /// your loop may set flags on it.
     [[nodiscard]] int descriptor() const;
-    /// Gives up: goes on to its end as `cancelled`, by way of advance(); also from within a part of
-    /// the parent. Nothing happens if it is over.
+    /// Gives up, without waiting: the next calls of advance() end the child, and the error is
+    /// Cause::cancelled. Does nothing if the launch is over. A part of the parent may call it, too.
     void cancel();
-    /// Once, after the launch is over (else std::logic_error): the program, or SpawnError is thrown.
+    /// The program, or throws SpawnError. Call it once, when the launch is over; else it throws
+    /// std::logic_error.
     [[nodiscard]] Process take_process();
     /// The same without throwing SpawnError: sets `error` and returns no process, or clears it.
     [[nodiscard]] Process take_process(SpawnError& error);

@@ -11,19 +11,32 @@
 #include <syncspawn/barrier/barrier.hpp>
 #include <syncspawn/launcher/side.hpp>
 
-/// syncspawn::ParentSide: what a part of the parent sees of its launch, and how it waits.
+/// syncspawn::ParentSide: the child, as your code in the parent sees it, and how that code waits.
 ///
-///     spawner.step({
-///         .name = "network",
-///         .parent = [](syncspawn::ParentSide& side) -> std::error_code {
-///             Helper& helper = side.state<Helper>();  // one for each launch
-///             if (!helper.has_begun()) {
-///                 helper.begin(side.child_pid());
-///             }
-///             return helper.is_done() ? side.done() : side.wait_for(helper.descriptor());
-///         },
-///         .undo = [](syncspawn::ParentSide& side) { side.state<Helper>().end(); },
-///     });
+///     #include <cerrno>
+///     #include <syncspawn/launcher.hpp>
+///
+///     // Starts a helper, and is done when the helper has ended well.
+///     std::error_code run_helper(syncspawn::ParentSide& side) {
+///         syncspawn::Process& helper = side.state<syncspawn::Process>();  // empty at the first call
+///         if (!helper) {
+///             helper = syncspawn::SyncedSpawner({.program = "sleep", .arguments = {"0.1"}}).spawn();
+///         }
+///         const auto status = helper.try_wait();
+///         if (!status) {
+///             return side.wait_for(helper.pidfd());  // not yet: call me again once this is readable
+///         }
+///         return status->success() ? side.done() : side.fail(ECANCELED, "the helper");
+///     }
+///
+///     int main() {
+///         syncspawn::SyncedSpawner spawner({.program = "true"});
+///         spawner.step({.name = "network", .parent = run_helper});
+///         return spawner.spawn().wait().shell_code();
+///     }
+///
+/// A part that waits need not block. It says what it waits for, returns, and is called again. What it must
+/// remember until then is in state(); here that is the helper itself, which ends with a launch that fails.
 
 namespace syncspawn {
 
@@ -50,6 +63,7 @@ struct PartCall {
 
 }  // namespace detail
 
+/// What a parent's part is called with. Valid during that call; use it in the thread that is called.
 class SYNCSPAWN_API ParentSide : public Side {
 public:
     ParentSide(detail::FailureSlot& slot, pid_t child_pid, int child_pidfd,
@@ -59,37 +73,40 @@ public:
           child_pidfd_(child_pidfd),
           deadline_(deadline),
           call_(&call) {}
-    /// In the parent's pid namespace. Not reaped while a part runs, so it names nothing else; in an `undo`, though, the
-    /// child is reaped, and this is only the number that it had. Where the
-    /// child shares memory, its /proc/PID/oom_score_adj is that of this process: set it after spawn(),
-    /// or ask for StartMethod::copied_memory. Ask for that, too, to move the child into a cgroup (the
-    /// option `cgroup` needs no such care): when the memory of a cgroup runs out, the kernel judges each
-    /// process in it by all its memory, shared or not, and kills all that share it, wherever they are.
+    /// The child's pid, as this process sees it. The child is not reaped before the part returns, so the
+    /// number belongs to nobody else. (In an `undo` the child is gone, and the number is for your log.)
+    ///
+    /// A child that shares memory with you (StartMethod::shared_memory) bears two things badly:
+    ///  - Writing its /proc/PID/oom_score_adj changes your own. Do it after spawn().
+    ///  - Moving it into another cgroup. When the memory of that runs out, the kernel counts all of *your*
+    ///    memory as the child's, and kills you both. The option `birth.cgroup` avoids that.
+    /// Or ask for StartMethod::copied_memory.
     [[nodiscard]] pid_t child_pid() const noexcept { return child_pid_; }
     /// Borrowed; -1 before Linux 5.3, and in an `undo`.
     [[nodiscard]] int child_pidfd() const noexcept { return child_pidfd_; }
-    /// When the setup must be done, if there is a limit. A part is not interrupted at it, so one
-    /// that waits by itself should look; wait_for() does.
+    /// When the setup must be done (`setup.within`), if it must. Nobody interrupts a part that blocks beyond
+    /// that, so one that does should look here. wait_for() looks by itself.
     [[nodiscard]] std::optional<Deadline> deadline() const noexcept { return deadline_; }
 
-    /// Not done yet: `return side.wait_for(fd);`. The part is called again once the descriptor is readable
-    /// or hung up, or the deadline has passed. Until then nothing blocks: other launches of the same
-    /// event loop go on, and this one still sees its child die, its setup time out (the error says that the
-    /// parent waits for this descriptor) and its caller cancel. Keep the descriptor open until then.
-    /// One that is not open is EBADF, in the name of the step. From the first wait on the step
-    /// counts as one that has done something: if the launch fails, its `undo` runs.
-    /// A regular file is always readable (poll(2)), and the part called without a pause.
+    /// "Not yet": `return side.wait_for(fd);`. The part is called again once the descriptor is readable or
+    /// hung up, or `deadline`, if you give one, has passed. Keep the descriptor open until then.
+    ///
+    /// Meanwhile the launch goes on watching: it fails if the child dies, if its caller cancels, or if the
+    /// setup takes too long (the error names this descriptor). Other launches of the same event loop go on.
+    ///
+    /// A regular file is always readable: a part that waits for one is called again at once.
+    /// A descriptor that is not open fails the step with EBADF. A part that has waited counts as one that has
+    /// done something: if the launch fails, the step's `undo` runs.
     [[nodiscard]] std::error_code wait_for(int descriptor) noexcept;
     [[nodiscard]] std::error_code wait_for(int descriptor, Deadline deadline) noexcept;
-    /// The same for time alone: to look again at what tells of itself by no descriptor.
+    /// The same for time alone: to look again later at something that has no descriptor.
     [[nodiscard]] std::error_code wait_until(Deadline deadline) noexcept;
-    /// The part is called again because the deadline that it had named has passed.
+    /// True if this call comes because the deadline of the last wait has passed.
     [[nodiscard]] bool is_past_deadline() const noexcept { return call_->wait.is_past_deadline; }
 
-    /// What the part must remember from call to call: one object for each step and launch,
-    /// default-constructed when it is first asked for. The step's `undo` sees the same; when the launch is over it
-    /// is destroyed, that of the last step first, and behind its undo. Throws std::logic_error if it was of
-    /// another type before.
+    /// What the part remembers from call to call: one object for each step and launch. The first call of
+    /// state() default-constructs it, the step's `undo` sees the same one, and the end of the launch destroys
+    /// it: that of the last step first, each after its undo. Throws std::logic_error if an earlier call was for another type.
     template <std::default_initializable State>
     [[nodiscard]] State& state() {
         if (call_->state.value == nullptr) {

@@ -58,7 +58,8 @@ private:
 /// once for all of them. A part is empty by default, or if made from a null pointer or an empty
 /// std::function.
 ///
-/// Which side calls it, and by which rules, is said in <syncspawn/launcher/step.hpp>.
+/// Which side calls it, and by which rules, is said in <syncspawn/launcher/step.hpp> and
+/// <syncspawn/launcher/child_side.hpp>.
 template <class SideType>
 class Part {
 public:

@@ -13,78 +13,106 @@
 #include <syncspawn/launcher/spawn_options.hpp>
 #include <syncspawn/launcher/timeline.hpp>
 
+/// syncspawn::Process: a program that runs. Talk to it, wait for it, end it.
+///
+///     #include <stdio.h>
+///     #include <syncspawn/launcher.hpp>
+///     #include <unistd.h>
+///
+///     int main() {
+///         const syncspawn::SyncedSpawner spawner(
+///             {.program = "tr",
+///              .arguments = {"a-z", "A-Z"},
+///              .streams = {.input = syncspawn::Stdio::pipe(), .output = syncspawn::Stdio::pipe()}});
+///         syncspawn::Process child = spawner.spawn();
+///
+///         dprintf(child.standard_input(), "hello\n");
+///         child.take_standard_input().reset();  // closes the pipe: the program reads the end of its input
+///         char answer[80] = {};
+///         const bool answered = read(child.standard_output(), answer, sizeof answer - 1) > 0;
+///         fputs(answer, stdout);  // HELLO
+///
+///         return answered ? child.wait().shell_code() : 1;
+///     }
+///
+/// Model. A Process owns one child of yours: its pid, its pidfd, your ends of its pipes, and your side of
+/// the barrier if that was handed over. One that still runs when its Process is destroyed is killed and
+/// reaped, so none is forgotten; `ending.stop` says otherwise. To end it earlier:
+///
+///     const syncspawn::ExitStatus status = child.terminate(5s);  // SIGTERM, and after five seconds SIGKILL
+///
+/// Whatever reaps may be called again and then gives the same status.
+
 namespace syncspawn {
 
-/// A running program.
+/// Move-only. Use one object in one thread at a time. No member may be called in a signal handler.
 ///
-///     syncspawn::Process server = syncspawn::SyncedSpawner({.program = "server"}).spawn();
-///     ...
-///     const syncspawn::ExitStatus status = server.terminate(std::chrono::seconds(5));
-///     std::cerr << "the server " << status.to_string() << '\n';
+/// A default-constructed or moved-from Process is empty. You may destroy it, assign to it or test it;
+/// anything else throws std::logic_error.
 ///
-/// Owns the pid and pidfd, and the parent's side of the barrier if that was handed over. Move-only; for
-/// one thread at a time. The destructor does what `ending.stop` says; by default it kills and reaps, so that no program outlives its owner unnoticed.
+/// If you fork(2) yourself, the copy of a Process in the new process is not that program's parent. Its
+/// destructor just closes descriptors there, and whatever waits, signals or releases throws std::logic_error.
 ///
-/// After fork(2) the copy of your process has a copy of this object, but the program is no child of that
-/// process. There the destructor just closes descriptors, and whatever waits, signals or releases throws
-/// std::logic_error.
-///
-/// A program that changes its user (sudo, su) may get out of your reach: a signal is then refused with
-/// EPERM. See signal() and stop(). try_wait() tells whether it still runs.
+/// A program that changes its user (sudo, su) may refuse your signals with EPERM: see signal() and stop().
+/// try_wait() still tells whether it runs.
 class SYNCSPAWN_API Process {
 public:
-    /// No process: every operation but the destructor, assignment and the bool is misuse
-    /// (std::logic_error).
+    /// An empty one.
     Process() noexcept;
     Process(Process&&) noexcept;
     Process& operator=(Process&&) noexcept;
     Process(const Process&) = delete;
     Process& operator=(const Process&) = delete;
     ~Process();
+    /// False if it is empty. A program that has ended still counts.
     explicit operator bool() const noexcept { return state_ != nullptr; }
 
     [[nodiscard]] pid_t pid() const;
-    /// Readable once the process has ended (pidfd_open(2)). Borrowed; -1 before Linux 5.3.
+    /// Readable (poll(2)) once the program has ended: see pidfd_open(2). Borrowed; -1 before Linux 5.3.
     [[nodiscard]] int pidfd() const;
 
-    /// Waits for the end and reaps. Again: the same status.
+    /// Waits until the program ends, and reaps it.
     ExitStatus wait();
-    /// The status if it has ended, without waiting.
+    /// Does not wait: the status if the program has ended, or nothing.
     std::optional<ExitStatus> try_wait();
-    /// The status if it ends before the deadline.
+    /// Waits until then at most: the status if the program has ended, or nothing.
     std::optional<ExitStatus> wait_until(Deadline deadline);
 
-    /// Sends a signal to the process. Nothing happens if it has ended. Throws std::system_error: EPERM if
-    /// this process may not signal the program any more, EINVAL if there is no such signal.
+    /// Sends a signal to the program alone. Does nothing if it has ended. Throws std::system_error: EPERM if
+    /// this process may not signal it any more, EINVAL if there is no such signal.
     void signal(int signal);
     /// The same without throwing std::system_error: sets `error` or clears it.
     void signal(int signal, std::error_code& error);
-    /// Carries out what the list says, until the program has ended, and reaps: see StopActions. The status
-    /// if it has ended. Throws std::system_error if the last signal was refused and it still runs, which
-    /// is not waited for, and try_wait() still works; std::invalid_argument for a signal that does not
-    /// exist and a time that is negative.
+    /// Ends the program as you say: `child.stop({Stop::terminate(5s), Stop::kill()})`. Takes one action
+    /// after the other until the program has ended, reaps it, and returns its status; nothing if it still
+    /// runs after the last. Signals go to `ending.scope`.
+    ///
+    /// Throws std::invalid_argument for a signal that does not exist or a negative time. Throws
+    /// std::system_error if the last signal was refused and the program still runs; it does not wait then.
     std::optional<ExitStatus> stop(const StopActions& actions);
     /// stop({Stop::terminate(grace), Stop::kill()}).
     ExitStatus terminate(std::chrono::nanoseconds grace);
     /// stop({Stop::kill()}).
     ExitStatus kill();
-    /// Lets the program run on: the destructor does nothing. It stays a child of this process, which should
-    /// reap it (waitpid(2)) or it is a zombie from its end until that of this process.
+    /// Lets the program run on, and leaves this Process empty. Returns the pid. The program is still a child
+    /// of this process: reap it with waitpid(2), or it stays a zombie once it has ended.
     pid_t release();
-    /// The same; the pidfd is the caller's from now on.
+    /// The same; you own the pidfd, too.
     pid_t release(UniqueFd& pidfd);
 
-    /// The parent's side of the barrier, which watches the process as a second witness. Throws
+    /// Your side of the barrier, with `readiness.hand_over` or `readiness.within`. It sees the program die
+    /// even while another process holds the program's side open, since it watches pidfd(), too. Throws
     /// std::logic_error if it was not handed over, or was moved out.
     [[nodiscard]] Barrier& barrier();
-    /// Moves it out. It watches pidfd() still, and must not outlive that: see Barrier::watch_peer().
+    /// Moves it out. It still watches pidfd(), so this Process must outlive it: see Barrier::watch_peer().
     [[nodiscard]] Barrier take_barrier();
 
-    /// The parent's ends of Stdio::pipe(). Borrowed; -1 if there is none, or it was moved out.
+    /// Your ends of the pipes that you asked for by Stdio::pipe(). Borrowed; -1 if there is none, or it was
+    /// moved out. As with any pipe, to write to one that nobody reads any more raises SIGPIPE.
     [[nodiscard]] int standard_input() const;
     [[nodiscard]] int standard_output() const;
     [[nodiscard]] int standard_error() const;
-    /// Move them out; to let go of the result closes the pipe. std::logic_error if there is none.
+    /// Move them out; you own what is returned. Throws std::logic_error if there is none.
     UniqueFd take_standard_input();
     UniqueFd take_standard_output();
     UniqueFd take_standard_error();

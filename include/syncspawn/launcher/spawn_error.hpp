@@ -10,7 +10,7 @@
 #include <vector>
 
 #include <syncspawn/launcher/exit_status.hpp>
-#include <syncspawn/launcher/which_side.hpp>
+#include <syncspawn/launcher/side.hpp>
 
 /// syncspawn::SpawnError: why a launch failed: which side, where, how, and what to do about it.
 ///

@@ -12,81 +12,111 @@
 #include <syncspawn/launcher/ending.hpp>
 #include <syncspawn/launcher/environment.hpp>
 
-/// What to launch: one aggregate, every member with a default but the program.
+/// syncspawn::SpawnOptions: what to launch, and how.
 ///
-///     syncspawn::SpawnOptions options{
-///         .program = "server",
-///         .arguments = {"--port", "8080"},
-///         .streams = {.input = syncspawn::Stdio::null()},
-///         .readiness = {.within = std::chrono::seconds(5)},
-///     };
+///     #include <chrono>
+///     #include <syncspawn/launcher.hpp>
 ///
-/// What belongs together is one group: streams, descriptors, birth, signals, setup, readiness, ending.
+///     using namespace std::chrono_literals;
+///
+///     int main() {
+///         const syncspawn::SpawnOptions options{
+///             .program = "sh",
+///             .arguments = {"-c", "test $PWD = / && test $LANG = C && ! read line"},
+///             .environment = syncspawn::Environment::current().set("LANG", "C"),
+///             .working_directory = "/",
+///             .streams = {.input = syncspawn::Stdio::null()},
+///             .setup = {.within = 60s},
+///         };
+///         return syncspawn::SyncedSpawner(options).spawn().wait().shell_code();
+///     }
+///
+/// Only the program has no default. Name the members in the order in which they are declared:
+///
+///     program, program_search, arguments, argument_zero, environment, working_directory
+///     .streams      standard input, output and error          <syncspawn/launcher/descriptors.hpp>
+///     .descriptors  what it gets beside those                 <syncspawn/launcher/descriptors.hpp>
+///     .birth        namespaces, cgroup, way of starting       <syncspawn/launcher/birth.hpp>
+///     .signals      what it ignores and blocks                below
+///     .setup        how long the launch may take              below
+///     .readiness    whether to wait until it says "ready"     below
+///     .ending       how it is made to end                     <syncspawn/launcher/ending.hpp>
 
 namespace syncspawn {
 
-/// What a program without a '/' means.
+/// Where a program without a '/' in its name is looked for.
 enum class ProgramSearch {
-    path,  ///< a name that is looked up
-    none,  ///< a path all the same, as with execve(2)
+    path,  ///< in the directories of PATH
+    none,  ///< nowhere: the name is a path, as for execve(2)
 };
 
-/// What happens to signals that the parent ignores.
+/// What becomes of the signals that this process ignores.
 enum class IgnoredSignals {
-    keep,   ///< they stay ignored, as after any execve
-    reset,  ///< every signal is at its default
+    keep,   ///< the program ignores them, too, as after any execve(2)
+    reset,  ///< the program starts with every signal at its default
 };
 
-/// What the program gets of the barrier.
+/// Whether the program gets the barrier.
 enum class HandOver {
-    nothing,  ///< the barrier ends at execve
-    barrier,  ///< the program may attach() to it; see Process::barrier()
+    nothing,  ///< no: the barrier ends at execve
+    barrier,  ///< yes: the program may attach() to it, and this process uses Process::barrier()
 };
 
-/// The signals of the program.
+/// The signals that the program starts with.
 struct Signals {
     IgnoredSignals ignored = IgnoredSignals::keep;
-    /// Its signal mask; that of the thread which calls spawn() if not set.
+    /// The signals that it blocks; not set: those that the thread which calls spawn() blocks.
     std::optional<sigset_t> mask{};
 };
 
 /// How long the launch may take until execve, and what ends it early.
 struct Setup {
-    /// From the start to execve; no limit if not set. Beyond it no part of the parent begins, no wait goes
-    /// on, and the launch fails, unless the child is at its execve already. The end of a failed launch
-    /// comes on top: abort_grace, and until the killed child has ended. Five seconds after that it is left
-    /// behind (SpawnError::survivor()): the freezer of cgroup v1 or a call that nothing interrupts may hold it.
+    /// From the start to execve; not set: as long as it takes. When the time is up, no wait goes on and no
+    /// further part of the parent begins: the launch fails, unless the child has reached its execve. A part
+    /// of the parent that is running is not interrupted.
+    ///
+    /// The end of a failed launch comes on top: abort_grace, and then the time until the killed child is
+    /// gone. A child that is not gone after five more seconds is left behind (SpawnError::survivor()); the
+    /// freezer of cgroup v1, or a call that nothing interrupts, may hold it.
     std::optional<std::chrono::nanoseconds> within{};
-    /// A descriptor that ends the launch as `cancelled` once it is readable (a signalfd, an eventfd);
-    /// nothing is read from it. Looked at in every wait, also in that for readiness, not within a part.
-    /// Borrowed. -1: none.
+    /// Cancels the launch (Cause::cancelled) once this descriptor is readable: an eventfd, a signalfd.
+    /// Nothing is read from it. Every wait looks at it, also that for readiness; parts are not interrupted.
+    /// Borrowed; -1: none.
     int cancel_when_readable = -1;
-    /// How long the other side of a failed launch may take to end by itself before SIGKILL.
+    /// How long the child of a failed launch may take to end by itself, before SIGKILL.
     std::chrono::nanoseconds abort_grace = std::chrono::milliseconds(100);
 };
 
-/// What the program gets of the barrier, and whether spawn() waits until it is ready.
+/// Whether the program gets the barrier, and whether spawn() waits until it says that it is ready.
 struct Readiness {
     HandOver hand_over = HandOver::nothing;
-    /// If set, the barrier is handed over and spawn() returns only when the program has placed on
-    /// it; if that takes longer (from execve on), the program is ended and the launch fails.
+    /// If set, spawn() returns when the program has said "ready": it attaches to the barrier and calls
+    /// place_and_sync(), or runs `syncspawn barrier place-and-sync`. The barrier is then handed over,
+    /// whatever `hand_over` says. The time counts from execve; when it is up, the program is ended and the
+    /// launch fails.
     std::optional<std::chrono::nanoseconds> within{};
 };
 
+/// An aggregate. SyncedSpawner throws std::invalid_argument for what can never work: a NUL in a string, a
+/// negative duration, the same number for two descriptors. Descriptors in here are borrowed: keep them open
+/// until spawn() has returned, or the Launch is over.
 struct SpawnOptions {
-    /// With a '/': a path, relative to the child's final root and directory. Without: looked up in
-    /// the PATH of `environment` (the C library's default path if that has none), as execvp(3) does,
-    /// but a file without a known format is an error, not a shell script, and so is one whose
-    /// interpreter is missing: the search ends there. An entry of PATH that cannot be followed
-    /// (ENAMETOOLONG, ELOOP, ESTALE ...) is passed over.
+    /// With a '/': a path, as the child sees it once its parts and `working_directory` have settled its root
+    /// and its directory. Without: a name, which is looked up in the PATH of `environment`, or in the C
+    /// library's default path if that has none.
+    ///
+    /// The search is that of execvp(3), with two differences. A file without a known format is an error,
+    /// not a shell script, and so is a script whose interpreter is missing: the search ends there. An entry
+    /// of PATH that cannot be followed (ENAMETOOLONG, ELOOP, ESTALE ...) is passed over.
     std::string program;
     ProgramSearch program_search = ProgramSearch::path;
-    /// Without the zeroth.
+    /// Those after the zeroth.
     std::vector<std::string> arguments{};
-    /// The zeroth argument; `program` if not set.
+    /// The zeroth argument; not set: `program`.
     std::optional<std::string> argument_zero{};
     Environment environment = Environment::current();
-    /// Entered after all steps; empty: the parent's.
+    /// Entered after all steps. Empty: where the child is, which is the parent's directory unless a part has
+    /// changed it.
     std::string working_directory{};
 
     Streams streams{};

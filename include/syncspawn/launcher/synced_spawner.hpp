@@ -9,27 +9,40 @@
 #include <syncspawn/launcher/spawn_options.hpp>
 #include <syncspawn/launcher/step.hpp>
 
-/// syncspawn::SyncedSpawner: starts a program behind a barrier.
+/// syncspawn::SyncedSpawner: starts a program after parent and child have set things up together.
 ///
-///     syncspawn::SyncedSpawner spawner(
-///         {.program = "id", .birth = {.namespaces = syncspawn::Namespaces::user}});
-///     spawner.step({.name = "uid map",
-///                   .parent = [](syncspawn::ParentSide& side) { write_map(side.child_pid()); }});
-///     syncspawn::Process child = spawner.spawn();  // throws SpawnError
-///     return child.wait().shell_code();
+///     #include <stdio.h>
+///     #include <syncspawn/launcher.hpp>
+///     #include <unistd.h>
 ///
-/// Model. spawn() starts a child, runs the child parts of the steps there and the parent parts here,
-/// at the same time, and keeps the two in step at each rendezvous. The last rendezvous, "ready to
-/// exec", always exists: the program runs only if every part on both sides succeeded. Silence, a
-/// death or a closed pipe never mean "go". launcher/README.md shows the sequences.
+///     int main() {
+///         syncspawn::SyncedSpawner spawner({.program = "sh", .arguments = {"-c", "test $(pwd) = /"}});
+///         spawner.step({
+///             .name = "directory",
+///             .child = syncspawn::shared_memory([](syncspawn::ChildSide& side) {
+///                 return chdir("/") < 0 ? side.fail("chdir '/'") : side.done();
+///             }),
+///             .parent = [](syncspawn::ParentSide& side) { printf("%d is in /\n", side.child_pid()); },
+///             .order = syncspawn::StepOrder::child_first,
+///         });
+///         syncspawn::SpawnError error;
+///         syncspawn::Process child = spawner.spawn(error);
+///         if (error) {
+///             fprintf(stderr, "%s\n", error.what());  // which side, which step, which errno
+///             return 1;
+///         }
+///         return child.wait().shell_code();
+///     }
 ///
-/// Copies. A copy takes further steps of its own, but shares the parts of those that it was copied with,
-/// as all launches of one spawner do: what such a part captured by value and changes (a `mutable` lambda)
-/// is there once for all of them.
+/// Model. posix_spawn(3) starts a child that executes the program at once. spawn() has the child wait
+/// first. The child runs its parts of your steps, this process runs the others, both at the same time.
+/// Where one must wait for the other, give a step an order, or add a rendezvous. At the end there always is
+/// a last rendezvous, "ready to exec". The program runs only if every part on both sides has succeeded:
+/// silence, a death or a closed pipe never mean "go". launcher/README.md shows the sequences.
 ///
-/// The caller's signal mask, dispositions, directory, umask, environment and descriptors are
-/// afterwards what they were. During spawn() all signals of the calling thread are blocked for a
-/// moment around the start.
+/// Signal mask, signal handlers, directory, umask, environment and descriptors of this process are
+/// afterwards what they were. All signals of the calling thread are blocked for a moment around the start.
+/// A thread may stay for the next launch: see end_idle_threads().
 
 namespace syncspawn {
 
@@ -37,9 +50,14 @@ namespace detail {
 class Draft;
 }
 
+/// Set it up in one thread; then any number of threads may launch from it at once, if your parts bear that.
+///
+/// A copy takes further steps of its own, but shares the parts that it was copied with, as all launches of
+/// one spawner do. So what such a part has captured by value and changes (a `mutable` lambda) exists once
+/// for all of them.
 class SYNCSPAWN_API SyncedSpawner {
 public:
-    /// Throws std::invalid_argument for options that can never work.
+    /// Starts nothing yet. Throws std::invalid_argument for options that can never work.
     explicit SyncedSpawner(SpawnOptions options);
     SyncedSpawner(SyncedSpawner&&) noexcept;
     SyncedSpawner& operator=(SyncedSpawner&&) noexcept;
@@ -47,30 +65,37 @@ public:
     SyncedSpawner& operator=(const SyncedSpawner&);
     ~SyncedSpawner();
 
-    /// Adds a step. Throws std::invalid_argument if it has no name or no part, or if its child part
-    /// does not obey the rules that the options ask for.
+    /// Adds a step behind those that are there. Throws std::invalid_argument if it has no name or no part,
+    /// or if the rules of its child part are too lax for `birth`.
     SyncedSpawner& step(Step step);
-    /// Adds a point that neither side passes before the other has reached it.
+    /// Adds a point that neither side passes before the other has reached it. Throws std::invalid_argument if
+    /// it has no name.
     SyncedSpawner& rendezvous(std::string name);
 
-    /// Launches. May be called any number of times, also by several threads at once if the parts
-    /// allow it. Throws SpawnError; when it does, the child is gone and reaped, unless the program ran
-    /// already, has become another user and may not be killed (the error says so then). No cancellation
-    /// point: pthread_cancel(3) waits until it returns.
+    /// Launches, and returns the program that runs. Call it as often as you like.
+    ///
+    /// Throws SpawnError if the launch fails. Then the child is gone and reaped. (The exception is one that
+    /// may not be killed or does not die: see SpawnError::survivor().)
+    ///
+    /// No cancellation point: pthread_cancel(3) takes effect after it.
     [[nodiscard]] Process spawn() const;
     /// The same without throwing SpawnError: sets `error` and returns no process, or clears it.
     [[nodiscard]] Process spawn(SpawnError& error) const;
-    /// The same launch for an event loop: nothing has happened yet, Launch::advance() does it.
+    /// The same for an event loop. Nothing has happened yet: Launch::advance() does it.
     [[nodiscard]] Launch launch() const;
 
-    /// A launch with shared memory leaves a parked thread behind for the next one (4 at most), with all
-    /// signals blocked and the credentials and filters of the thread that launched, unless the parent had
-    /// nothing to do in it: see StartMethod. Where a limit of processes is met, the library ends idle
-    /// threads itself. The plug-in that it is linked into stays loaded then (dlclose(3)). This ends those
-    /// that no launch is using, and waits for their end: before an unshare(2) or setns(2) that a process
-    /// of several threads is refused; before a process gives up privileges thread by thread; before
-    /// the first thread ends by pthread_exit(3), which leaves a process that neither ends nor hears
-    /// SIGTERM; or to have their memory back. Thread-safe.
+    /// Ends the threads that the library keeps for the next launch, and waits for their end. Not those that a
+    /// launch is using. Thread-safe. Call it
+    ///  - before an unshare(2) or setns(2) that a process of several threads is refused,
+    ///  - before this process gives up privileges thread by thread,
+    ///  - before the first thread ends by pthread_exit(3): else the process neither ends nor hears SIGTERM,
+    ///  - or to have their memory back.
+    ///
+    /// Where they come from: a launch with shared memory leaves a parked thread behind, four of them at
+    /// most, unless this process had nothing to do meanwhile (see StartMethod). It has all signals blocked,
+    /// and the credentials and filters of the thread that launched. Where a limit of processes is met, the
+    /// library ends idle threads itself. Once there was one, a plug-in that the library is linked into
+    /// stays loaded after dlclose(3).
     static void end_idle_threads() noexcept;
 
 private:
