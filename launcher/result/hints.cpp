@@ -126,6 +126,9 @@ const char* hint_for_preparation(const SpawnOptions& options, int error) {
     if (error == EINVAL && options.ending.scope == KillScope::cgroup) {
         return "this process itself is in that cgroup: make one for the launch alone";
     }
+    if (error == EOPNOTSUPP && options.ending.scope == KillScope::cgroup) {
+        return "a threaded cgroup does not say which processes are in it";
+    }
     return error == ENOSPC ? "the limit of epoll's watches is reached: fs.epoll.max_user_watches"
                            : hint_for_limit_of_this_process(error);
 }

@@ -11,23 +11,23 @@
 #include <memory>
 #include <new>
 #include <set>
+#include <string>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "barrier/linux/fresh_descriptor.hpp"
 
 namespace syncspawn::detail {
 namespace {
 
-// How far below the cgroup one is looked for: each level holds descriptors open.
-constexpr int deepest = 64;
-
 UniqueFd open_at(int directory, const char* name, int flags) noexcept {
     return UniqueFd(openat(directory, name, flags | O_CLOEXEC));
 }
 
-// Calls `visit` for each number of a file with one number a line.
+// Calls `visit` for each number of a file with one number a line. The errno, or 0.
 template <class Visit>
-void read_numbers(int file, Visit& visit) {
+int read_numbers(int file, Visit& visit) {
     char text[4096];
     std::size_t kept = 0;
     for (;;) {
@@ -36,7 +36,7 @@ void read_numbers(int file, Visit& visit) {
             continue;
         }
         if (got <= 0) {
-            return;
+            return got < 0 ? errno : 0;
         }
         const char* const end = text + kept + got;
         const char* line = text;
@@ -54,35 +54,67 @@ void read_numbers(int file, Visit& visit) {
     }
 }
 
-// Calls `visit` for the id of each process of a cgroup and of those below it. Of those in another pid
-// namespace the id is 0.
+// Calls `visit` for the processes of the cgroup `place`, a path from `cgroup`. The errno, or 0.
 template <class Visit>
-void visit_processes(int cgroup, Visit& visit, int depth = 0) {
-    const UniqueFd processes = open_at(cgroup, "cgroup.procs", O_RDONLY);
-    UniqueFd directory = open_at(cgroup, ".", O_RDONLY | O_DIRECTORY);
-    if (!processes || !directory || depth > deepest) {
-        return;
-    }
-    read_numbers(processes.get(), visit);
-    const std::unique_ptr<DIR, int (*)(DIR*)> entries(fdopendir(directory.get()), closedir);
-    if (entries == nullptr) {
-        return;
-    }
-    const int below = directory.release();
-    while (const dirent* const entry = readdir(entries.get())) {
-        if (entry->d_type == DT_DIR && entry->d_name[0] != '.') {
-            if (const UniqueFd next = open_at(below, entry->d_name, O_PATH | O_DIRECTORY)) {
-                visit_processes(next.get(), visit, depth + 1);
-            }
-        }
-    }
+int visit_processes_at(int cgroup, const std::string& place, Visit& visit) {
+    const UniqueFd processes = open_at(cgroup, (place + "/cgroup.procs").c_str(), O_RDONLY);
+    return processes ? read_numbers(processes.get(), visit) : errno;
 }
 
-bool is_this_process_in(int cgroup) {
+// Adds the cgroups right below `place`. The errno, or 0.
+int add_those_below(int cgroup, const std::string& place, std::vector<std::string>& places) {
+    UniqueFd directory = open_at(cgroup, place.c_str(), O_RDONLY | O_DIRECTORY);
+    const std::unique_ptr<DIR, int (*)(DIR*)> entries(
+        directory ? fdopendir(directory.get()) : nullptr, closedir);
+    if (entries == nullptr) {
+        return errno;
+    }
+    static_cast<void>(directory.release());
+    while (const dirent* const entry = readdir(entries.get())) {
+        if (entry->d_type == DT_DIR && entry->d_name[0] != '.') {
+            places.push_back(place + "/" + entry->d_name);
+        }
+    }
+    return 0;
+}
+
+// Whether it hides no process: the cgroup was removed, or is none; or it is a threaded one below, whose
+// processes the one above lists.
+bool hides_none(int error, bool is_below) noexcept {
+    return error == 0 || error == ENOENT || error == ENODEV || error == ENOTDIR ||
+           (error == EOPNOTSUPP && is_below);
+}
+
+// Calls `visit` for the id of each process of a cgroup and of those below it. Of those in another pid
+// namespace the id is 0. The errno that hid some, or 0. One descriptor at a time, however deep it goes.
+template <class Visit>
+int visit_processes(int cgroup, Visit& visit) {
+    int hiding = 0;
+    std::vector<std::string> places{"."};
+    for (bool is_below = false; !places.empty(); is_below = true) {
+        const std::string place = std::move(places.back());
+        places.pop_back();
+        for (const int error :
+             {visit_processes_at(cgroup, place, visit), add_those_below(cgroup, place, places)}) {
+            hiding = hides_none(error, is_below) ? hiding : error;
+        }
+    }
+    return hiding;
+}
+
+// Whether this process is in the cgroup, and the errno that hid some of those that are.
+struct Look {
     bool is_in = false;
-    auto look = [&, self = getpid()](pid_t process) { is_in = is_in || process == self; };
-    visit_processes(cgroup, look);
-    return is_in;
+    int hiding = 0;
+};
+
+Look look_for_this_process(int cgroup) {
+    Look look;
+    auto compare = [&, self = getpid()](pid_t process) {
+        look.is_in = look.is_in || process == self;
+    };
+    look.hiding = visit_processes(cgroup, compare);
+    return look;
 }
 
 void ask_processes(int cgroup, pid_t child, int signal) {
@@ -113,7 +145,8 @@ bool kill_by_kernel(int cgroup) noexcept {
 
 // One by one, until there is none that was not there before. Not by cgroup.kill at once: after that Linux
 // 6.18 kills whatever is born into the cgroup from another one, so that no launch into it succeeds any more.
-bool kill_cgroup(int cgroup, pid_t child) {
+// Nor if this process may be among those that are hidden.
+bool kill_cgroup(int cgroup, pid_t child, bool is_all_in_sight) {
     constexpr int passes = 100;
     Killing killing;
     for (int pass = 0; pass < passes && killing.out_of_reach.empty(); ++pass) {
@@ -123,18 +156,19 @@ bool kill_cgroup(int cgroup, pid_t child) {
             return killing.killed.contains(child);
         }
     }
-    const bool is_killed_by_kernel = kill_by_kernel(cgroup);
+    const bool is_killed_by_kernel = is_all_in_sight && kill_by_kernel(cgroup);
     return killing.killed.contains(child) ||
            (is_killed_by_kernel && killing.out_of_reach.contains(child));
 }
 
 bool signal_cgroup(int cgroup, pid_t child, int signal) {
     // It may have been moved there since the launch.
-    if (is_this_process_in(cgroup)) {
+    const Look look = look_for_this_process(cgroup);
+    if (look.is_in) {
         return false;
     }
     if (signal == SIGKILL) {
-        return kill_cgroup(cgroup, child);
+        return kill_cgroup(cgroup, child, look.hiding == 0);
     }
     ask_processes(cgroup, child, signal);
     return false;
@@ -150,8 +184,10 @@ KillReach::KillReach(const SpawnOptions& options) : scope_(options.ending.scope)
     if (!cgroup_) {
         throw std::system_error(errno, std::generic_category(), "fcntl F_DUPFD_CLOEXEC");
     }
-    if (is_this_process_in(cgroup_.get())) {
-        throw std::system_error(EINVAL, std::generic_category(), "KillScope::cgroup");
+    const Look look = look_for_this_process(cgroup_.get());
+    if (look.is_in || look.hiding != 0) {
+        throw std::system_error(look.is_in ? EINVAL : look.hiding, std::generic_category(),
+                                "KillScope::cgroup");
     }
 }
 

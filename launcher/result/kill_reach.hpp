@@ -12,7 +12,8 @@ namespace syncspawn::detail {
 class KillReach {
 public:
     KillReach() noexcept = default;
-    // Throws std::system_error: no room for another descriptor, or this process is itself in the cgroup.
+    // Throws std::system_error: no room for another descriptor, this process is itself in the cgroup, or
+    // what is in it cannot be seen.
     explicit KillReach(const SpawnOptions& options);
 
     [[nodiscard]] KillScope scope() const noexcept { return scope_; }

@@ -109,7 +109,8 @@ void Process::signal(int signal, std::error_code& error) {
 
 std::optional<ExitStatus> Process::stop(const StopActions& actions) {
     detail::check(actions);
-    return stop_child(own_state().child, actions);
+    // An empty list looks for the end, too.
+    return actions.empty() ? try_wait() : stop_child(own_state().child, actions);
 }
 
 ExitStatus Process::terminate(std::chrono::nanoseconds grace) {

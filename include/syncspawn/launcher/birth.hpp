@@ -64,11 +64,11 @@ enum class StartMethod {
     /// else the launch fails with ENOSYS.
     ///
     /// The child borrows what belongs to a thread (its stack, its thread-local variables) from a parked
-    /// thread of the library: see SyncedSpawner::end_idle_threads(). Only a spawn() that has nothing to do
-    /// meanwhile does without: no steps, rendezvous or hand-over, no `setup.within` or
-    /// `setup.cancel_when_readable`. There the calling thread is suspended until execve, as by
-    /// posix_spawn(3), and set*id(2) in another thread waits as long. With `birth.cgroup` only such a
-    /// spawn() can share memory.
+    /// thread of the library: see SyncedSpawner::end_idle_threads().
+    ///
+    /// A bare spawn() needs no such thread: one without steps, rendezvous, hand-over, `setup.within` and
+    /// `setup.cancel_when_readable`. It suspends the calling thread until execve, as posix_spawn(3) does, and
+    /// set*id(2) in another thread waits as long. With `birth.cgroup` only a bare spawn() can share memory.
     shared_memory,
 };
 
@@ -80,8 +80,8 @@ struct Birth {
     /// The cgroup that the child is born into: a descriptor of its directory in cgroup v2 (cgroups(7)),
     /// opened with O_PATH or O_RDONLY. Borrowed until spawn() returns; -1: the parent's cgroup.
     ///
-    /// Being born there takes Linux 5.7 (CLONE_INTO_CGROUP). One that is started by fork(3) (a part of it is
-    /// not `shared_memory`, and there are no namespaces) joins it before it does anything else. A launch
+    /// Being born there takes Linux 5.7 (CLONE_INTO_CGROUP). On an older kernel, or when a part needs
+    /// fork(3) (ChildRules::after_fork), the child joins the cgroup before it does anything else. A launch
     /// with steps copies memory, so that no limit of the cgroup reaches the parent.
     ///
     /// A frozen cgroup is refused (EDEADLK). One that is frozen later, or by the freezer of cgroup v1,

@@ -63,9 +63,8 @@ struct PassedDescriptor {
 /// What happens to the descriptors of the parent that you do not name.
 enum class OtherDescriptors {
     close,  ///< they are closed in the child, before its first part runs
-    /// They stay open, as after fork(2). The child parts may use them, and the program gets those that are
-    /// not close-on-exec, likewise what the parts have opened. For parts that sort this out themselves:
-    /// ChildSide::keep_only().
+    /// They stay open, as after fork(2). The child parts may use them and open more. The program gets all
+    /// that are not close-on-exec. For parts that sort this out themselves: ChildSide::keep_only().
     leave,
 };
 
@@ -75,7 +74,8 @@ struct Descriptors {
     /// Those that neither `passed` nor the streams name.
     OtherDescriptors others = OtherDescriptors::close;
     /// Numbers that your child parts fill themselves, by dup2(2). The launch then keeps its own descriptors
-    /// off them. No descriptor that `passed` or the streams pass on may have such a number in the parent.
+    /// off them. What `passed` and the streams pass on must have another number in the parent, or your dup2(2)
+    /// would overwrite it.
     std::vector<int> filled_by_parts{};
 };
 

@@ -50,8 +50,9 @@ struct StopAction {
 /// A stopped program is woken (SIGCONT), so that it can act on the signal. If the signal cannot reach it, the
 /// next action follows at once: if it has changed its user and may not be signalled any more (EPERM), or if
 /// it is the first process of a pid namespace and neither handles nor blocks the signal, since the kernel
-/// drops that. (The latter as far as /proc tells.) Once the program has ended, a SIGKILL later in the list
-/// still goes to what is left of the kill scope.
+/// drops that. (The latter with KillScope::process, and as far as /proc tells.)
+///
+/// Once the program has ended, a SIGKILL later in the list still goes to what is left of the kill scope.
 using StopActions = std::vector<StopAction>;
 
 /// Makes stop actions.
@@ -70,8 +71,8 @@ struct Stop {
     static StopAction kill() noexcept { return {SIGKILL, std::nullopt}; }
 };
 
-/// Who is signalled when the library ends a program, or the child of a failed launch. In a pid namespace at
-/// birth, SIGKILL always takes everything in that along.
+/// Who is signalled when the library ends a program, or the child of a failed launch. If the program is
+/// born into a pid namespace of its own, SIGKILL ends everything in that namespace, whatever you choose here.
 enum class KillScope {
     process,  ///< the program alone; what it has started runs on
     /// The program and what it has started, except what has left its process group. The child leads a new
@@ -83,6 +84,9 @@ enum class KillScope {
     ///  - It also reaches a program that has changed its user, if you may write cgroup.kill (Linux 5.14).
     ///  - If this process itself is in the cgroup, the launch fails with EINVAL. If it gets there later,
     ///    signals go to the program alone.
+    ///  - A threaded cgroup is refused (EOPNOTSUPP): nobody may ask what is in it.
+    ///  - What belongs to another user, or is in a pid namespace out of sight, is ended through
+    ///    cgroup.kill. After that Linux 6.18 kills whatever is launched into the cgroup: use a new one.
     ///  - Only the program's own end is waited for. cgroup.events shows that of the others.
     cgroup,
 };
@@ -93,9 +97,9 @@ struct Ending {
     /// True: when this process ends, however it ends, the program is killed. (By PR_SET_PDEATHSIG, which the
     /// kernel clears when the program executes a set-user-ID file.)
     ///
-    /// It does not matter which thread calls spawn(), or when that ends. Only two things besides the end of
-    /// the process count as its end: its execve, and pthread_exit(3) of its first thread for the programs
-    /// that this thread has launched.
+    /// It does not matter which thread calls spawn(), or when that ends. The program is also killed when this
+    /// process executes another program, and, if the first thread launched it, when that calls
+    /// pthread_exit(3).
     ///
     /// To make that so, spawn() in any other thread than the first has a thread of the library start the
     /// child, which inherits that thread's CPU affinity, scheduling policy and priority, personality(2) and

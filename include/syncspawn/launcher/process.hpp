@@ -90,7 +90,7 @@ public:
     /// Throws std::invalid_argument for a signal that does not exist or a negative time. Throws
     /// std::system_error if the last signal was refused and the program still runs; it does not wait then.
     std::optional<ExitStatus> stop(const StopActions& actions);
-    /// stop({Stop::terminate(grace), Stop::kill()}).
+    /// stop({Stop::terminate(grace), Stop::kill()}); a negative grace is none.
     ExitStatus terminate(std::chrono::nanoseconds grace);
     /// stop({Stop::kill()}).
     ExitStatus kill();

@@ -94,7 +94,7 @@ public:
     /// child's part may return one of any category that is a static object of this program; else this is
     /// ECANCELED, and name and number are in detail(). For the other causes ETIMEDOUT, ECANCELED or ECHILD.
     [[nodiscard]] std::error_code code() const noexcept;
-    /// The same failure with another code, for a caller who has one that no std::error_category tells.
+    /// The same failure with another code, for a caller who knows a better one.
     [[nodiscard]] SpawnError with_code(std::error_code code) const;
     /// The child's pid, for your log: it is reaped, so the number may belong to another process by now. -1 if
     /// there was no child.

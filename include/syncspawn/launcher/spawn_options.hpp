@@ -76,7 +76,7 @@ struct Setup {
     /// of the parent that is running is not interrupted.
     ///
     /// The end of a failed launch comes on top: abort_grace, and then the time until the killed child is
-    /// gone. A child that is not gone after five more seconds is left behind (SpawnError::survivor()); the
+    /// gone. One that is still there five seconds after SIGKILL is left behind (SpawnError::survivor()); the
     /// freezer of cgroup v1, or a call that nothing interrupts, may hold it.
     std::optional<std::chrono::nanoseconds> within{};
     /// Cancels the launch (Cause::cancelled) once this descriptor is readable: an eventfd, a signalfd.

@@ -92,8 +92,8 @@ public:
     ///  - or to have their memory back.
     ///
     /// Where they come from: a launch with shared memory leaves a parked thread behind, four of them at
-    /// most, unless this process had nothing to do meanwhile (see StartMethod). It has all signals blocked,
-    /// and the credentials and filters of the thread that launched. Where a limit of processes is met, the
+    /// most. (A bare spawn() leaves none: see StartMethod.) It has all signals blocked, and the credentials and
+    /// filters of the thread that launched. Where a limit of processes is met, the
     /// library ends idle threads itself. Once there was one, a plug-in that the library is linked into
     /// stays loaded after dlclose(3).
     static void end_idle_threads() noexcept;

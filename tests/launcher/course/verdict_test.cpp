@@ -16,9 +16,7 @@ namespace {
 // "x" has parts on both sides.
 const Schedule& schedule() {
     static const std::vector<Entry> entries{
-        Step{.name = "x",
-             .child = after_fork([](ChildSide&) {}),
-             .parent = [](ParentSide&) {}}};
+        Step{.name = "x", .child = after_fork([](ChildSide&) {}), .parent = [](ParentSide&) {}}};
     static const Schedule made = make_schedule(entries, "/bin/server", "");
     return made;
 }

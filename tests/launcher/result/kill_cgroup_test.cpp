@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <csignal>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "support/cgroup.hpp"
 #include "support/launched.hpp"
@@ -51,6 +53,14 @@ void await_line(int fd) {
     for (char letter = 0; letter != '\n';) {
         expect(read(fd, &letter, 1) == 1);
     }
+}
+
+void leave_one_descriptor() {
+    const UniqueFd next(dup(STDERR_FILENO));
+    rlimit limit{};
+    expect(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    limit.rlim_cur = static_cast<rlim_t>(next.get()) + 1;
+    expect(setrlimit(RLIMIT_NOFILE, &limit) == 0);
 }
 
 Process spawn_with_grandchild(const Cgroup& cgroup) {
@@ -110,6 +120,53 @@ TEST_CASE("a kill of the cgroup reaches the cgroups below it") {
         await_line(process.standard_output());
         CHECK(process.kill() == ExitStatus::killed(SIGKILL));
         CHECK(cgroup.becomes_empty());
+    }
+    CHECK(rmdir(below.c_str()) == 0);
+}
+
+TEST_CASE("a kill of the cgroup reaches those far below it, with one descriptor to spare") {
+    const Cgroup cgroup;
+    if (!cgroup) {
+        return;
+    }
+    constexpr int depth = 70;
+    std::vector<std::string> below{cgroup.path()};
+    for (int level = 0; level < depth; ++level) {
+        below.push_back(below.back() + "/d");
+        REQUIRE(mkdir(below.back().c_str(), 0755) == 0);
+    }
+    const std::string script =
+        "setsid sh -c 'echo $$ > " + below.back() + "/cgroup.procs; echo; exec sleep 1000' & wait";
+    Peer peer([&] {
+        Process process = SyncedSpawner(of_cgroup(cgroup, script)).spawn();
+        await_line(process.standard_output());
+        leave_one_descriptor();
+        expect(process.kill() == ExitStatus::killed(SIGKILL));
+    });
+    CHECK(peer.ending() == reached_the_end);
+    CHECK(cgroup.becomes_empty());
+    write_to(cgroup.path() + "/cgroup.kill", "1");
+    for (; below.size() > 1; below.pop_back()) {
+        CHECK(comes_true([&] { return rmdir(below.back().c_str()) == 0; }));
+    }
+}
+
+TEST_CASE("a threaded cgroup is refused, as nobody could tell what to kill") {
+    const Cgroup cgroup;
+    if (!cgroup) {
+        return;
+    }
+    const std::string below = cgroup.path() + "/below";
+    REQUIRE(mkdir(below.c_str(), 0755) == 0);
+    REQUIRE(write_to(below + "/cgroup.type", "threaded"));
+    {
+        const UniqueFd directory(open(below.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+        SpawnOptions options = of_cgroup(cgroup, "exit 3");
+        CHECK(SyncedSpawner(options).spawn().wait() == ExitStatus::exited(3));
+        options.birth.cgroup = directory.get();
+        CHECK(failure_of(options).what() ==
+              std::string("prepare the launch: KillScope::cgroup: operation not supported (a "
+                          "threaded cgroup does not say which processes are in it)"));
     }
     CHECK(rmdir(below.c_str()) == 0);
 }

@@ -142,7 +142,7 @@ TEST_CASE(
         Process program = SyncedSpawner(options).spawn();
         const pid_t pid = program.pid();
         expect(succeeds_in_a_copy([&] {
-            expect(program && program.pid() == pid && program.standard_output());
+            expect(program && program.pid() == pid && program.standard_output() >= 0);
             expect(program.timeline().size() > 1);
             std::error_code error;
             expect(is_misuse([&] { program.wait(); }));
@@ -150,6 +150,8 @@ TEST_CASE(
             expect(is_misuse([&] { program.wait_until(Deadline::max()); }));
             expect(is_misuse([&] { program.signal(SIGKILL); }));
             expect(is_misuse([&] { program.signal(SIGKILL, error); }));
+            expect(is_misuse([&] { program.stop({}); }));
+            expect(is_misuse([&] { program.stop({Stop::kill()}); }));
             expect(is_misuse([&] { program.terminate(0ns); }));
             expect(is_misuse([&] { program.kill(); }));
             expect(is_misuse([&] { program.release(); }));

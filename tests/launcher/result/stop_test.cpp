@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <sys/wait.h>
+
 #include <csignal>
 #include <stdexcept>
 #include <string>
@@ -66,6 +68,13 @@ TEST_CASE("a program that has ended is not asked again, and keeps its status") {
     CHECK(process.wait() == ExitStatus::exited(5));
     CHECK(process.stop({}) == ExitStatus::exited(5));
     CHECK(process.stop({Stop::terminate(1h), Stop::kill()}) == ExitStatus::exited(5));
+}
+
+TEST_CASE("an empty list tells the status of a program that has ended, and reaps it") {
+    Process process = SyncedSpawner(shell("exit 5")).spawn();
+    REQUIRE(comes_to_state(process.pid(), 'Z'));
+    CHECK(process.stop({}) == ExitStatus::exited(5));
+    CHECK(waitpid(process.pid(), nullptr, WNOHANG) < 0);
 }
 
 TEST_CASE("the signal of a stop action wakes a program that is stopped") {
