@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
@@ -50,6 +51,10 @@ Course::~Course() {
 }
 
 bool Course::advance() {
+    if (is_in_a_pass_) {
+        throw std::logic_error(
+            "syncspawn::Launch: a part of the parent cannot advance its own launch");
+    }
     while (phase_ != Phase::over) {
         const Progress progress = pass();
         if (std::exchange(is_to_be_cancelled_, false)) {
@@ -112,7 +117,7 @@ void Course::enter_next_phase() {
 }
 
 void Course::cancel() {
-    if (is_in_a_pass_) {
+    if (is_in_a_pass_ && phase_ != Phase::unwinding) {  // whose undo may ask for it, too
         is_to_be_cancelled_ = true;
         return;
     }

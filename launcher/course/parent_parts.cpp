@@ -1,13 +1,17 @@
 #include "parent_parts.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <exception>
+#include <iterator>
 #include <utility>
 
 #include "launcher/result/told_code.hpp"
 
 namespace syncspawn::detail {
 namespace {
+
+constexpr std::size_t most_waits_noted = 100;
 
 // What came out of a callable of the user: an error, or an exception in words.
 struct Ending {
@@ -34,6 +38,15 @@ Failure failure_of(const Ending& ending, const FailureSlot& slot, std::uint32_t 
     }
     return {WhichSide::parent, item,      Cause::error, errno_of(ending.error),
             slot.text,         slot.call, ending.error};
+}
+
+// Of an undo that failed.
+std::string in_words(const Ending& ending, const FailureSlot& slot) {
+    if (ending.exception) {
+        return *ending.exception;
+    }
+    const std::string call = slot.text;
+    return (call.empty() ? "" : call + ": ") + ending.error.message();
 }
 
 }  // namespace
@@ -74,8 +87,12 @@ void ParentParts::keep_state(std::uint32_t item, PartState state) {
     }
 }
 
-// Again and again for the same is one wait.
+// Again and again for the same is one wait. A part that looks now for this and now for that, for hours, must not fill
+// the memory.
 void ParentParts::note_wait(std::uint32_t item) {
+    if (waits_.size() == most_waits_noted) {
+        return;
+    }
     if (waits_.empty() || waits_.back().item != item ||
         waits_.back().descriptor != wait_.descriptor) {
         waits_.push_back({item, monotonic_now(), wait_.descriptor});
@@ -84,23 +101,30 @@ void ParentParts::note_wait(std::uint32_t item) {
 
 std::string ParentParts::undo_all(pid_t child) {
     std::string failures;
+    // Of a part that failed at once: what it keeps is the latest, and may rest on what others did.
+    std::erase_if(kept_, [&](const auto& kept) {
+        return std::find(done_.begin(), done_.end(), kept.first) == done_.end();
+    });
     for (; !done_.empty(); done_.pop_back()) {
         const Step& step = *schedule_.items[done_.back()].step;
+        PartCall call{.state = take_state(done_.back())};  // destroyed behind its undo
         if (!step.undo) {
             continue;
         }
         FailureSlot slot;
-        PartCall call{.state = take_state(done_.back())};
         ParentSide side(slot, child, -1, std::nullopt, call);
         const Ending ending = ending_of(step.undo, side);
-        const std::string problem =
-            ending.exception.value_or(ending.error ? ending.error.message() : "");
-        if (!problem.empty()) {
-            failures += "; undoing '" + step.name + "' failed: " + problem;
+        if (ending.exception || ending.error) {
+            failures += "; undoing '" + step.name + "' failed: " + in_words(ending, slot);
         }
     }
-    kept_.clear();
     return failures;
+}
+
+void ParentParts::forget() noexcept {
+    while (!kept_.empty()) {
+        kept_.erase(std::prev(kept_.end()));
+    }
 }
 
 }  // namespace syncspawn::detail

@@ -35,8 +35,8 @@ public:
 
     // Of those that have done something, last first. What went wrong, in words to follow the error's.
     std::string undo_all(pid_t child);
-    // The launch is over: what they keep ends.
-    void forget() noexcept { kept_.clear(); }
+    // The launch is over: what they keep ends, last first.
+    void forget() noexcept;
 
     [[nodiscard]] const std::vector<Trace::Wait>& waits() const noexcept { return waits_; }
 

@@ -39,8 +39,12 @@ void Watch::set(const Events& events, const Deadline* deadline) noexcept {
         }
         watched_ = events;
         sees_all_ = true;
-        for (const pollfd& one : watched_.list()) {
-            sees_all_ = (one.fd < 0 || add(one)) && sees_all_;
+        const auto all = watched_.list();
+        for (auto one = all.begin(); one != all.end(); ++one) {
+            // A part may wait for what the launch itself watches: the child's end, a cancellation.
+            const bool is_there = std::any_of(
+                all.begin(), one, [&](const pollfd& earlier) { return is_same(earlier, *one); });
+            sees_all_ = (one->fd < 0 || is_there || add(*one)) && sees_all_;
         }
     }
     const Deadline soon = std::chrono::steady_clock::now() + look_every;

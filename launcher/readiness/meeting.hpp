@@ -24,8 +24,6 @@ public:
     std::optional<Outcome> advance(const std::optional<Deadline>& may_wait_until) noexcept;
     // What tells that there is more to do.
     [[nodiscard]] Polled polled() const noexcept;
-    // It is given up.
-    void forget() noexcept { has_placed_ = false; }
 
 private:
     Barrier& barrier_;

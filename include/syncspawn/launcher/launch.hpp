@@ -50,13 +50,14 @@ public:
     Launch& operator=(const Launch&) = delete;
     /// Gives up a launch that is not over: tells the child to end, kills it after `setup.abort_grace`, and
     /// reaps it. That waits; to avoid it, cancel() and advance(). In a copy that fork(2) made it just
-    /// closes descriptors.
+    /// closes descriptors and destroys what parts keep (ParentSide::state()).
     ~Launch();
     explicit operator bool() const noexcept { return course_ != nullptr; }
 
     /// Goes on as far as it can without waiting. True once the launch is over, for better or worse. The
     /// first call starts the child. The parent's parts run in here: one that blocks, blocks your loop, so
-    /// let it return ParentSide::wait_for(). May throw std::bad_alloc.
+    /// let it return ParentSide::wait_for(). May throw std::bad_alloc; throws std::logic_error if a part of
+    /// this launch calls it.
     bool advance();
     /// Readable (poll(2)) when advance() has something to do, also when a deadline has passed. Borrowed;
     /// the same from the first advance() until the launch is over, else -1. No other process shares it, so

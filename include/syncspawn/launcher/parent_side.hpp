@@ -94,6 +94,7 @@ public:
     /// Meanwhile the launch goes on watching: it fails if the child dies, if its caller cancels, or if the
     /// setup takes too long (the error names this descriptor). Other launches of the same event loop go on.
     ///
+    /// A regular file is always readable: a part that waits for one is called again at once.
     /// A descriptor that is not open fails the step with EBADF. A part that has waited counts as one that has
     /// done something: if the launch fails, the step's `undo` runs.
     [[nodiscard]] std::error_code wait_for(int descriptor) noexcept;
@@ -105,7 +106,7 @@ public:
 
     /// What the part remembers from call to call: one object for each step and launch. The first call of
     /// state() default-constructs it, the step's `undo` sees the same one, and the end of the launch destroys
-    /// it. Throws std::logic_error if an earlier call was for another type.
+    /// it: that of the last step first, each after its undo. Throws std::logic_error if an earlier call was for another type.
     template <std::default_initializable State>
     [[nodiscard]] State& state() {
         if (call_->state.value == nullptr) {

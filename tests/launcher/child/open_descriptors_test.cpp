@@ -668,7 +668,7 @@ TEST_CASE("an error with another code is the same failure, told with that code's
                       .undo = [](ParentSide& side) { return side.fail(EBUSY, "rmdir"); }});
         spawner.step(
             {.name = "x", .parent = [](ParentSide& side) { return side.fail(EIO, "call"); }});
-        const std::string undoing = "; undoing 'a' failed: Device or resource busy";
+        const std::string undoing = "; undoing 'a' failed: rmdir: Device or resource busy";
         before = "x in the parent: call: input/output error" + undoing;
         after = "x in the parent: call: own error 7" + undoing;
     }

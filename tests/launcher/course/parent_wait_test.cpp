@@ -414,6 +414,44 @@ TEST_CASE("a launch whose part waits may be cancelled or dropped") {
     CHECK(undone == 1);
 }
 
+TEST_CASE("a launch that its own undo cancels keeps the error that it had") {
+    Launch launch;
+    pid_t pid = -1;
+    SyncedSpawner spawner(program_true);
+    spawner.step({.name = "x",
+                  .parent = [&](ParentSide& side) { pid = side.child_pid(); },
+                  .undo =
+                      [&](ParentSide& side) {
+                          launch.cancel();
+                          return side.fail(EBUSY, "rmdir");
+                      }});
+    spawner.step({.name = "y", .parent = [](ParentSide& side) { return side.fail(EIO, "z"); }});
+    launch = spawner.launch();
+    while (!launch.advance()) {
+        await_event(launch.descriptor());
+    }
+    SpawnError error;
+    CHECK_FALSE(launch.take_process(error));
+    CHECK(error.child_pid() == pid);
+    CHECK(std::string(error.what()) ==
+          "y in the parent: z: input/output error; undoing 'x' failed: rmdir: Device or resource "
+          "busy");
+}
+
+TEST_CASE("a part that advances its own launch is told so") {
+    Launch launch;
+    const SyncedSpawner spawner = with_parent([&](ParentSide&) { (void)launch.advance(); });
+    launch = spawner.launch();
+    while (!launch.advance()) {
+        await_event(launch.descriptor());
+    }
+    SpawnError error;
+    CHECK_FALSE(launch.take_process(error));
+    CHECK(std::string(error.what()) ==
+          "x in the parent: exception: syncspawn::Launch: a part of the parent cannot advance its "
+          "own launch");
+}
+
 // State, and what is undone.
 
 namespace {
@@ -477,6 +515,40 @@ TEST_CASE("a state is destroyed behind the undo that uses it") {
     CHECK(Counted::alive == 0);
 }
 
+// The later may rest on the earlier: what is mounted in a directory goes before the directory.
+TEST_CASE(
+    "what the steps did and what they keep is taken back last first, with an undo or without") {
+    static std::vector<std::string> seen;
+    struct Kept {
+        int number = 0;
+        ~Kept() { seen.push_back("state " + std::to_string(number)); }
+    };
+    std::vector<std::string> expected{"state 4", "undo 3", "state 3",
+                                      "state 2", "undo 1", "state 1"};
+    int last = EIO;
+    SUBCASE("where the last part fails at once") {}
+    SUBCASE("where the launch succeeds, which undoes nothing") {
+        last = 0;
+        expected = {"state 4", "state 3", "state 2", "state 1"};
+    }
+    for (const Way way : both_ways) {
+        seen.clear();
+        SyncedSpawner spawner(program_true);
+        for (const int number : {1, 2, 3, 4}) {
+            Step step{.name = "x", .parent = [=](ParentSide& side) {
+                          side.state<Kept>().number = number;
+                          return number == 4 && last != 0 ? side.fail(last, "z") : side.done();
+                      }};
+            if (number % 2 != 0) {
+                step.undo = [=](ParentSide&) { seen.push_back("undo " + std::to_string(number)); };
+            }
+            spawner.step(std::move(step));
+        }
+        (void)text_after(way, spawner);
+        CHECK(seen == expected);
+    }
+}
+
 TEST_CASE(
     "a step that has begun to wait is undone even if its part fails; else only after success") {
     const Event event;
@@ -520,6 +592,19 @@ TEST_CASE("a wait is a line of the timeline, however often the part looks again"
         CHECK(count_in(timeline, "x: waits for a time that it named") == 1);
         CHECK(count_in(timeline, "x: done") == 1);
     }
+}
+
+TEST_CASE("a part that waits for this and for that without end does not fill the timeline") {
+    const Event event;
+    event.signal();
+    int calls = 0;
+    const SyncedSpawner spawner = with_parent([&](ParentSide& side) {
+        if (++calls == 1000) {
+            return side.done();
+        }
+        return calls % 2 != 0 ? side.wait_for(event.fd()) : side.wait_until(Deadline());
+    });
+    CHECK(spawner.spawn().timeline().size() < 200);
 }
 
 TEST_CASE("a misuse of the wait is an error that names the step") {

@@ -75,7 +75,7 @@ TEST_CASE("an undo that fails is named after the cause, and the others still run
                }});
     CHECK(std::string(failure_of(spawner).what()) ==
           "execve '/nowhere' in the child: no such file or directory; undoing 'c' failed: thrown; "
-          "undoing 'b' failed: Device or resource busy");
+          "undoing 'b' failed: rmdir: Device or resource busy");
     CHECK(undone == "a");
 }
 

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <array>
@@ -57,6 +58,14 @@ struct Full {
     Events events() const { return events(std::make_index_sequence<Events::room>()); }
 };
 
+// Its only other descriptor.
+int timer_of(const Watch& watch) {
+    const std::string set = read_file("/proc/self/fdinfo/" + std::to_string(watch.descriptor()));
+    const std::size_t first = set.find("tfd:");
+    REQUIRE(first != std::string::npos);
+    return std::stoi(set.substr(first + 4));
+}
+
 void refuse_ppoll() { refuse_system_calls({SYS_ppoll}, EPERM); }
 
 SpawnError error_of(Launch launch) {
@@ -91,6 +100,24 @@ TEST_CASE("the last of as many events as there is room for is watched for an eve
     CHECK(poll(&loop, 1, 0) == 0);
     REQUIRE(write(full.pipe[1].get(), "x", 1) == 1);
     CHECK(poll(&loop, 1, -1) == 1);
+}
+
+// What a set of epoll refuses is looked at by a timer.
+TEST_CASE("what is watched twice wakes the event loop when it is ready, and not before") {
+    const Full full;
+    Watch watch;
+    const int timer = timer_of(watch);
+    itimerspec time{};
+    const pollfd twice = readable(full.copies.back().get());
+    watch.set({twice, twice}, nullptr);
+    REQUIRE(timerfd_gettime(timer, &time) == 0);
+    CHECK(time.it_value.tv_sec == 0);
+    CHECK(time.it_value.tv_nsec == 0);
+    REQUIRE(write(full.pipe[1].get(), "x", 1) == 1);
+    pollfd loop{watch.descriptor(), POLLIN, 0};
+    CHECK(poll(&loop, 1, -1) == 1);
+    watch.set({}, nullptr);
+    CHECK(poll(&loop, 1, 0) == 0);
 }
 
 TEST_CASE("a wait that fails is not taken for the deadline") {
