@@ -546,6 +546,7 @@ TEST_CASE("a part of the parent may cancel its own launch: no further part runs"
     }
 }
 
+// Its child is past the last rendezvous and does not get to its execve.
 TEST_CASE("a launch is cancelled while it waits for execve") {
     const NothingIsLeft nothing;
     for (const StartMethod method : start_methods()) {
@@ -560,15 +561,12 @@ TEST_CASE("a launch is cancelled while it waits for execve") {
         spawner.step({.name = "note",
                       .parent = [&](ParentSide& side) { child = side.child_pid(); },
                       .undo = [&](ParentSide&) { ++undone; }});
-        // Only what hears of the failed execve can stay between the last rendezvous and the end.
         spawner.step({.name = "x",
-                      .child = shared_memory([](ChildSide&) {}),
-                      .exec_failed =
-                          [here = fds[0], gate = fds[1]](ChildSide&) {
-                              char byte = 'x';
-                              (void)!write(here, &byte, 1);
-                              (void)!read(gate, &byte, 1);
-                          },
+                      .last = shared_memory([here = fds[0], gate = fds[1]](ChildSide&) {
+                          char byte = 'x';
+                          (void)!write(here, &byte, 1);
+                          (void)!read(gate, &byte, 1);
+                      }),
                       .descriptors = {fds[0], fds[1]}});
         Launch launch = spawner.launch();
         pollfd watched{here.read_end.get(), POLLIN, 0};

@@ -151,19 +151,17 @@ TEST_CASE("a launch whose waits are refused fails of that, and comes to its end"
     CHECK(peer.ending() == reached_the_end);
 }
 
-// Its child is past the last rendezvous and does not get to the end of its execve.
+// Its child is past the last rendezvous and does not get to its execve.
 TEST_CASE("a launch that waits for execve when its waits are refused names the call") {
     Peer peer([] {
         pid_t pid = -1;
         SyncedSpawner spawner = with_parent([&](ParentSide& side) { pid = side.child_pid(); },
                                             {.program = "/nowhere", .setup = {.abort_grace = 0ns}});
-        spawner.step({.name = "stays",
-                      .child = after_fork([](ChildSide&) {}),
-                      .exec_failed = [](ChildSide&) {
-                          sigset_t none;
-                          sigemptyset(&none);
-                          sigsuspend(&none);
-                      }});
+        spawner.step({.name = "stays", .last = after_fork([](ChildSide&) {
+                                           sigset_t none;
+                                           sigemptyset(&none);
+                                           sigsuspend(&none);
+                                       })});
         Launch launch = spawner.launch();
         do {
             expect(!launch.advance());
