@@ -163,16 +163,7 @@ template <class Round, class Side>
 }
 
 template <class Round, class Side>
-void between_two(State& state, std::size_t peer_cpu) {
-    BarrierPair pair = Barrier::pair();
-    const pid_t self = getpid();
-    const pid_t peer = fork();
-    expect(peer >= 0, "fork failed");
-    if (peer == 0) {
-        be_peer<Round, Side>(std::move(pair).child(), warm_up + state.max_iterations, self,
-                             peer_cpu);
-    }
-    Barrier barrier = std::move(pair).parent();
+void measure(State& state, Barrier barrier, pid_t peer) {
     Side side(barrier);
     for (int round = 0; round < warm_up; ++round) {
         Round::parent(side);
@@ -183,6 +174,20 @@ void between_two(State& state, std::size_t peer_cpu) {
     int status = 0;
     const bool reaped = waitpid(peer, &status, 0) == peer;
     expect(reaped && status == 0 && balance_of(side) == 0, "the peer was not in step");
+}
+
+template <class Round, class Side>
+void between_two(State& state, std::size_t peer_cpu) {
+    BarrierPair pair = Barrier::pair();
+    const pid_t self = getpid();
+    const pid_t peer = fork();
+    expect(peer >= 0, "fork failed");
+    if (peer == 0) {
+        be_peer<Round, Side>(std::move(pair).child(), warm_up + state.max_iterations, self,
+                             peer_cpu);
+    } else {
+        measure<Round, Side>(state, std::move(pair).parent(), peer);
+    }
 }
 
 // ---- the program ----------------------------------------------------------------------------------
