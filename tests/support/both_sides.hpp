@@ -54,10 +54,11 @@ struct BothSides {
 template <class ParentBody, class ChildBody>
 BothSides both_sides(ParentBody parent, ChildBody child) {
     BarrierPair pair = Barrier::pair();
-    const auto with_role = [&pair](Role role, auto& body) {
-        return Peer([&pair, role, &body] {
-            Barrier barrier = take(std::move(pair), role);
-            body(barrier);
+    Barrier side;  // in each peer its own
+    const auto with_role = [&pair, &side](Role role, auto& body) {
+        return Peer([&pair, &side, role, &body] {
+            side = take(std::move(pair), role);
+            body(side);
         });
     };
     return {with_role(Role::parent, parent), with_role(Role::child, child)};
