@@ -1,5 +1,7 @@
 // Writes "ran" to its standard output and exits with code 42: write and exit_group are all its system calls.
 
+// The name is what the linker looks for.
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming)
 void _start(void);
 
 static long call(long number, long first, long second, long third) {
@@ -31,6 +33,7 @@ enum { number_of_write = 1, number_of_exit_group = 231 };
 enum { number_of_write = 64, number_of_exit_group = 94 };
 #endif
 
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming)
 void _start(void) {
     call(number_of_write, 1, (long)"ran", 3);
     for (;;) {
