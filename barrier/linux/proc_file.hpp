@@ -19,7 +19,8 @@ namespace syncspawn::detail::proc {
 //     if (status.find("NSpid:")) { while (const auto number = status.number()) ... }
 //
 // In pieces: a line may be long (the groups of a status), the stack of a child between fork and execve may
-// not. One is enough for a stat, and mostly for what is asked of a status. Of a status or a stat the kernel keeps what it said at the first read(2).
+// not. One piece is enough for a stat, and mostly for what is asked of a status. Of both, the kernel keeps
+// what it said at the first read(2).
 class File {
 public:
     // The path, as the pieces of a BoundedText.

@@ -4,6 +4,8 @@
 #include <ctime>
 #include <system_error>
 
+#include "barrier/linux/bounded_text.hpp"
+
 namespace syncspawn::detail {
 namespace {
 
@@ -27,24 +29,15 @@ std::int64_t clocks_apart() noexcept {
     return apart;
 }
 
-template <std::size_t Size>
-void copy_text(const char* from, char (&to)[Size]) noexcept {
-    std::size_t size = 0;
-    for (; from[size] != '\0' && size < Size - 1; ++size) {
-        to[size] = from[size];
-    }
-    to[size] = '\0';
-}
-
 }  // namespace
 
-void FailureSlot::set_text(const char* what) noexcept { copy_text(what, text); }
+void FailureSlot::set_text(const char* what) noexcept { BoundedText(text) << what; }
 
 void FailureSlot::set_code(const std::error_code& code) noexcept {
     way = Failing::by_error;
     error = code.value();
     category = &code.category();
-    copy_text(category->name(), category_name);
+    BoundedText(category_name) << category->name();
 }
 
 void FailureSlot::set_exception(const char* what) noexcept {
