@@ -157,9 +157,7 @@ Course::Progress Course::prepare() {
         if (options_.setup.within) {
             deadline_ = after(*options_.setup.within);
         }
-        const auto starter =
-            waiter_.sleeps() ? LaunchedChild::Starter::waits : LaunchedChild::Starter::may_leave;
-        std::optional<SpawnError::Facts> why_not = child_.start(starter, readiness_.get());
+        std::optional<SpawnError::Facts> why_not = child_.start(waiter_.manner(), readiness_.get());
         if (why_not) {
             return fail_without_child(SpawnError(std::move(*why_not)));
         }

@@ -48,18 +48,17 @@ void LaunchedChild::open() {
     kill_reach_ = KillReach(definition_->options);
 }
 
-std::optional<SpawnError::Facts> LaunchedChild::start(Starter starter, Readiness* readiness) {
+std::optional<SpawnError::Facts> LaunchedChild::start(Waiter::Manner manner, Readiness* readiness) {
     const SpawnOptions& options = definition_->options;
     // A Launch may be begun by any thread, which may end at any time.
-    const bool stays =
-        starter == Starter::waits || options.ending.die_with_parent || is_first_thread();
+    const bool sleeps = manner == Waiter::Manner::sleeps;
+    const bool stays = sleeps || options.ending.die_with_parent || is_first_thread();
     // Not on the thread for children that die with their parent: others would have to wait for it.
-    const bool may_be_suspended = starter == Starter::waits &&
-                                  definition_->leaves_the_parent_nothing_to_do() &&
+    const bool may_be_suspended = sleeps && definition_->leaves_the_parent_nothing_to_do() &&
                                   (!options.ending.die_with_parent || is_first_thread());
     const Caller caller = may_be_suspended ? Caller::may_be_suspended : Caller::goes_on;
-    const ParentPlan parent = descriptors_->parent_plan(
-        *barrier_.native(), stays ? detail::Starter::stays : detail::Starter::may_end);
+    const ParentPlan parent =
+        descriptors_->parent_plan(*barrier_.native(), stays ? Starter::stays : Starter::may_end);
     const LaunchPlan plan{
         .descriptors = descriptors_->plan(parent),
         .parent = parent,

@@ -17,6 +17,7 @@
 #include "launcher/result/kill_reach.hpp"
 #include "launcher/result/program_state.hpp"
 #include "launcher/start/start_child.hpp"
+#include "waiter.hpp"
 
 namespace syncspawn::detail {
 
@@ -24,9 +25,6 @@ namespace syncspawn::detail {
 // it is until it has left this process's memory.
 class LaunchedChild {
 public:
-    // What the thread that starts it does until its execve.
-    enum class Starter { waits, may_leave };
-
     explicit LaunchedChild(std::shared_ptr<const Definition> definition)
         : definition_(std::move(definition)) {}
     // The child is buried or left behind by then, or the handle taken.
@@ -36,7 +34,7 @@ public:
 
     // Both throw std::system_error. Why there is no child, if there is none.
     void open();
-    std::optional<SpawnError::Facts> start(Starter starter, Readiness* readiness);
+    std::optional<SpawnError::Facts> start(Waiter::Manner manner, Readiness* readiness);
 
     [[nodiscard]] const ChildHandle& handle() const noexcept { return handle_; }
     [[nodiscard]] Barrier& barrier() noexcept { return barrier_; }

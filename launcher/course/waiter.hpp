@@ -35,6 +35,7 @@ public:
     // The loop has nothing to wait for any more.
     void close() noexcept { watch_.reset(); }
 
+    [[nodiscard]] Manner manner() const noexcept { return manner_; }
     [[nodiscard]] bool sleeps() const noexcept { return manner_ == Manner::sleeps; }
     // There is nothing but the other side to wait for, so that the barrier may do it.
     [[nodiscard]] bool may_leave_it_to_the_barrier() const noexcept {
