@@ -37,7 +37,6 @@ Course::Course(std::shared_ptr<const Definition> definition, Waiter::Manner mann
       child_(definition_),
       waiter_(manner, options_.setup.cancel_when_readable),
       parts_(schedule_),
-      meeting_(child_.barrier()),
       unwinding_(child_, waiter_, options_.setup.abort_grace) {}
 
 Course::~Course() {
@@ -157,7 +156,7 @@ Course::Progress Course::prepare() {
         if (options_.setup.within) {
             deadline_ = after(*options_.setup.within);
         }
-        std::optional<SpawnError::Facts> why_not = child_.start(waiter_.manner(), readiness_.get());
+        std::optional<SpawnError::Facts> why_not = child_.start(waiter_, readiness_.get());
         if (why_not) {
             return fail_without_child(SpawnError(std::move(*why_not)));
         }
@@ -195,10 +194,18 @@ Course::Progress Course::pass_items() {
     return Progress::done;
 }
 
+Waiter::Woken Course::wait_for_execve(Deadline until) {
+    if (!child_.contact().goes_by_words()) {
+        return waiter_.wait(until, hung_up(child_.end_of_setup()));
+    }
+    return child_.contact().child_leaves_by(until) ? Waiter::Woken::child_ended
+                                                   : Waiter::Woken::deadline;
+}
+
 // A foreign holder of the pipe (another thread's fork, before its own execve) hides its end of file. A
 // death still shows by the pidfd, and an execve by a look from time to time.
 Course::Progress Course::await_execve() {
-    if (child_.left_memory_at_start()) {  // by its execve or its death
+    if (child_.has_left_memory()) {  // by its execve or its death
         return after_execve();
     }
     if (!has_begun_) {
@@ -208,7 +215,7 @@ Course::Progress Course::await_execve() {
     }
     for (;;) {
         const Deadline next = std::min(*phase_deadline_, deadline_.value_or(Deadline::max()));
-        switch (waiter_.wait(next, hung_up(child_.end_of_setup()))) {
+        switch (wait_for_execve(next)) {
             case Waiter::Woken::nothing:
                 return Progress::waits;
             case Waiter::Woken::failure:

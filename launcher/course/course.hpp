@@ -11,7 +11,6 @@
 
 #include "launched_child.hpp"
 #include "launcher/plan/definition.hpp"
-#include "launcher/readiness/meeting.hpp"
 #include "launcher/readiness/readiness.hpp"
 #include "launcher/result/trace.hpp"
 #include "parent_parts.hpp"
@@ -56,6 +55,7 @@ private:
     Progress prepare();
     Progress pass_items();
     Progress await_execve();
+    Waiter::Woken wait_for_execve(Deadline until);
     Progress after_execve();
     Progress await_readiness();
     Progress after_readiness(Readiness::Answer answer);
@@ -102,7 +102,6 @@ private:
     LaunchedChild child_;
     Waiter waiter_;
     ParentParts parts_;
-    Meeting meeting_;
     std::unique_ptr<Readiness> readiness_;  // null: the program has no part in the launch
     Unwinding unwinding_;
 

@@ -34,14 +34,13 @@ Course::Progress Course::pass_part(std::uint32_t item) {
 // It looks at the child as well: what that has placed meanwhile is read, so that it wakes nobody again.
 Course::Progress Course::await_part(std::uint32_t item) {
     PartWait& wait = parts_.wait();
-    const syncspawn_barrier& side = *child_.barrier().native();
+    const auto [word, hang_up] = child_.contact().signs_of_the_child();
     const bool has_deadline = wait.until || deadline_;
     const Deadline first =
         std::min(wait.until.value_or(Deadline::max()), deadline_.value_or(Deadline::max()));
     for (;;) {
-        const Waiter::Woken woken = waiter_.wait(
-            has_deadline ? std::optional(first) : std::nullopt, readable(wait.descriptor),
-            readable(side.remote_fd), hung_up(side.pipe_read_fd));
+        const Waiter::Woken woken = waiter_.wait(has_deadline ? std::optional(first) : std::nullopt,
+                                                 readable(wait.descriptor), word, hang_up);
         if (const auto stopped = stop_at(woken, WhichSide::parent, item)) {
             return *stopped;
         }
@@ -72,18 +71,20 @@ Course::Progress Course::after_part(std::uint32_t item) {
 }
 
 Course::Progress Course::look_at_child(std::uint32_t item) {
-    const Outcome outcome = child_.barrier().poll_now();
+    const Outcome outcome = child_.contact().look();
     return outcome == Outcome::timed_out ? Progress::done : judge(outcome, item);
 }
 
 Course::Progress Course::meet(std::uint32_t item) {
     const bool may_sleep = waiter_.may_leave_it_to_the_barrier();
     for (;;) {
-        const auto outcome = meeting_.advance(may_sleep ? deadline_ : Deadline());
+        const auto outcome =
+            child_.contact().meet(schedule_.items[item], item == schedule_.ready_to_exec,
+                                  may_sleep ? deadline_ : Deadline());
         if (outcome) {
             return after_meeting(item, *outcome);
         }
-        const Waiter::Woken woken = waiter_.wait(deadline_, meeting_.polled());
+        const Waiter::Woken woken = waiter_.wait(deadline_, child_.contact().polled());
         if (const auto stopped = stop_at(woken, WhichSide::parent, item)) {
             return *stopped;
         }

@@ -73,7 +73,7 @@ void Unwinding::finish_now(Program program) {
 void Unwinding::tell_to_end() {
     Commit expected = Commit::armed;
     child_.record().commit.compare_exchange_strong(expected, Commit::cancelled);
-    (void)child_.barrier().abort();
+    child_.contact().give_up();
     stage_ = Stage::grace;
     deadline_ = after(abort_grace_);
 }

@@ -59,6 +59,7 @@ public:
         const std::uint32_t rendezvous = add_item(
             ItemKind::rendezvous,
             std::string(child_first ? "the child's" : "the parent's") + " '" + step.name + "'");
+        schedule_.items[rendezvous].waits = child_first ? Waits::parent : Waits::child;
         cuts_.push_back({child_first ? child_.size() : child_before,
                          child_first ? parent_before : parent_.size(), rendezvous, step.order});
     }
