@@ -41,6 +41,8 @@ public:
     [[nodiscard]] bool is_of_this_process() const noexcept { return child_.is_of_this_process(); }
     // Gives up: advance() goes on until the child is gone. Nothing happens if it is over.
     void cancel();
+    // The caller's end of a pipe, while there is a child. Throws std::logic_error.
+    UniqueFd take_stream(int number);
     // Once, after it is over.
     Process take_result(SpawnError& error);
 

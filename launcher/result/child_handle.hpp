@@ -10,6 +10,7 @@
 #include <syncspawn/barrier/barrier.hpp>
 #include <syncspawn/barrier/unique_fd.hpp>
 #include <syncspawn/launcher/exit_status.hpp>
+#include <syncspawn/launcher/resource_usage.hpp>
 #include <syncspawn/launcher/spawn_options.hpp>
 
 #include "barrier/linux/waiting.hpp"
@@ -30,6 +31,9 @@ public:
     [[nodiscard]] int pidfd() const noexcept { return pidfd_.get(); }
     [[nodiscard]] UniqueFd take_pidfd() noexcept { return std::move(pidfd_); }
     [[nodiscard]] const std::optional<ExitStatus>& status() const noexcept { return status_; }
+
+    // After reap(), unless somebody else was faster.
+    [[nodiscard]] const std::optional<ResourceUsage>& usage() const noexcept { return usage_; }
 
     // Whether it is a child of the process that asks.
     [[nodiscard]] bool is_ours() const noexcept { return owner_ == getpid(); }
@@ -56,6 +60,7 @@ private:
     UniqueFd pidfd_;
     KillReach reach_;
     std::optional<ExitStatus> status_;
+    std::optional<ResourceUsage> usage_;
 };
 
 }  // namespace syncspawn::detail
