@@ -19,6 +19,10 @@
 ///
 /// This header includes them all. If you would rather pick:
 ///
-///     steps/id_maps.hpp    who the child is inside its user namespace
+///     launcher/steps/id_maps.hpp      who the child is inside its user namespace
+///     launcher/steps/identity.hpp     which user and groups the program runs as
+///     launcher/steps/namespaces.hpp   namespaces that are there already
 
 #include <syncspawn/launcher/steps/id_maps.hpp>
+#include <syncspawn/launcher/steps/identity.hpp>
+#include <syncspawn/launcher/steps/namespaces.hpp>
