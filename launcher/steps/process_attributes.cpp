@@ -36,9 +36,9 @@ std::error_code write_score(ParentSide& side, int score) {
     if (side.has_ended()) {  // the files of a zombie are root's
         return side.done();
     }
-    return side.fail(error, (error == EACCES && file ? path + ": lowering it takes CAP_SYS_RESOURCE"
-                                                     : path)
-                                .c_str());
+    return side.fail(
+        error,
+        (error == EACCES && file ? path + ": lowering it takes CAP_SYS_RESOURCE" : path).c_str());
 }
 
 }  // namespace
@@ -62,8 +62,8 @@ Step oom_score_adj(int score) {
 Step parent_death_signal(int signal) {
     require(0 < signal && signal < NSIG, "there is no signal " + std::to_string(signal));
     return {.name = "parent-death signal", .last = shared_memory([signal](ChildSide& side) {
-                return replace_death_signal(side, signal);
-            })};
+                                               return replace_death_signal(side, signal);
+                                           })};
 }
 
 }  // namespace syncspawn::steps

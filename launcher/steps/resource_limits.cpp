@@ -37,13 +37,12 @@ void check(const std::vector<ResourceLimit>& limits) {
 Step resource_limits(std::vector<ResourceLimit> limits) {
     check(limits);
     const bool has_open_files =
-        std::any_of(limits.begin(), limits.end(), [](const ResourceLimit& limit) {
-            return limit.resource == RLIMIT_NOFILE;
-        });
+        std::any_of(limits.begin(), limits.end(),
+                    [](const ResourceLimit& limit) { return limit.resource == RLIMIT_NOFILE; });
     Step step{.name = "resource limits"};
     if (has_open_files) {
-        step.last = shared_memory(
-            [limits](ChildSide& side) { return settle_open_files(side, limits); });
+        step.last =
+            shared_memory([limits](ChildSide& side) { return settle_open_files(side, limits); });
     }
     step.child = shared_memory(
         [limits = std::move(limits)](ChildSide& side) { return set_limits(side, limits); });

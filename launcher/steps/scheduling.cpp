@@ -47,7 +47,8 @@ Step scheduling_policy(int policy, int priority) {
     require(is_possible(policy, priority), "there is no scheduling policy " +
                                                std::to_string(policy) + " with priority " +
                                                std::to_string(priority));
-    return {.name = "scheduling policy", .child = shared_memory([policy, priority](ChildSide& side) {
+    return {.name = "scheduling policy",
+            .child = shared_memory([policy, priority](ChildSide& side) {
                 return set_policy(side, policy, priority);
             })};
 }
@@ -65,9 +66,8 @@ Step cpu_affinity(const std::vector<int>& cpus) {
         mask[number / bits] |= 1UL << number % bits;
     }
     return {.name = "CPU affinity",
-            .child = shared_memory([mask = std::move(mask)](ChildSide& side) {
-                return set_affinity(side, mask);
-            })};
+            .child = shared_memory(
+                [mask = std::move(mask)](ChildSide& side) { return set_affinity(side, mask); })};
 }
 
 }  // namespace syncspawn::steps

@@ -25,8 +25,7 @@ std::error_code replace_death_signal(ChildSide& side, int signal) noexcept {
     if (present != SIGKILL) {  // which stays until here by that option alone
         return side.fail(EINVAL, "it takes ending.die_with_parent, too");
     }
-    return prctl(PR_SET_PDEATHSIG, signal) < 0 ? side.fail("prctl(PR_SET_PDEATHSIG)")
-                                               : side.done();
+    return prctl(PR_SET_PDEATHSIG, signal) < 0 ? side.fail("prctl(PR_SET_PDEATHSIG)") : side.done();
 }
 
 }  // namespace syncspawn::steps

@@ -50,7 +50,7 @@ public:
     [[nodiscard]] const char* text() const noexcept { return buffer_; }
 
 private:
-    char buffer_[120];
+    char buffer_[120] = {};
     detail::BoundedText text_;
 };
 
@@ -144,8 +144,7 @@ std::error_code set_limits(ChildSide& side, std::span<const ResourceLimit> limit
     return side.done();
 }
 
-std::error_code settle_open_files(ChildSide& side,
-                                  std::span<const ResourceLimit> limits) noexcept {
+std::error_code settle_open_files(ChildSide& side, std::span<const ResourceLimit> limits) noexcept {
     for (const ResourceLimit& limit : limits) {
         if (limit.resource == RLIMIT_NOFILE) {
             return set_limit(side, limit, /*is_lowered=*/true);

@@ -14,8 +14,9 @@ std::error_code set_nice(ChildSide& side, int value) noexcept {
     if (syscall(SYS_setpriority, PRIO_PROCESS, 0, value) == 0) {
         return side.done();
     }
-    return side.fail(errno == EACCES ? "setpriority: a lower nice value takes CAP_SYS_NICE or RLIMIT_NICE"
-                                     : "setpriority");
+    return side.fail(errno == EACCES
+                         ? "setpriority: a lower nice value takes CAP_SYS_NICE or RLIMIT_NICE"
+                         : "setpriority");
 }
 
 std::error_code set_policy(ChildSide& side, int policy, int priority) noexcept {
@@ -23,18 +24,19 @@ std::error_code set_policy(ChildSide& side, int policy, int priority) noexcept {
     if (syscall(SYS_sched_setscheduler, 0, policy, &priority) == 0) {
         return side.done();
     }
-    return side.fail(errno == EPERM
-                         ? "sched_setscheduler: this policy takes CAP_SYS_NICE, RLIMIT_RTPRIO or RLIMIT_NICE"
-                         : "sched_setscheduler");
+    return side.fail(
+        errno == EPERM
+            ? "sched_setscheduler: this policy takes CAP_SYS_NICE, RLIMIT_RTPRIO or RLIMIT_NICE"
+            : "sched_setscheduler");
 }
 
 std::error_code set_affinity(ChildSide& side, std::span<const unsigned long> cpus) noexcept {
     if (syscall(SYS_sched_setaffinity, 0, cpus.size_bytes(), cpus.data()) == 0) {
         return side.done();
     }
-    return side.fail(errno == EINVAL
-                         ? "sched_setaffinity: none of the CPUs is there, or the cpuset forbids them"
-                         : "sched_setaffinity");
+    return side.fail(
+        errno == EINVAL ? "sched_setaffinity: none of the CPUs is there, or the cpuset forbids them"
+                        : "sched_setaffinity");
 }
 
 }  // namespace syncspawn::steps
