@@ -26,7 +26,8 @@ namespace syncspawn::detail {
 // sleeps until then, or by somebody's event loop.
 class Course {
 public:
-    Course(std::shared_ptr<const Definition> definition, Waiter::Manner manner);
+    Course(std::shared_ptr<const Definition> definition, Waiter::Manner manner,
+           Deadline deadline_of_all = Deadline::max());
     // Ends a child that is still under way, and waits for its end; but not in a copy of this process.
     ~Course();
     Course(const Course&) = delete;
@@ -92,6 +93,7 @@ private:
     Phase phase_ = Phase::preparation;
     std::size_t next_ = 0;              // of the parent's items
     bool has_begun_ = false;            // the next item, or the phase if it has none
+    Deadline deadline_of_all_;
     std::optional<Deadline> deadline_;  // of the setup
     std::optional<Deadline> phase_deadline_;
     std::chrono::nanoseconds pause_{};  // between two looks at a program that may run already

@@ -6,7 +6,7 @@
 #include "barrier/linux/waiting.hpp"
 #include "launcher/readiness/meeting.hpp"
 #include "launcher/result/child_handle.hpp"
-#include "watch.hpp"
+#include "launcher/result/watch.hpp"
 
 namespace syncspawn::detail {
 

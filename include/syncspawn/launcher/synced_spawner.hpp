@@ -83,6 +83,15 @@ public:
     [[nodiscard]] Process spawn(SpawnError& error) const;
     /// The same for an event loop. Nothing has happened yet: Launch::advance() does it.
     [[nodiscard]] Launch launch() const;
+    /// The same; it must be over by then at the latest, readiness included. Otherwise it fails, with
+    /// Cause::timed_out.
+    [[nodiscard]] Launch launch(Deadline deadline) const;
+
+    /// What it was made from.
+    [[nodiscard]] const SpawnOptions& options() const noexcept;
+    /// One with the same steps and other options. Throws std::invalid_argument as the constructor and step()
+    /// do.
+    [[nodiscard]] SyncedSpawner with(SpawnOptions options) const;
 
     /// Ends the threads that the library keeps for the next launch, and waits for their end. Not those that a
     /// launch is using. Thread-safe. Call it
@@ -99,6 +108,7 @@ public:
     static void end_idle_threads() noexcept;
 
 private:
+    explicit SyncedSpawner(std::unique_ptr<detail::Draft> draft) noexcept;
     std::unique_ptr<detail::Draft> draft_;
 };
 
