@@ -146,6 +146,14 @@ void Course::cancel() {
     waiter_.call_again_now();  // for the end
 }
 
+UniqueFd Course::take_stream(int number) {
+    constexpr const char* whose = "syncspawn::Launch";
+    if (phase_ == Phase::preparation) {
+        throw std::logic_error(std::string(whose) + ": no child has been started yet");
+    }
+    return child_.streams().take(number, whose);
+}
+
 Process Course::take_result(SpawnError& error) {
     error = error_;
     return std::move(process_);

@@ -42,6 +42,8 @@ public:
     [[nodiscard]] bool is_of_this_process() const noexcept { return child_.is_of_this_process(); }
     // Gives up: advance() goes on until the child is gone. Nothing happens if it is over.
     void cancel();
+    // The caller's end of a pipe, while there is a child. Throws std::logic_error.
+    UniqueFd take_stream(int number);
     // Once, after it is over.
     Process take_result(SpawnError& error);
 
@@ -78,6 +80,7 @@ private:
     Progress fail(Failure own);
     Progress fail_without_child(SpawnError error);
     Progress fail_without_child(const std::system_error& failure);
+    [[nodiscard]] std::string in_time(std::optional<std::chrono::nanoseconds> limit) const;
     [[nodiscard]] Failure late_child() const;
     [[nodiscard]] Failure late(WhichSide side, std::uint32_t item, const std::string& what) const;
     [[nodiscard]] Failure late_program() const;

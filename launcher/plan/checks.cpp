@@ -37,6 +37,21 @@ void check_part(const SpawnOptions& options, const ChildPart& part, const std::s
             "': StartMethod::shared_memory takes child parts that are ChildRules::shared_memory");
 }
 
+void check(const Streams& streams) {
+    using Kind = Stdio::Kind;
+    const Kind input = streams.input.kind();
+    const Kind output = streams.output.kind();
+    const Kind error = streams.error.kind();
+    require(input != Kind::same_as_output && input != Kind::same_as_error,
+            "the standard input cannot be the same as an output");
+    require(output != Kind::same_as_output, "the standard output cannot be the same as itself");
+    require(error != Kind::same_as_error, "the standard error cannot be the same as itself");
+    require(output != Kind::same_as_error || error != Kind::same_as_output,
+            "the standard output and error cannot both be the same as the other");
+    require(output != Kind::text && error != Kind::text,
+            "Stdio::text() is for the standard input alone");
+}
+
 }  // namespace
 
 void check(const SpawnOptions& options) {
@@ -45,6 +60,7 @@ void check(const SpawnOptions& options) {
                 !has_nul(options.argument_zero.value_or("")) &&
                 std::none_of(options.arguments.begin(), options.arguments.end(), has_nul),
             "program, arguments and working directory must not contain a NUL");
+    check(options.streams);
     std::vector<int> targets;
     for (const PassedDescriptor& passed : options.descriptors.passed) {
         require(passed.from >= 0, "a passed descriptor must have a number to come from");

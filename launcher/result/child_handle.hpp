@@ -10,6 +10,7 @@
 #include <syncspawn/barrier/barrier.hpp>
 #include <syncspawn/barrier/unique_fd.hpp>
 #include <syncspawn/launcher/exit_status.hpp>
+#include <syncspawn/launcher/resource_usage.hpp>
 #include <syncspawn/launcher/spawn_options.hpp>
 
 #include "barrier/linux/waiting.hpp"
@@ -32,6 +33,9 @@ public:
     [[nodiscard]] KillScope scope() const noexcept { return reach_.scope(); }
     [[nodiscard]] const std::optional<ExitStatus>& status() const noexcept { return status_; }
 
+    // After reap(), unless somebody else was faster.
+    [[nodiscard]] const std::optional<ResourceUsage>& usage() const noexcept { return usage_; }
+
     // Whether it is a child of the process that asks.
     [[nodiscard]] bool is_ours() const noexcept { return owner_ == getpid(); }
 
@@ -52,6 +56,7 @@ private:
     UniqueFd pidfd_;
     KillReach reach_;
     std::optional<ExitStatus> status_;
+    std::optional<ResourceUsage> usage_;
 };
 
 }  // namespace syncspawn::detail

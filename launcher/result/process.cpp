@@ -15,6 +15,8 @@
 namespace syncspawn {
 namespace {
 
+constexpr const char* self = "syncspawn::Process";
+
 void require_no_error(int error, const std::string& what) {
     if (error != 0) {
         throw std::system_error(error, std::generic_category(), "syncspawn::Process: " + what);
@@ -26,17 +28,6 @@ std::optional<ExitStatus> stop_child(detail::ChildHandle& child,
     const detail::CancellationHeldBack held_back;
     require_no_error(child.stop(actions), "cannot end the program, which still runs");
     return child.status();
-}
-
-UniqueFd take_stream(Process::State& state, std::size_t number) {
-    constexpr std::array names{"input", "output", "error"};
-    if (!state.streams.at(number)) {
-        throw std::logic_error(
-            std::string("syncspawn::Process: the standard ") + names.at(number) +
-            (state.are_streams_taken.at(number) ? " was moved out" : " is no Stdio::pipe()"));
-    }
-    state.are_streams_taken.at(number) = true;
-    return std::move(state.streams.at(number));
 }
 
 }  // namespace
@@ -146,14 +137,16 @@ Barrier& Process::barrier() {
 
 Barrier Process::take_barrier() { return std::move(barrier()); }
 
-int Process::standard_input() const { return state().streams[0].get(); }
-int Process::standard_output() const { return state().streams[1].get(); }
-int Process::standard_error() const { return state().streams[2].get(); }
-UniqueFd Process::take_standard_input() { return take_stream(state(), 0); }
-UniqueFd Process::take_standard_output() { return take_stream(state(), 1); }
-UniqueFd Process::take_standard_error() { return take_stream(state(), 2); }
+int Process::standard_input() const { return state().streams.get(0); }
+int Process::standard_output() const { return state().streams.get(1); }
+int Process::standard_error() const { return state().streams.get(2); }
+UniqueFd Process::take_standard_input() { return state().streams.take(0, self); }
+UniqueFd Process::take_standard_output() { return state().streams.take(1, self); }
+UniqueFd Process::take_standard_error() { return state().streams.take(2, self); }
 
 StartMethod Process::start_method() const { return state().start_method; }
+
+const std::optional<ResourceUsage>& Process::usage() const { return state().child.usage(); }
 
 Timeline Process::timeline() const { return detail::timeline_of(state().trace); }
 

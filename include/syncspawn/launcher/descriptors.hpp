@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+#include <utility>
 #include <vector>
 
 /// The descriptors of the program: SpawnOptions::streams and SpawnOptions::descriptors.
@@ -26,7 +28,7 @@ namespace syncspawn {
 /// Where a standard stream of the program comes from or goes to.
 class Stdio {
 public:
-    enum class Kind { inherit, null, descriptor, pipe };
+    enum class Kind { inherit, null, descriptor, pipe, same_as_output, same_as_error, text };
 
     /// The parent's own stream (default).
     static Stdio inherit() noexcept { return {Kind::inherit, -1}; }
@@ -36,15 +38,24 @@ public:
     static Stdio descriptor(int fd) noexcept { return {Kind::descriptor, fd}; }
     /// A new pipe. Your end of it is in the Process: Process::standard_input() and so on.
     static Stdio pipe() noexcept { return {Kind::pipe, -1}; }
+    /// For `error`: wherever `output` goes, as `2>&1`.
+    static Stdio same_as_output() noexcept { return {Kind::same_as_output, -1}; }
+    /// For `output`: wherever `error` goes, as `>&2`.
+    static Stdio same_as_error() noexcept { return {Kind::same_as_error, -1}; }
+    /// For `input`: this text and then its end. However long it is, nobody waits for anybody.
+    static Stdio text(std::string text) noexcept { return {Kind::text, -1, std::move(text)}; }
 
     Stdio() noexcept = default;
     [[nodiscard]] Kind kind() const noexcept { return kind_; }
     [[nodiscard]] int fd() const noexcept { return fd_; }
+    [[nodiscard]] const std::string& text_or_path() const noexcept { return text_; }
 
 private:
-    Stdio(Kind kind, int fd) noexcept : kind_(kind), fd_(fd) {}
+    Stdio(Kind kind, int fd, std::string text = {}) noexcept
+        : kind_(kind), fd_(fd), text_(std::move(text)) {}
     Kind kind_ = Kind::inherit;
     int fd_ = -1;
+    std::string text_{};
 };
 
 /// The standard streams.

@@ -10,6 +10,7 @@
 #include <syncspawn/barrier/barrier.hpp>
 #include <syncspawn/barrier/unique_fd.hpp>
 #include <syncspawn/launcher/exit_status.hpp>
+#include <syncspawn/launcher/resource_usage.hpp>
 #include <syncspawn/launcher/spawn_options.hpp>
 #include <syncspawn/launcher/timeline.hpp>
 
@@ -117,6 +118,9 @@ public:
     UniqueFd take_standard_output();
     UniqueFd take_standard_error();
 
+    /// What it has used; nothing until its status was taken by one of the above, or if somebody else has
+    /// reaped it.
+    [[nodiscard]] const std::optional<ResourceUsage>& usage() const;
     /// How it was started; never `automatic`.
     [[nodiscard]] StartMethod start_method() const;
     /// What each side did until the program ran.
