@@ -94,8 +94,8 @@ private:
     const std::int64_t began_ = monotonic_now();
 
     Phase phase_ = Phase::preparation;
-    std::size_t next_ = 0;              // of the parent's items
-    bool has_begun_ = false;            // the next item, or the phase if it has none
+    std::size_t next_ = 0;    // of the parent's items
+    bool has_begun_ = false;  // the next item, or the phase if it has none
     Deadline deadline_of_all_;
     std::optional<Deadline> deadline_;  // of the setup
     std::optional<Deadline> phase_deadline_;

@@ -33,7 +33,7 @@ Watch::Watch()
     }
 }
 
-void Watch::set(std::span<const pollfd> events, const Deadline* deadline) noexcept {
+void Watch::set_all(std::span<const pollfd> events, const Deadline* deadline) noexcept {
     if (!std::ranges::equal(events, watched_, is_same)) {
         replace(events);
     }
@@ -56,9 +56,8 @@ void Watch::replace(std::span<const pollfd> events) noexcept {
     sees_all_ = true;
     for (auto one = watched_.begin(); one != watched_.end(); ++one) {
         // A part may wait for what the launch itself watches: the child's end, a cancellation.
-        const bool is_there = std::any_of(watched_.begin(), one, [&](const pollfd& earlier) {
-            return is_same(earlier, *one);
-        });
+        const bool is_there = std::any_of(
+            watched_.begin(), one, [&](const pollfd& earlier) { return is_same(earlier, *one); });
         sees_all_ = (one->fd < 0 || is_there || add(*one)) && sees_all_;
     }
 }

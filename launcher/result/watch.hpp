@@ -20,11 +20,11 @@ public:
 
     // Replaces what is waited for. Negative descriptors are passed over. What cannot be watched (a regular
     // file, no memory) makes it readable every few milliseconds instead.
-    void set(std::span<const pollfd> events, const Deadline* deadline) noexcept;
+    void set_all(std::span<const pollfd> events, const Deadline* deadline) noexcept;
     void set(const Events& events, const Deadline* deadline) noexcept {
-        set(events.list(), deadline);
+        set_all(events.list(), deadline);
     }
-    // Before a descriptor is closed: its number may be another one's at the next set().
+    // Before a descriptor is closed: its number may be another one's at the next set.
     void let_go(int fd) noexcept;
     [[nodiscard]] int descriptor() const noexcept { return epoll_.get(); }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <syncspawn/launcher/exit_status.hpp>
+#include <syncspawn/launcher/resource_usage.hpp>
 
 /// syncspawn::RunResult: how a run ended, and what its programs wrote.
 ///
@@ -40,6 +41,8 @@ struct RunStage {
     /// What it wrote to its standard error, as far as that was captured and kept.
     std::string error{};
     std::uint64_t error_dropped = 0;
+    /// What it has used; nothing if somebody else has reaped it.
+    std::optional<ResourceUsage> usage{};
     /// It could not be killed, still runs, and is still a child of yours: reap it with waitpid(2).
     std::optional<pid_t> survivor{};
 };
