@@ -4,6 +4,7 @@
 
 #include "barrier/linux/time_left.hpp"
 #include "course.hpp"
+#include "launcher/plan/opened_stream.hpp"
 #include "launcher/result/hints.hpp"
 
 // What ends a launch early, in words, and what is then left of it.
@@ -57,7 +58,10 @@ Course::Progress Course::fail_without_child(const std::system_error& failure) {
                             .error = failure.code().value(),
                             .detail = std::move(what),
                             .call = KnownCall::preparation};
-    facts.hint = hint_for(options_, StartMethod::automatic, facts);
+    const auto* const known = dynamic_cast<const ErrorWithHint*>(&failure);
+    facts.hint = known != nullptr && !known->hint().empty()
+                     ? known->hint()
+                     : hint_for(options_, StartMethod::automatic, facts);
     return fail_without_child(SpawnError(std::move(facts)));
 }
 

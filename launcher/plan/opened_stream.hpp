@@ -1,9 +1,24 @@
 #pragma once
 
+#include <string>
+#include <system_error>
+#include <utility>
+
 #include <syncspawn/barrier/unique_fd.hpp>
 #include <syncspawn/launcher/descriptors.hpp>
 
 namespace syncspawn::detail {
+
+// A std::system_error that knows what to do about it.
+class ErrorWithHint : public std::system_error {
+public:
+    ErrorWithHint(int error, const std::string& what, std::string hint)
+        : std::system_error(error, std::generic_category(), what), hint_(std::move(hint)) {}
+    [[nodiscard]] const std::string& hint() const noexcept { return hint_; }
+
+private:
+    std::string hint_;
+};
 
 struct Pipe {
     UniqueFd read;
