@@ -43,17 +43,16 @@ Process SyncedSpawner::spawn() const {
     return process;
 }
 
-Process SyncedSpawner::spawn(SpawnError& error) const {
+Process SyncedSpawner::spawn(SpawnError& error) const { return spawn(Deadline::max(), error); }
+
+Process SyncedSpawner::spawn(Deadline deadline, SpawnError& error) const {
     const detail::CancellationHeldBack held_back;
-    detail::Course course(draft_->definition(), detail::Waiter::Manner::sleeps);
+    detail::Course course(draft_->definition(), detail::Waiter::Manner::sleeps, deadline);
     course.advance();
     return course.take_result(error);
 }
 
-Launch SyncedSpawner::launch() const {
-    return Launch(
-        std::make_unique<detail::Course>(draft_->definition(), detail::Waiter::Manner::looks));
-}
+Launch SyncedSpawner::launch() const { return launch(Deadline::max()); }
 
 Launch SyncedSpawner::launch(Deadline deadline) const {
     return Launch(std::make_unique<detail::Course>(draft_->definition(),

@@ -44,7 +44,9 @@ void Watch::set_all(std::span<const pollfd> events, const Deadline* deadline) no
 
 void Watch::replace(std::span<const pollfd> events) noexcept {
     for (const pollfd& old : watched_) {
-        epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, old.fd, nullptr);
+        if (old.fd >= 0) {
+            epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, old.fd, nullptr);
+        }
     }
     try {
         watched_.assign(events.begin(), events.end());

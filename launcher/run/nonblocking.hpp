@@ -7,10 +7,9 @@
 
 namespace syncspawn::detail {
 
-// The end of a pipe that this process alone has. (A flag of the open file description.)
+// The end of a pipe that this process alone has: a flag of the open file description, and the only one there.
 inline void make_nonblocking(int fd) {
-    const int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+    if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
         throw std::system_error(errno, std::generic_category(), "fcntl O_NONBLOCK");
     }
 }

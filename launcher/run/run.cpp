@@ -55,7 +55,7 @@ RunResult run_pipeline(const std::vector<SpawnOptions>& programs, const RunOptio
 RunResult run_pipeline(const std::vector<SyncedSpawner>& programs, const RunOptions& options,
                        SpawnError& error) {
     const detail::CancellationHeldBack held_back;
-    detail::RunEngine engine(programs, options);
+    detail::RunEngine engine(programs, options, detail::RunEngine::DrivenBy::finish);
     engine.finish();
     return engine.take_result(error);
 }
@@ -64,7 +64,8 @@ Run::Run() noexcept = default;
 Run::Run(const SyncedSpawner& spawner, RunOptions options)
     : Run(std::vector{spawner}, std::move(options)) {}
 Run::Run(const std::vector<SyncedSpawner>& pipeline, RunOptions options)
-    : engine_(std::make_unique<detail::RunEngine>(pipeline, std::move(options))) {}
+    : engine_(std::make_unique<detail::RunEngine>(pipeline, std::move(options),
+                                                  detail::RunEngine::DrivenBy::event_loop)) {}
 Run::Run(Run&&) noexcept = default;
 
 Run& Run::operator=(Run&& other) noexcept {

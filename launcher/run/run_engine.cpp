@@ -69,8 +69,9 @@ bool is_excused(const RunStage& stage) noexcept {
 
 }  // namespace
 
-RunEngine::RunEngine(const std::vector<SyncedSpawner>& programs, RunOptions options)
-    : options_(std::move(options)), stop_actions_(checked(options_.stop)) {
+RunEngine::RunEngine(const std::vector<SyncedSpawner>& programs, RunOptions options,
+                     DrivenBy driver)
+    : options_(std::move(options)), stop_actions_(checked(options_.stop)), driver_(driver) {
     if ((options_.within && options_.within->count() < 0) || options_.drain.count() < 0) {
         throw std::invalid_argument("syncspawn: a duration must not be negative");
     }
@@ -86,7 +87,7 @@ RunEngine::RunEngine(const std::vector<SyncedSpawner>& programs, RunOptions opti
 }
 
 RunEngine::~RunEngine() {
-    if (!watch_ || is_over_ || !is_of_this_process()) {
+    if (owner_ < 0 || is_over_ || !is_of_this_process()) {
         return;
     }
     try {
@@ -105,6 +106,14 @@ bool RunEngine::any_stage(Test test) const {
     return std::ranges::any_of(stages_, test);
 }
 
+bool RunEngine::is_launched() const {
+    return !any_stage([](const Stage& stage) { return stage.is_launching(); });
+}
+
+bool RunEngine::is_at_rest() const {
+    return !any_stage([](const Stage& stage) { return !stage.is_at_rest(); });
+}
+
 bool RunEngine::advance() {
     if (is_in_a_pass_) {
         throw std::logic_error("syncspawn::Run: a callback cannot advance its own run");
@@ -114,18 +123,17 @@ bool RunEngine::advance() {
     }
     const Inside pass_under_way(is_in_a_pass_);
     try {
-        if (!watch_) {
+        if (owner_ < 0) {
             begin();
         }
     } catch (const std::system_error& failure) {
-        error_ = SpawnError::in_preparation(failure.what(), failure.code());
-        watch_.reset();
+        error_ = SpawnError::in_preparation("open what the run needs", failure.code());
         is_over_ = true;
         return true;
     }
     pass();
     if (!is_over_) {
-        wait_for_more();
+        note_what_to_wait_for();
     }
     return is_over_;
 }
@@ -136,12 +144,16 @@ void RunEngine::begin() {
         deadline_ = after(*options_.within);
     }
     buffer_.resize(buffer_size);
+    if (driver_ == DrivenBy::event_loop) {
+        watch_.emplace();
+    }
     connect_and_prepare();
     owner_ = getpid();
-    watch_.emplace();
 }
 
 void RunEngine::connect_and_prepare() {
+    const bool may_wait = driver_ == DrivenBy::finish &&
+                          !any_stage([](const Stage& stage) { return !stage.may_start_at_once(); });
     UniqueFd from_previous;
     for (Stage& stage : stages_) {
         std::array<UniqueFd, 2> pipe;
@@ -149,15 +161,21 @@ void RunEngine::connect_and_prepare() {
             pipe = open_pipe();
         }
         stage.prepare(std::move(from_previous), std::move(pipe[1]),
+                      may_wait ? Stage::Start::at_once : Stage::Start::stepwise,
                       deadline_.value_or(Deadline::max()));
         from_previous = std::move(pipe[0]);
     }
 }
 
 void RunEngine::pass() {
-    look_for_reasons();
+    if (is_cancel_asked_for_) {  // before a launch begins
+        look_for_reasons();
+    }
     for (Stage& stage : stages_) {
-        stage.advance_launch(*watch_);
+        if (!is_stopping_ && !error_) {
+            stage.launch_now(deadline_.value_or(Deadline::max()));
+        }
+        stage.advance_launch(watch());
         stage.look_for_end();
         if (stage.phase() == Stage::Phase::failed && !error_) {
             error_ = stage.take_error();
@@ -168,7 +186,7 @@ void RunEngine::pass() {
     for (Stage& stage : stages_) {
         stage.advance_stopping();
     }
-    if (!any_stage([](const Stage& stage) { return !stage.is_at_rest(); }) && has_drained()) {
+    if (is_at_rest() && has_drained()) {
         conclude();
     }
 }
@@ -176,7 +194,7 @@ void RunEngine::pass() {
 void RunEngine::move_streams() {
     for (Stage& stage : stages_) {
         try {
-            stage.move_streams(buffer_, *watch_);
+            stage.move_streams(buffer_, watch());
         } catch (...) {
             if (thrown_ == nullptr) {
                 thrown_ = std::current_exception();
@@ -200,16 +218,15 @@ void RunEngine::look_for_reasons() {
     if (is_stopping_ || !is_anything_left) {
         return;
     }
-    const bool is_launched = !any_stage([](const Stage& stage) { return stage.is_launching(); });
     if (error_ || thrown_ != nullptr) {
         stop();
     } else if (is_cancelled()) {
         result_.end = RunEnd::cancelled;
         stop();
-    } else if (is_launched && any_stage([](const Stage& stage) { return stage.is_too_full(); })) {
+    } else if (is_launched() && any_stage([](const Stage& stage) { return stage.is_too_full(); })) {
         result_.end = RunEnd::output_limit;
         stop();
-    } else if (is_launched && deadline_ && steady_clock::now() >= *deadline_) {
+    } else if (is_launched() && deadline_ && steady_clock::now() >= *deadline_) {
         result_.end = RunEnd::time_limit;
         stop();
     }
@@ -241,7 +258,7 @@ void RunEngine::conclude() {
     }
     move_streams();  // what those wrote that have just been killed
     for (Stage& stage : stages_) {
-        stage.close_streams(*watch_);
+        stage.close_streams(watch());
     }
     if (!error_ && thrown_ == nullptr) {
         make_result();
@@ -266,29 +283,31 @@ void RunEngine::make_result() {
     result_.status = is_another ? failed->status : status;
 }
 
-void RunEngine::wait_for_more() {
+void RunEngine::note_what_to_wait_for() {
     events_.clear();
-    Deadline next = drained_by_.value_or(Deadline::max());
-    bool is_launched = true;
+    next_ = drained_by_.value_or(Deadline::max());
     for (const Stage& stage : stages_) {
         stage.add_events(events_);
-        next = std::min(next, stage.next_look());
-        is_launched = is_launched && !stage.is_launching();
-        if (!is_stopping_ && !drained_by_) {
+        next_ = std::min(next_, stage.next_look());
+        if (may_still_be_stopped()) {
             events_.push_back(readable(stage.cancels_when_readable()));
         }
     }
-    if (is_launched && !is_stopping_ && !drained_by_ && deadline_) {
-        next = std::min(next, *deadline_);
+    if (may_still_be_stopped() && is_launched() && deadline_) {
+        next_ = std::min(next_, *deadline_);
     }
-    const Deadline now = steady_clock::now();
-    const bool is_cancel_to_come = is_cancel_asked_for_ && !is_stopping_ && !drained_by_;
-    watch_->set_all(events_, is_cancel_to_come ? &now : next < Deadline::max() ? &next : nullptr);
+    if (may_still_be_stopped() && is_cancel_asked_for_) {
+        next_ = Deadline();
+    }
+    if (watch_) {
+        watch_->set_all(events_, next_ < Deadline::max() ? &next_ : nullptr);
+    }
 }
 
 void RunEngine::finish() {
     while (!advance()) {
-        if (wait_for_any(readable(descriptor()), nullptr) == wait_failed) {  // a filter refuses it
+        const Deadline* const until = next_ < Deadline::max() ? &next_ : nullptr;
+        if (wait_for_any_of(events_, until) == wait_failed) {  // a filter refuses it
             const timespec pause = to_timespec(std::chrono::nanoseconds(look_every));
             nanosleep(&pause, nullptr);
         }

@@ -16,8 +16,9 @@ namespace syncspawn::detail {
 // loop, or to finish(), to call it again.
 class RunEngine {
 public:
+    enum class DrivenBy { finish, event_loop };
     // Throws std::invalid_argument.
-    RunEngine(const std::vector<SyncedSpawner>& programs, RunOptions options);
+    RunEngine(const std::vector<SyncedSpawner>& programs, RunOptions options, DrivenBy driver);
     // Ends what still runs, and waits for that; but not in a copy of this process.
     ~RunEngine();
     RunEngine(const RunEngine&) = delete;
@@ -33,7 +34,9 @@ public:
     void cancel() noexcept;
     [[nodiscard]] bool is_over() const noexcept { return is_over_; }
     // Nothing has begun, or it was begun by the process that asks.
-    [[nodiscard]] bool is_of_this_process() const noexcept { return !watch_ || owner_ == getpid(); }
+    [[nodiscard]] bool is_of_this_process() const noexcept {
+        return owner_ < 0 || owner_ == getpid();
+    }
     // Once, after it is over. Throws what a callback has thrown.
     RunResult take_result(SpawnError& error);
 
@@ -48,19 +51,27 @@ private:
     [[nodiscard]] bool has_drained();
     void conclude();
     void make_result();
-    void wait_for_more();
+    void note_what_to_wait_for();
+    [[nodiscard]] bool may_still_be_stopped() const noexcept {
+        return !is_stopping_ && !drained_by_;
+    }
+    [[nodiscard]] bool is_launched() const;
+    [[nodiscard]] bool is_at_rest() const;
     template <class Test>
     [[nodiscard]] bool any_stage(Test test) const;
+    [[nodiscard]] Watch* watch() noexcept { return watch_ ? &*watch_ : nullptr; }
 
     RunOptions options_;
     StopActions stop_actions_;  // and SIGKILL behind them
     std::vector<Stage> stages_;
     std::optional<Deadline> deadline_;
 
-    pid_t owner_ = -1;
+    DrivenBy driver_;
+    pid_t owner_ = -1;  // once it has begun
     std::chrono::steady_clock::time_point began_{};
-    std::optional<Watch> watch_;  // once it has begun
+    std::optional<Watch> watch_;  // for an event loop
     std::vector<pollfd> events_;
+    Deadline next_{};
     std::vector<char> buffer_;
     bool is_in_a_pass_ = false;
     bool is_cancel_asked_for_ = false;

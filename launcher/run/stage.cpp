@@ -28,6 +28,12 @@ void require_left_to_the_run(const Stdio& stream, const std::string& which) {
     }
 }
 
+void let_go(Watch* watch, int fd) noexcept {
+    if (watch != nullptr) {
+        watch->let_go(fd);
+    }
+}
+
 }  // namespace
 
 Stage::Stage(const SyncedSpawner& spawner, const RunOptions& options, Place place)
@@ -67,27 +73,40 @@ Streams Stage::streams(int from_previous, int to_next) const {
     return streams;
 }
 
-void Stage::prepare(UniqueFd from_previous, UniqueFd to_next, Deadline deadline) {
+void Stage::prepare(UniqueFd from_previous, UniqueFd to_next, Start start, Deadline deadline) {
     SpawnOptions options = spawner_.options();
     options.streams = streams(from_previous.get(), to_next.get());
-    launch_ = spawner_.with(std::move(options)).launch(deadline);
+    spawner_ = spawner_.with(std::move(options));
+    if (start == Start::stepwise) {
+        launch_ = spawner_.launch(deadline);
+    }
     from_previous_ = std::move(from_previous);
     to_next_ = std::move(to_next);
 }
 
-void Stage::advance_launch(Watch& watch) {
-    if (phase_ != Phase::launching) {
+void Stage::launch_now(Deadline deadline) {
+    if (phase_ == Phase::launching && !launch_) {
+        process_ = spawner_.spawn(deadline, error_);
+        after_launch();
+    }
+}
+
+void Stage::advance_launch(Watch* watch) {
+    if (phase_ != Phase::launching || !launch_) {
         return;
     }
-    watch.let_go(launch_.descriptor());
-    const bool is_over = launch_.advance();
-    if (!is_over) {
+    let_go(watch, launch_.descriptor());
+    if (launch_.advance()) {
+        process_ = launch_.take_process(error_);
+        after_launch();
+    } else {
         take_pipes_of_launch();
-        return;
     }
+}
+
+void Stage::after_launch() {
     from_previous_.reset();
     to_next_.reset();
-    process_ = launch_.take_process(error_);
     phase_ = error_ ? Phase::failed : Phase::running;
     if (process_) {
         take_pipes_of_launch();
@@ -126,16 +145,20 @@ void Stage::advance_stopping() {
 }
 
 void Stage::stop(std::span<const StopAction> actions) {
-    if (phase_ == Phase::launching) {
+    if (phase_ == Phase::launching && launch_) {
         launch_.cancel();
+    } else if (phase_ == Phase::launching) {  // and nothing has begun
+        phase_ = Phase::failed;
+        from_previous_.reset();
+        to_next_.reset();
     }
     stopping_.emplace(actions);
 }
 
-void Stage::move_streams(std::span<char> buffer, Watch& watch) {
+void Stage::move_streams(std::span<char> buffer, Watch* watch) {
     if (input_ && input_->is_open() &&
         (is_at_rest() || input_->write() == FedStream::Answer::end)) {
-        watch.let_go(input_->event().fd);
+        let_go(watch, input_->event().fd);
         input_->close();
     }
     move_capture(output_, buffer, watch);
@@ -143,9 +166,9 @@ void Stage::move_streams(std::span<char> buffer, Watch& watch) {
 }
 
 void Stage::move_capture(std::optional<CapturedStream>& stream, std::span<char> buffer,
-                         Watch& watch) {
+                         Watch* watch) {
     if (stream && stream->is_open() && stream->read(buffer) == CapturedStream::Answer::end) {
-        watch.let_go(stream->event().fd);
+        let_go(watch, stream->event().fd);
         stream->close();
     }
 }
@@ -159,10 +182,10 @@ void Stage::call_back_no_more() {
     input_.reset();
 }
 
-void Stage::close_streams(Watch& watch) noexcept {
+void Stage::close_streams(Watch* watch) noexcept {
     for (std::optional<CapturedStream>* const stream : {&output_, &error_stream_}) {
         if (*stream && (*stream)->is_open()) {
-            watch.let_go((*stream)->event().fd);
+            let_go(watch, (*stream)->event().fd);
             (*stream)->close();
         }
     }
@@ -177,7 +200,7 @@ bool Stage::is_too_full() const noexcept {
 }
 
 void Stage::add_events(std::vector<pollfd>& events) const {
-    if (phase_ == Phase::launching) {
+    if (phase_ == Phase::launching && launch_) {
         events.push_back(readable(launch_.descriptor()));
     } else if (phase_ == Phase::running) {
         events.push_back(readable(process_.pidfd()));

@@ -83,8 +83,10 @@ public:
     [[nodiscard]] Process spawn(SpawnError& error) const;
     /// The same for an event loop. Nothing has happened yet: Launch::advance() does it.
     [[nodiscard]] Launch launch() const;
-    /// The same; it must be over by then at the latest, readiness included. Otherwise it fails, with
+
+    /// Both with a deadline for all of it, readiness included. A launch that is not over by then fails with
     /// Cause::timed_out.
+    [[nodiscard]] Process spawn(Deadline deadline, SpawnError& error) const;
     [[nodiscard]] Launch launch(Deadline deadline) const;
 
     /// What it was made from.
