@@ -38,8 +38,9 @@ Course::Course(std::shared_ptr<const Definition> definition, Waiter::Manner mann
       deadline_of_all_(deadline_of_all),
       child_(definition_),
       waiter_(manner, options_.setup.cancel_when_readable),
-      parts_(schedule_),
+      parts_(schedule_, child_.streams()),
       meeting_(child_.barrier()),
+      output_(child_.streams()),
       unwinding_(child_, waiter_, options_.setup.abort_grace) {}
 
 Course::~Course() {
@@ -261,7 +262,7 @@ Course::Progress Course::await_readiness() {
         readiness_->begin();
         has_begun_ = true;
     }
-    const bool may_sleep = waiter_.may_leave_it_to_the_barrier();
+    const bool may_sleep = waiter_.may_leave_it_to_the_barrier() && !output_.is_there();
     bool has_ended = false;
     for (;;) {
         const Readiness::Answer answer =
@@ -272,9 +273,13 @@ Course::Progress Course::await_readiness() {
         if (has_ended) {  // and what it had said before was not enough
             return fail(Failure::told_by_the_child());
         }
+        if (const auto where = output_.look()) {
+            return fail(stuck_program(*where));
+        }
         const Deadline next =
-            std::min(*phase_deadline_, readiness_->look_again_at().value_or(Deadline::max()));
-        const Waiter::Woken woken = waiter_.wait(next, readiness_->polled());
+            std::min({*phase_deadline_, readiness_->look_again_at().value_or(Deadline::max()),
+                      output_.look_again_at().value_or(Deadline::max())});
+        const Waiter::Woken woken = waiter_.wait(next, readiness_->polled(), output_.polled());
         if (const auto stopped = stop_at(woken, WhichSide::child, schedule_.readiness)) {
             return *stopped;
         }

@@ -11,6 +11,7 @@
 
 #include "launched_child.hpp"
 #include "launcher/plan/definition.hpp"
+#include "launcher/readiness/captured_output.hpp"
 #include "launcher/readiness/meeting.hpp"
 #include "launcher/readiness/readiness.hpp"
 #include "launcher/result/trace.hpp"
@@ -84,7 +85,9 @@ private:
     [[nodiscard]] Failure late_child() const;
     [[nodiscard]] Failure late(WhichSide side, std::uint32_t item, const std::string& what) const;
     [[nodiscard]] Failure late_program() const;
+    [[nodiscard]] Failure stuck_program(const std::string& where) const;
     Progress unwind();
+    [[nodiscard]] std::string last_words() const;
     [[nodiscard]] SpawnError conclude(std::string undo_failures) const;
     [[nodiscard]] Trace trace() const;
 
@@ -108,6 +111,7 @@ private:
     Waiter waiter_;
     ParentParts parts_;
     Meeting meeting_;
+    CapturedOutput output_;
     std::unique_ptr<Readiness> readiness_;  // null: the program has no part in the launch
     Unwinding unwinding_;
 

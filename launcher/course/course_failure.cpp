@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -6,6 +8,7 @@
 #include "course.hpp"
 #include "launcher/plan/opened_stream.hpp"
 #include "launcher/result/hints.hpp"
+#include "launcher/result/last_words.hpp"
 
 // What ends a launch early, in words, and what is then left of it.
 
@@ -95,6 +98,18 @@ Failure Course::late_program() const {
                 (more.empty() ? "" : "; " + more)};
 }
 
+Failure Course::stuck_program(const std::string& where) const {
+    return {WhichSide::child, schedule_.readiness,    Cause::error,
+            ENOBUFS,          "the program " + where, KnownCall::full_pipe};
+}
+
+// What is still in the pipe of its standard error.
+std::string Course::last_words() const {
+    const Streams& streams = options_.streams;
+    const bool is_in_output = streams.error.kind() == Stdio::Kind::same_as_output;
+    return last_words_in(child_.streams().get(is_in_output ? STDOUT_FILENO : STDERR_FILENO));
+}
+
 Course::Progress Course::unwind() {
     if (!unwinding_.advance()) {
         return Progress::waits;
@@ -112,6 +127,9 @@ SpawnError Course::conclude(std::string undo_failures) const {
         facts.survivor = facts.child_pid;
     }
     facts.undo_failures = std::move(undo_failures);
+    if (facts.program_may_have_run) {
+        facts.last_words = last_words();
+    }
     facts.timeline = timeline_of(trace());
     return SpawnError(std::move(facts));
 }

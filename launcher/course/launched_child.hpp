@@ -39,6 +39,7 @@ public:
 
     [[nodiscard]] const ChildHandle& handle() const noexcept { return handle_; }
     [[nodiscard]] StandardStreams& streams() noexcept { return streams_; }
+    [[nodiscard]] const StandardStreams& streams() const noexcept { return streams_; }
     [[nodiscard]] Barrier& barrier() noexcept { return barrier_; }
     [[nodiscard]] const Barrier& barrier() const noexcept { return barrier_; }
     [[nodiscard]] LaunchRecord& record() const noexcept { return **record_memory_; }

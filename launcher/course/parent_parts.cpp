@@ -56,7 +56,8 @@ ParentParts::Answer ParentParts::call(std::uint32_t item, const ChildHandle& chi
     done_.reserve(schedule_.parent.size());
     FailureSlot slot;
     PartCall call{.wait = {.is_past_deadline = std::exchange(wait_, {}).is_past_deadline},
-                  .state = take_state(item)};
+                  .state = take_state(item),
+                  .streams = &streams_};
     ParentSide side(slot, child.pid(), child.pidfd(), setup_deadline, call);
     const Ending ending = ending_of(schedule_.items[item].step->parent, side);
     keep_state(item, std::move(call.state));

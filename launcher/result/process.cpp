@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "barrier/linux/cancellation.hpp"
+#include "barrier/linux/time_left.hpp"
 #include "launcher/plan/checks.hpp"
 #include "process_state.hpp"
 
@@ -90,6 +91,10 @@ std::optional<ExitStatus> Process::wait_until(Deadline deadline) {
         return std::nullopt;
     }
     return child.reap();
+}
+
+std::optional<ExitStatus> Process::wait_for(std::chrono::nanoseconds time) {
+    return wait_until(detail::after(time));
 }
 
 void Process::signal(int signal) {

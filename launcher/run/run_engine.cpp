@@ -172,13 +172,13 @@ void RunEngine::pass() {
         look_for_reasons();
     }
     for (Stage& stage : stages_) {
-        if (!is_stopping_ && !error_) {
+        if (!is_stopping_ && failed_ == nullptr) {
             stage.launch_now(deadline_.value_or(Deadline::max()));
         }
         stage.advance_launch(watch());
         stage.look_for_end();
-        if (stage.phase() == Stage::Phase::failed && !error_) {
-            error_ = stage.take_error();
+        if (stage.phase() == Stage::Phase::failed && failed_ == nullptr) {
+            failed_ = &stage;
         }
     }
     move_streams();
@@ -218,7 +218,7 @@ void RunEngine::look_for_reasons() {
     if (is_stopping_ || !is_anything_left) {
         return;
     }
-    if (error_ || thrown_ != nullptr) {
+    if (failed_ != nullptr || thrown_ != nullptr) {
         stop();
     } else if (is_cancelled()) {
         result_.end = RunEnd::cancelled;
@@ -241,7 +241,7 @@ void RunEngine::stop() {
 
 // Or the time for that is up, or nobody wants it any more.
 bool RunEngine::has_drained() {
-    if (error_ || thrown_ != nullptr ||
+    if (failed_ != nullptr || thrown_ != nullptr ||
         !any_stage([](const Stage& stage) { return stage.has_open_capture(); })) {
         return true;
     }
@@ -260,7 +260,9 @@ void RunEngine::conclude() {
     for (Stage& stage : stages_) {
         stage.close_streams(watch());
     }
-    if (!error_ && thrown_ == nullptr) {
+    if (failed_ != nullptr) {
+        error_ = failed_->take_error();
+    } else if (thrown_ == nullptr) {
         make_result();
     }
     result_.wall_time = steady_clock::now() - began_;

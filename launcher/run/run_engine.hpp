@@ -79,6 +79,7 @@ private:
     std::optional<Deadline> drained_by_;  // once all programs have ended
     bool is_over_ = false;
 
+    Stage* failed_ = nullptr;  // the first whose launch has
     SpawnError error_;
     std::exception_ptr thrown_;  // by a callback
     RunResult result_;

@@ -118,16 +118,14 @@ void Stage::take_pipes_of_launch() {
     if (std::exchange(are_pipes_taken_, true)) {
         return;
     }
-    if (input_) {
-        input_->open(process_ ? process_.take_standard_input() : launch_.take_standard_input());
-    }
-    if (output_) {
-        output_->open(process_ ? process_.take_standard_output() : launch_.take_standard_output());
-    }
-    if (error_stream_) {
-        error_stream_->open(process_ ? process_.take_standard_error()
-                                     : launch_.take_standard_error());
-    }
+    const auto open = [this](auto& stream, auto of_process, auto of_launch) {
+        if (stream) {
+            stream->open(process_ ? (process_.*of_process)() : (launch_.*of_launch)());
+        }
+    };
+    open(input_, &Process::take_standard_input, &Launch::take_standard_input);
+    open(output_, &Process::take_standard_output, &Launch::take_standard_output);
+    open(error_stream_, &Process::take_standard_error, &Launch::take_standard_error);
 }
 
 void Stage::look_for_end() {
@@ -226,7 +224,13 @@ Deadline Stage::next_look() const {
                     stopping_ ? stopping_->deadline().value_or(Deadline::max()) : Deadline::max());
 }
 
-SpawnError Stage::take_error() { return std::move(error_); }
+
+SpawnError Stage::take_error() {
+    const bool is_merged = spawner_.options().streams.error.kind() == Stdio::Kind::same_as_output;
+    std::optional<CapturedStream>& stream = is_merged ? output_ : error_stream_;
+    const std::string words = stream ? stream->take_last_words() : "";
+    return words.empty() ? error_ : error_.with_last_words(words);
+}
 
 void Stage::bury() {
     if (phase_ == Phase::left_behind) {

@@ -17,7 +17,9 @@
 ///         const syncspawn::SyncedSpawner spawner(
 ///             {.program = "grep",
 ///              .arguments = {"-q", "^Name:", "/dev/fd/3"},
-///              .streams = {.input = syncspawn::Stdio::null()},
+///              .streams = {.input = syncspawn::Stdio::null(),
+///                          .output = syncspawn::Stdio::write_to("/dev/null"),
+///                          .error = syncspawn::Stdio::same_as_output()},
 ///              .descriptors = {.passed = {{.from = file.get(), .to = 3}}}});
 ///         return spawner.spawn().wait().shell_code();
 ///     }

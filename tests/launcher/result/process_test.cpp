@@ -133,9 +133,12 @@ TEST_CASE("try_wait and wait_until have no status while the process runs") {
     Process process = SyncedSpawner(sleeper()).spawn();
     CHECK_FALSE(process.try_wait());
     CHECK_FALSE(process.wait_until(std::chrono::steady_clock::now() + 1ms));
+    CHECK_FALSE(process.wait_for(1ms));
+    CHECK_FALSE(process.wait_for(-1h));
     process.signal(SIGUSR1);
     CHECK(process.wait_until(std::chrono::steady_clock::now() + 60s) ==
           ExitStatus::killed(SIGUSR1));
+    CHECK(process.wait_for(std::chrono::nanoseconds::max()) == ExitStatus::killed(SIGUSR1));
 }
 
 TEST_CASE("the pidfd is readable once the process has ended") {
