@@ -30,10 +30,12 @@ private:
 
 }  // namespace
 
-Course::Course(std::shared_ptr<const Definition> definition, Waiter::Manner manner)
+Course::Course(std::shared_ptr<const Definition> definition, Waiter::Manner manner,
+               Deadline deadline_of_all)
     : definition_(std::move(definition)),
       options_(definition_->options),
       schedule_(definition_->schedule),
+      deadline_of_all_(deadline_of_all),
       child_(definition_),
       waiter_(manner, options_.setup.cancel_when_readable),
       parts_(schedule_, child_.streams()),
@@ -178,8 +180,9 @@ Course::Progress Course::prepare() {
         child_.open();
         waiter_.open();
         readiness_ = make_readiness(definition_->plan, child_.barrier());
-        if (options_.setup.within) {
-            deadline_ = after(*options_.setup.within);
+        if (options_.setup.within || deadline_of_all_ < Deadline::max()) {
+            const auto within = options_.setup.within.value_or(std::chrono::nanoseconds::max());
+            deadline_ = std::min(after(within), deadline_of_all_);
         }
         std::optional<SpawnError::Facts> why_not = child_.start(waiter_.manner(), readiness_.get());
         if (why_not) {
@@ -270,7 +273,7 @@ Course::Progress Course::after_execve() {
 Course::Progress Course::await_readiness() {
     if (!has_begun_) {
         child_.record().begin(WhichSide::parent, schedule_.readiness);
-        phase_deadline_ = after(*options_.readiness.within);
+        phase_deadline_ = std::min(after(*options_.readiness.within), deadline_of_all_);
         readiness_->begin();
         has_begun_ = true;
     }

@@ -28,7 +28,8 @@ namespace syncspawn::detail {
 // sleeps until then, or by somebody's event loop.
 class Course {
 public:
-    Course(std::shared_ptr<const Definition> definition, Waiter::Manner manner);
+    Course(std::shared_ptr<const Definition> definition, Waiter::Manner manner,
+           Deadline deadline_of_all = Deadline::max());
     // Ends a child that is still under way, and waits for its end; but not in a copy of this process.
     ~Course();
     Course(const Course&) = delete;
@@ -84,6 +85,7 @@ private:
     Progress fail(Failure own);
     Progress fail_without_child(SpawnError error);
     Progress fail_without_child(const std::system_error& failure);
+    [[nodiscard]] std::string in_time(std::optional<std::chrono::nanoseconds> limit) const;
     [[nodiscard]] Failure late_child() const;
     [[nodiscard]] Failure late_before(std::uint32_t item) const;
     [[nodiscard]] Failure late(WhichSide side, std::uint32_t item, const std::string& what) const;
@@ -100,8 +102,9 @@ private:
     const std::int64_t began_ = monotonic_now();
 
     Phase phase_ = Phase::preparation;
-    std::size_t next_ = 0;              // of the parent's items in this phase
-    bool has_begun_ = false;            // the next item, or the phase if it has none
+    std::size_t next_ = 0;    // of the parent's items in this phase
+    bool has_begun_ = false;  // the next item, or the phase if it has none
+    Deadline deadline_of_all_;
     std::optional<Deadline> deadline_;  // of the setup
     std::optional<Deadline> phase_deadline_;
     std::chrono::nanoseconds pause_{};  // between two looks at a program that may run already
