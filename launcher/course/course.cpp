@@ -225,14 +225,13 @@ Course::Progress Course::pass_items(const std::vector<std::uint32_t>& items) {
 // A foreign holder of the pipe (another thread's fork, before its own execve) hides its end of file. A
 // death still shows by the pidfd, and an execve by a look from time to time.
 Course::Progress Course::await_execve() {
+    if (child_.left_memory_at_start()) {  // by its execve or its death
+        return after_execve();
+    }
     if (!has_begun_) {
-        child_.record().begin(WhichSide::parent, schedule_.execve);
         pause_ = first_pause;
         phase_deadline_ = after(pause_);
         has_begun_ = true;
-    }
-    if (child_.left_memory_at_start() && child_.is_running()) {
-        return after_execve();
     }
     for (;;) {
         const Deadline next = std::min(*phase_deadline_, deadline_.value_or(Deadline::max()));

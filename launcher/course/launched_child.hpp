@@ -83,13 +83,16 @@ public:
     void drop() noexcept { handle_ = ChildHandle(); }
 
 private:
-    StartedChild start_by(StartMethod method, Caller caller, const LaunchPlan& launch);
+    [[nodiscard]] bool needs_barrier(StartMethod method, Caller caller) const noexcept;
+    void open_barrier();
+    StartedChild start_by(StartMethod method, Caller caller, Starter starter);
     [[nodiscard]] SpawnError::Facts why_not(const StartedChild& none) const;
 
     std::shared_ptr<const Definition> definition_;
     StandardStreams streams_;  // until there is a Process
     std::optional<DescriptorSetup> descriptors_;
-    Barrier barrier_;
+    Barrier barrier_;  // not open: there is nobody to meet
+    HandOverPlan hand_over_{};
     std::unique_ptr<LaunchRecordMemory> record_memory_;
     bool is_record_lost_ = false;  // the child may still use it
     Plan plan_{};
