@@ -29,15 +29,17 @@ function(syncspawn_install_layer name description needs pc_libs pc_libs_private 
     # of it, unless the C interface does without. A C++ compiler names that by itself, a C compiler does not.
     get_target_property(type ${target} TYPE)
     if(NOT type STREQUAL "INTERFACE_LIBRARY")
-        string(PREPEND pc_libs "-L\${libdir} -lsyncspawn-${name} ")
+        set(pc_libs "-L\${libdir} -lsyncspawn-${name} ${pc_libs}")
         if(NOT c_alone)
             string(APPEND pc_libs_private " -lstdc++ -lm")
         endif()
     endif()
     if(type STREQUAL "STATIC_LIBRARY")
-        string(APPEND pc_libs " ${pc_libs_private}")
+        set(pc_libs "${pc_libs}${pc_libs_private}")
         set(pc_libs_private "")
     endif()
+    string(STRIP "${pc_libs}" pc_libs)
+    string(STRIP "${pc_libs_private}" pc_libs_private)
     configure_file("${PROJECT_SOURCE_DIR}/cmake/syncspawn-layer.pc.in"
         "${PROJECT_BINARY_DIR}/syncspawn-${name}.pc" @ONLY)
     install(FILES "${PROJECT_BINARY_DIR}/syncspawn-${name}.pc"
