@@ -36,11 +36,11 @@ std::optional<Course::Progress> Course::stop_at(Waiter::Woken woken, WhichSide s
 }
 
 Course::Progress Course::fail(Failure own) {
-    const bool has_run = phase_ == Phase::readiness;
+    const auto program =
+        program_runs() ? Unwinding::Program::has_run : Unwinding::Program::may_have_run;
+    const auto limit = phase_ == Phase::readiness ? phase_deadline_ : deadline_;
     phase_ = Phase::unwinding;
-    unwinding_.begin(std::move(own),
-                     has_run ? Unwinding::Program::has_run : Unwinding::Program::may_have_run,
-                     has_run ? phase_deadline_ : deadline_);
+    unwinding_.begin(std::move(own), program, limit);
     return Progress::turned;
 }
 
@@ -68,11 +68,15 @@ Course::Progress Course::fail_without_child(const std::system_error& failure) {
     return fail_without_child(SpawnError(std::move(facts)));
 }
 
+// "within 2 s", if it was this limit, and not that of all.
+std::string Course::in_time(std::optional<std::chrono::nanoseconds> limit) const {
+    const bool is_limit_of_all = steady_clock::now() >= deadline_of_all_;
+    return limit && !is_limit_of_all ? "within " + in_words(*limit) : "in time";
+}
+
 Failure Course::late(WhichSide side, std::uint32_t item, const std::string& what) const {
-    const std::string limit =
-        options_.setup.within ? "within " + in_words(*options_.setup.within) : "in time";
     return {side, item, Cause::timed_out, ETIMEDOUT,
-            "the setup was not done " + limit + ": " + what};
+            "the setup was not done " + in_time(options_.setup.within) + ": " + what};
 }
 
 Failure Course::late_child() const {
@@ -87,10 +91,15 @@ Failure Course::late_child() const {
                     in_words(std::chrono::nanoseconds(now - began)));
 }
 
+Failure Course::late_before(std::uint32_t item) const {
+    return late(WhichSide::parent, item,
+                "the program runs, but '" + schedule_.items[item].name + "' has yet to begin");
+}
+
 Failure Course::late_program() const {
     const std::string more = readiness_->words_if_late(child_.handle().pid());
     return {WhichSide::child, schedule_.readiness, Cause::timed_out, ETIMEDOUT,
-            "the program was not ready within " + in_words(*options_.readiness.within) +
+            "the program was not ready " + in_time(options_.readiness.within) +
                 (more.empty() ? "" : "; " + more)};
 }
 

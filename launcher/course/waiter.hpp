@@ -7,7 +7,7 @@
 #include "launcher/readiness/captured_output.hpp"
 #include "launcher/readiness/meeting.hpp"
 #include "launcher/result/child_handle.hpp"
-#include "watch.hpp"
+#include "launcher/result/watch.hpp"
 
 namespace syncspawn::detail {
 

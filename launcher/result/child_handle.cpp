@@ -12,7 +12,7 @@
 #include <ctime>
 
 #include "barrier/linux/newer_calls.hpp"
-#include "program_state.hpp"
+#include "stopping.hpp"
 
 #ifndef P_PIDFD
 #define P_PIDFD static_cast<idtype_t>(3)
@@ -138,48 +138,15 @@ int ChildHandle::send_to_scope(int signal) const noexcept {
     return send(signal);
 }
 
-// The kernel drops what the first process of a pid namespace neither handles nor blocks. The rest of its
-// group may heed the signal, though.
-bool ChildHandle::is_deaf_to_all(int signal) const noexcept {
-    return signal != SIGKILL && reach_.scope() == KillScope::process && is_deaf_to(pid_, signal);
-}
-
-// Whether waiting for what comes of it makes sense.
-bool ChildHandle::ask_to_end(int signal, int& error) const noexcept {
-    const bool was_deaf = is_deaf_to_all(signal);
-    error = send_to_scope(signal);
-    if (signal != SIGKILL) {
-        (void)send_to_scope(SIGCONT);  // one that is stopped acts on it only when it goes on
-    }
-    // Asked again: it may have come to listen just before the signal.
-    return error == 0 && !(was_deaf && is_deaf_to_all(signal));
-}
-
-bool ChildHandle::carry_out(const StopAction& action, int& error) const {
-    if (action.signal != 0 && !ask_to_end(action.signal, error)) {
-        const Deadline past{};
-        return wait_for_end(&past);
-    }
-    if (!action.within) {
-        return wait_for_end(nullptr);
-    }
-    const Deadline deadline = after(*action.within);
-    return wait_for_end(&deadline);
-}
-
 int ChildHandle::stop(std::span<const StopAction> actions) {
-    bool has_ended = status_.has_value();
-    int error = 0;
-    for (const StopAction& action : actions) {
-        // Of what a group or a cgroup has left once the program has ended, nobody is asked to end.
-        if (!has_ended || action.signal == SIGKILL) {
-            has_ended = carry_out(action, error);
-        }
+    Stopping stopping(actions);
+    while (!stopping.advance(*this)) {
+        wait_for_end(stopping.deadline() ? &*stopping.deadline() : nullptr);
     }
-    if (has_ended) {
+    if (stopping.has_ended()) {
         reap();
     }
-    return has_ended ? 0 : error;
+    return stopping.has_ended() ? 0 : stopping.error();
 }
 
 }  // namespace syncspawn::detail

@@ -72,6 +72,8 @@ Process::State& Process::own_state() const {
     return state();
 }
 
+detail::ChildHandle& Process::child() const { return own_state().child; }
+
 pid_t Process::pid() const { return state().child.pid(); }
 int Process::pidfd() const { return state().child.pidfd(); }
 

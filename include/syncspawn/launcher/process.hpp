@@ -46,6 +46,10 @@
 
 namespace syncspawn {
 
+namespace detail {
+class ChildHandle;
+}
+
 /// Move-only. Use one object in one thread at a time. No member may be called in a signal handler.
 ///
 /// A default-constructed or moved-from Process is empty. You may destroy it, assign to it or test it;
@@ -137,6 +141,7 @@ public:
     struct State;
     /// For the library.
     explicit Process(std::unique_ptr<State> state) noexcept;
+    [[nodiscard]] detail::ChildHandle& child() const;
 
 private:
     friend class ProcessSet;
