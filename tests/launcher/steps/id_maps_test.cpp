@@ -137,7 +137,11 @@ TEST_CASE("a child that is in no user namespace of its own is told so") {
 TEST_CASE("without /proc the launch fails and says so") {
     Peer peer = peer_in_namespaces(CLONE_NEWNS, [] {
         cover_proc();
-        expect(contains(outcome_of("true", steps::map_root()), "/proc is not there"));
+        const std::string error = outcome_of("true", steps::map_root());
+        if (error.starts_with("start the child")) {
+            leave_out_here("an ordinary user covers /proc in a user namespace, which has no map");
+        }
+        expect(contains(error, "/proc is not there"));
     });
     CHECK_REACHED_THE_END_OR_SKIP(peer);
 }
