@@ -51,6 +51,10 @@ public:
     }
     [[nodiscard]] bool is_there() const noexcept { return handle_.pid() > 0 && !handle_.status(); }
 
+    // The program gets the barrier.
+    [[nodiscard]] bool hands_over_barrier() const noexcept {
+        return definition_->plan.hands_over();
+    }
     // Hung up by its execve, and by its death.
     [[nodiscard]] int end_of_setup() const noexcept;
     // Where it is, by its own account.

@@ -69,6 +69,16 @@ public:
         child_.push_back(item);
     }
 
+    void add_parts_after_execve(const std::vector<Entry>& entries) {
+        for (const Entry& entry : entries) {
+            const Step* const step = std::get_if<Step>(&entry);
+            if (step != nullptr && step->after_execve) {
+                schedule_.after_execve.push_back(
+                    add_item(ItemKind::after_execve, step->name, step));
+            }
+        }
+    }
+
     Schedule finish() {
         merge(schedule_.child, child_, &Cut::child_parts);
         merge(schedule_.parent, parent_, &Cut::parent_parts);
@@ -156,6 +166,7 @@ Schedule make_schedule(const std::vector<Entry>& entries, const std::string& pro
     schedule.ready_to_exec = static_cast<std::uint32_t>(schedule.items.size() - 1);
     schedule.descriptors = builder.add_item(ItemKind::descriptors, "arrange descriptors");
     schedule.execve = builder.add_item(ItemKind::execve, "execve '" + program + "'");
+    builder.add_parts_after_execve(entries);
     schedule.readiness = builder.add_item(ItemKind::readiness, "ready");
     return builder.finish();
 }
@@ -166,6 +177,7 @@ Stage stage_of(ItemKind kind) noexcept {
             return Stage::start;
         case ItemKind::step:
         case ItemKind::last:
+        case ItemKind::after_execve:
             return Stage::step;
         case ItemKind::rendezvous:
             return Stage::rendezvous;

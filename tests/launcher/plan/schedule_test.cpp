@@ -250,3 +250,19 @@ TEST_CASE("a last part is an item of its own, behind all that the child does bes
         CHECK(item < schedule.execve);  // in a timeline whose times are the same
     }
 }
+
+TEST_CASE("a part behind execve is an item of its own, behind execve and before readiness") {
+    const std::vector<Entry> entries{
+        Step{.name = "a", .parent = [](ParentSide&) {}, .after_execve = [](ParentSide&) {}},
+        Rendezvous{"r"}, Step{.name = "b", .after_execve = [](ParentSide&) {}}};
+    const Schedule schedule = make_schedule(entries, "true", "");
+    CHECK(written(schedule, schedule.after_execve) == "a b");
+    CHECK(written(schedule, schedule.parent) == "a [r] [ready to exec]");
+    CHECK(written(schedule, schedule.child) == "[r] [ready to exec]");
+    for (const std::uint32_t item : schedule.after_execve) {
+        CHECK(schedule.items[item].kind == ItemKind::after_execve);
+        CHECK(stage_of(schedule.items[item].kind) == Stage::step);
+        CHECK(item > schedule.execve);  // in a timeline whose times are the same
+        CHECK(item < schedule.readiness);
+    }
+}
