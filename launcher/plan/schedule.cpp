@@ -64,11 +64,6 @@ public:
         }
     }
 
-    void add_child_part(std::uint32_t item) {
-        grant_before(true, false);
-        child_.push_back(item);
-    }
-
     void add_parts_after_execve(const std::vector<Entry>& entries) {
         for (const Entry& entry : entries) {
             const Step* const step = std::get_if<Step>(&entry);
@@ -77,6 +72,11 @@ public:
                     add_item(ItemKind::after_execve, step->name, step));
             }
         }
+    }
+
+    void add_child_part(std::uint32_t item) {
+        grant_before(true, false);
+        child_.push_back(item);
     }
 
     Schedule finish() {

@@ -206,6 +206,9 @@ std::string hint_for_error(const SpawnOptions& options, StartMethod method,
             return hint_for_birth_in_cgroup(options, method, error);
         case KnownCall::joining_a_cgroup:
             return hint_for_cgroup(error);
+        case KnownCall::full_pipe:
+            return "use run(), which reads it, or take the stream out in a part of the parent or "
+                   "from the Launch";
         case KnownCall::other:
         case KnownCall::duplication:
             return failure.side == WhichSide::child
