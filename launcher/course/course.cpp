@@ -30,14 +30,17 @@ private:
 
 }  // namespace
 
-Course::Course(std::shared_ptr<const Definition> definition, Waiter::Manner manner)
+Course::Course(std::shared_ptr<const Definition> definition, Waiter::Manner manner,
+               Deadline deadline_of_all)
     : definition_(std::move(definition)),
       options_(definition_->options),
       schedule_(definition_->schedule),
+      deadline_of_all_(deadline_of_all),
       child_(definition_),
       waiter_(manner, options_.setup.cancel_when_readable),
-      parts_(schedule_),
+      parts_(schedule_, child_.streams()),
       meeting_(child_.barrier()),
+      output_(child_.streams()),
       unwinding_(child_, waiter_, options_.setup.abort_grace) {}
 
 Course::~Course() {
@@ -159,6 +162,14 @@ void Course::cancel() {
     waiter_.call_again_now();  // for the end
 }
 
+UniqueFd Course::take_stream(int number) {
+    constexpr const char* whose = "syncspawn::Launch";
+    if (phase_ == Phase::preparation) {
+        throw std::logic_error(std::string(whose) + ": no child has been started yet");
+    }
+    return child_.streams().take(number, whose);
+}
+
 Process Course::take_result(SpawnError& error) {
     error = error_;
     return std::move(process_);
@@ -169,8 +180,9 @@ Course::Progress Course::prepare() {
         child_.open();
         waiter_.open();
         readiness_ = make_readiness(definition_->plan, child_.barrier());
-        if (options_.setup.within) {
-            deadline_ = after(*options_.setup.within);
+        if (options_.setup.within || deadline_of_all_ < Deadline::max()) {
+            const auto within = options_.setup.within.value_or(std::chrono::nanoseconds::max());
+            deadline_ = std::min(after(within), deadline_of_all_);
         }
         std::optional<SpawnError::Facts> why_not = child_.start(waiter_.manner(), readiness_.get());
         if (why_not) {
@@ -213,14 +225,13 @@ Course::Progress Course::pass_items(const std::vector<std::uint32_t>& items) {
 // A foreign holder of the pipe (another thread's fork, before its own execve) hides its end of file. A
 // death still shows by the pidfd, and an execve by a look from time to time.
 Course::Progress Course::await_execve() {
+    if (child_.left_memory_at_start()) {  // by its execve or its death
+        return after_execve();
+    }
     if (!has_begun_) {
-        child_.record().begin(WhichSide::parent, schedule_.execve);
         pause_ = first_pause;
         phase_deadline_ = after(pause_);
         has_begun_ = true;
-    }
-    if (child_.left_memory_at_start() && child_.is_running()) {
-        return after_execve();
     }
     for (;;) {
         const Deadline next = std::min(*phase_deadline_, deadline_.value_or(Deadline::max()));
@@ -261,11 +272,11 @@ Course::Progress Course::after_execve() {
 Course::Progress Course::await_readiness() {
     if (!has_begun_) {
         child_.record().begin(WhichSide::parent, schedule_.readiness);
-        phase_deadline_ = after(*options_.readiness.within);
+        phase_deadline_ = std::min(after(*options_.readiness.within), deadline_of_all_);
         readiness_->begin();
         has_begun_ = true;
     }
-    const bool may_sleep = waiter_.may_leave_it_to_the_barrier();
+    const bool may_sleep = waiter_.may_leave_it_to_the_barrier() && !output_.is_there();
     bool has_ended = false;
     for (;;) {
         const Readiness::Answer answer =
@@ -276,9 +287,13 @@ Course::Progress Course::await_readiness() {
         if (has_ended) {  // and what it had said before was not enough
             return fail(Failure::told_by_the_child());
         }
+        if (const auto where = output_.look()) {
+            return fail(stuck_program(*where));
+        }
         const Deadline next =
-            std::min(*phase_deadline_, readiness_->look_again_at().value_or(Deadline::max()));
-        const Waiter::Woken woken = waiter_.wait(next, readiness_->polled());
+            std::min({*phase_deadline_, readiness_->look_again_at().value_or(Deadline::max()),
+                      output_.look_again_at().value_or(Deadline::max())});
+        const Waiter::Woken woken = waiter_.wait(next, readiness_->polled(), output_.polled());
         if (const auto stopped = stop_at(woken, WhichSide::child, schedule_.readiness)) {
             return *stopped;
         }

@@ -58,7 +58,8 @@ ParentParts::Answer ParentParts::call(std::uint32_t item, const ChildHandle& chi
     const Step& step = *its_item.step;
     FailureSlot slot;
     PartCall call{.wait = {.is_past_deadline = std::exchange(wait_, {}).is_past_deadline},
-                  .state = take_state(step)};
+                  .state = take_state(step),
+                  .streams = &streams_};
     ParentSide side(slot, child.pid(), child.pidfd(), setup_deadline, call);
     const Ending ending =
         ending_of(its_item.kind == ItemKind::step ? step.parent : step.after_execve, side);

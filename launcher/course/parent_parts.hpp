@@ -10,6 +10,7 @@
 #include <syncspawn/launcher/step.hpp>
 
 #include "launcher/plan/schedule.hpp"
+#include "launcher/plan/standard_streams.hpp"
 #include "launcher/result/child_handle.hpp"
 #include "launcher/result/trace.hpp"
 #include "verdict.hpp"
@@ -24,7 +25,8 @@ class ParentParts {
 public:
     enum class Answer { done, waits, failed };
 
-    explicit ParentParts(const Schedule& schedule) noexcept : schedule_(schedule) {}
+    ParentParts(const Schedule& schedule, StandardStreams& streams) noexcept
+        : schedule_(schedule), streams_(streams) {}
 
     // The same item again after it has answered that it waits.
     Answer call(std::uint32_t item, const ChildHandle& child,
@@ -48,6 +50,7 @@ private:
     void note_wait(std::uint32_t item);
 
     const Schedule& schedule_;
+    StandardStreams& streams_;  // which a part may take
     Failure failure_;
     PartWait wait_;
     std::vector<const Step*> done_;  // a part has succeeded, or has begun to wait

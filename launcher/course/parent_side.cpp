@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "launcher/plan/standard_streams.hpp"
 #include "parent_parts.hpp"
 
 namespace syncspawn {
@@ -56,6 +57,15 @@ std::error_code ParentSide::wait_for(int descriptor, Deadline deadline) noexcept
 
 std::error_code ParentSide::wait_until(Deadline deadline) noexcept {
     return wait({.is_asked_for = true, .until = deadline});
+}
+
+UniqueFd ParentSide::take_stream(int number) {
+    constexpr const char* self = "syncspawn::ParentSide";
+    if (call_->streams == nullptr) {
+        throw std::logic_error(std::string(self) +
+                               ": an undo has no streams: their program is gone");
+    }
+    return call_->streams->take(number, self);
 }
 
 void ParentSide::require_type(const std::type_info& type) const {

@@ -60,15 +60,11 @@ void require_sound(const IdMaps& maps) {
     require_sound(maps.groups, "groups");
 }
 
-// By the parent, though a child can write a map of one id for itself. That would save a rendezvous, but not
-// time: the child makes the same calls, and nobody else makes them meanwhile. It would also have to give up
-// setgroups(2) in any case, and AppArmor, where it restricts user namespaces, takes the child's
-// capabilities away before it could.
+// By the parent, though a child can write a map of one id for itself, without a rendezvous. But that takes no
+// less time: the parent makes the same calls, and while the child gets ready. The child would have to give up
+// setgroups(2) in any case. And where AppArmor restricts user namespaces, it lacks the capability.
 Step before_what_follows(ParentPart write) {
-    return {.name = "id maps",
-            .child = shared_memory([](ChildSide&) {}),
-            .parent = std::move(write),
-            .order = StepOrder::parent_first};
+    return {.name = "id maps", .parent = std::move(write), .order = StepOrder::parent_first};
 }
 
 }  // namespace syncspawn::steps

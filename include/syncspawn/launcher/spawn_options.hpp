@@ -95,6 +95,11 @@ struct Readiness {
     /// place_and_sync(), or runs `syncspawn barrier place-and-sync`. The barrier is then handed over,
     /// whatever `hand_over` says. The time counts from execve; when it is up, the program is ended and the
     /// launch fails.
+    ///
+    /// What the program writes to a Stdio::pipe() before it is ready, nobody reads yet. So the pipe grows, up
+    /// to 1 MiB as a rule (/proc/sys/fs/pipe-max-size). If it is full then, and still after a second, the
+    /// launch fails with ENOBUFS. To read meanwhile, take your end out: in a part of the parent
+    /// (ParentSide::take_standard_output()), or from the Launch.
     std::optional<std::chrono::nanoseconds> within{};
 };
 

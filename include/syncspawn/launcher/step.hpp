@@ -44,11 +44,12 @@ namespace syncspawn {
 
 using ParentPart = Part<ParentSide>;
 
-/// How the two parts of a step relate in time.
+/// How the two parts of a step relate in time. If only the side that goes first has a part, the *next* part of
+/// the other side waits for it: steps::map_root() is such a step.
 enum class StepOrder {
     together,      ///< neither waits for the other
-    child_first,   ///< the parent's part begins after the child's has ended
-    parent_first,  ///< the child's part begins after the parent's has ended
+    child_first,   ///< the parent's part, or its next one, begins after the child's has ended
+    parent_first,  ///< the child's part, or its next one, begins after the parent's has ended
 };
 
 /// One step of the setup. The parts of one side run in the order in which the steps were added. The two
