@@ -86,6 +86,19 @@ TEST_CASE("a launch that takes longer than the run may fails as timed out") {
     CHECK(error.cause() == Cause::timed_out);
 }
 
+TEST_CASE("a program that fails before it is ready has said why, wherever its errors go") {
+    const NothingIsLeft nothing_is_left;
+    SpawnOptions options = script("head -c 100000 /dev/zero; echo 'no port is free' >&2; exit 3");
+    options.readiness.within = 60s;
+    SpawnError error;
+    (void)run(options, {.error = {.limit = 0}}, error);
+    CHECK(error.cause() == Cause::exited);
+    CHECK(error.last_words() == "no port is free\n");
+    options.streams.error = Stdio::same_as_output();
+    (void)run(options, {.output = {.limit = 10}}, error);
+    CHECK(error.last_words().ends_with("no port is free\n"));
+}
+
 TEST_CASE("a late program is asked first, if so wished, and then killed") {
     const NothingIsLeft nothing_is_left;
     const UniqueFd event = make_event();
