@@ -47,8 +47,8 @@ Course::~Course() {
     if (!is_of_this_process()) {
         child_.forget_loan();
     } else if (child_.is_there()) {  // dropped on the way, or an exception passed by
-        unwinding_.finish_now(phase_ == Phase::readiness ? Unwinding::Program::has_run
-                                                         : Unwinding::Program::may_have_run);
+        unwinding_.finish_now(program_runs() ? Unwinding::Program::has_run
+                                             : Unwinding::Program::may_have_run);
         (void)parts_.undo_all(child_.handle().pid());
     }
 }
@@ -77,9 +77,11 @@ Course::Progress Course::pass() {
         case Phase::preparation:
             return prepare();
         case Phase::items:
-            return pass_items();
+            return pass_items(schedule_.parent);
         case Phase::execve:
             return await_execve();
+        case Phase::after_execve:
+            return pass_items(schedule_.after_execve);
         case Phase::readiness:
             return await_readiness();
         case Phase::unwinding:
@@ -97,6 +99,8 @@ Course::Phase Course::next_phase() const {
         case Phase::items:
             return Phase::execve;
         case Phase::execve:
+            return Phase::after_execve;
+        case Phase::after_execve:
             return options_.readiness.within ? Phase::readiness : Phase::over;
         case Phase::readiness:
         case Phase::unwinding:
@@ -114,6 +118,11 @@ void Course::enter_next_phase() {
         }
         waiter_.close();
         parts_.forget();
+    }
+    if (next == Phase::after_execve) {
+        next_ = 0;
+    } else if (next == Phase::readiness) {
+        waiter_.watch_child(child_.handle().pidfd());  // which a part may have been told of
     }
     phase_ = next;
     has_begun_ = false;
@@ -137,6 +146,12 @@ void Course::cancel() {
             break;
         case Phase::execve:
             (void)fail(Failure::cancellation(WhichSide::child, schedule_.execve));
+            break;
+        case Phase::after_execve:
+            // By the last part itself, it may be.
+            (void)fail(Failure::cancellation(
+                WhichSide::parent,
+                schedule_.after_execve[std::min(next_, schedule_.after_execve.size() - 1)]));
             break;
         case Phase::readiness:
             (void)fail(Failure::cancellation(WhichSide::child, schedule_.readiness));
@@ -183,21 +198,21 @@ Course::Progress Course::prepare() {
     return Progress::done;
 }
 
-Course::Progress Course::pass_items() {
-    for (; next_ < schedule_.parent.size(); ++next_) {
-        const std::uint32_t item = schedule_.parent[next_];
+Course::Progress Course::pass_items(const std::vector<std::uint32_t>& items) {
+    for (; next_ < items.size(); ++next_) {
+        const std::uint32_t item = items[next_];
         if (!has_begun_) {
             if (is_cancelled()) {
                 return fail(Failure::cancellation(WhichSide::parent, item));
             }
             if (is_late()) {
-                return fail(late_child());
+                return fail(program_runs() ? late_before(item) : late_child());
             }
             child_.record().begin(WhichSide::parent, item);
             has_begun_ = true;
         }
-        const bool is_step = schedule_.items[item].kind == ItemKind::step;
-        const Progress progress = is_step ? pass_part(item) : meet(item);
+        const bool is_meeting = schedule_.items[item].kind == ItemKind::rendezvous;
+        const Progress progress = is_meeting ? meet(item) : pass_part(item);
         if (progress != Progress::done) {
             return progress;
         }
@@ -210,14 +225,13 @@ Course::Progress Course::pass_items() {
 // A foreign holder of the pipe (another thread's fork, before its own execve) hides its end of file. A
 // death still shows by the pidfd, and an execve by a look from time to time.
 Course::Progress Course::await_execve() {
+    if (child_.left_memory_at_start()) {  // by its execve or its death
+        return after_execve();
+    }
     if (!has_begun_) {
-        child_.record().begin(WhichSide::parent, schedule_.execve);
         pause_ = first_pause;
         phase_deadline_ = after(pause_);
         has_begun_ = true;
-    }
-    if (child_.left_memory_at_start() && child_.is_running()) {
-        return after_execve();
     }
     for (;;) {
         const Deadline next = std::min(*phase_deadline_, deadline_.value_or(Deadline::max()));

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include <syncspawn/launcher/process.hpp>
 #include <syncspawn/launcher/spawn_error.hpp>
@@ -49,16 +50,19 @@ public:
     Process take_result(SpawnError& error);
 
 private:
-    enum class Phase { preparation, items, execve, readiness, unwinding, over };
+    enum class Phase { preparation, items, execve, after_execve, readiness, unwinding, over };
     // What a phase came to. `turned`: it has failed, and another phase is entered.
     enum class Progress { waits, done, turned };
 
     // Phase by phase: course.cpp.
     Progress pass();
     [[nodiscard]] Phase next_phase() const;
+    [[nodiscard]] bool program_runs() const noexcept {
+        return phase_ == Phase::after_execve || phase_ == Phase::readiness;
+    }
     void enter_next_phase();
     Progress prepare();
-    Progress pass_items();
+    Progress pass_items(const std::vector<std::uint32_t>& items);
     Progress await_execve();
     Progress after_execve();
     Progress await_readiness();
@@ -83,6 +87,7 @@ private:
     Progress fail_without_child(const std::system_error& failure);
     [[nodiscard]] std::string in_time(std::optional<std::chrono::nanoseconds> limit) const;
     [[nodiscard]] Failure late_child() const;
+    [[nodiscard]] Failure late_before(std::uint32_t item) const;
     [[nodiscard]] Failure late(WhichSide side, std::uint32_t item, const std::string& what) const;
     [[nodiscard]] Failure late_program() const;
     [[nodiscard]] Failure stuck_program(const std::string& where) const;
@@ -97,7 +102,7 @@ private:
     const std::int64_t began_ = monotonic_now();
 
     Phase phase_ = Phase::preparation;
-    std::size_t next_ = 0;    // of the parent's items
+    std::size_t next_ = 0;    // of the parent's items in this phase
     bool has_begun_ = false;  // the next item, or the phase if it has none
     Deadline deadline_of_all_;
     std::optional<Deadline> deadline_;  // of the setup

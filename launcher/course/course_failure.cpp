@@ -36,11 +36,11 @@ std::optional<Course::Progress> Course::stop_at(Waiter::Woken woken, WhichSide s
 }
 
 Course::Progress Course::fail(Failure own) {
-    const bool has_run = phase_ == Phase::readiness;
+    const auto program =
+        program_runs() ? Unwinding::Program::has_run : Unwinding::Program::may_have_run;
+    const auto limit = phase_ == Phase::readiness ? phase_deadline_ : deadline_;
     phase_ = Phase::unwinding;
-    unwinding_.begin(std::move(own),
-                     has_run ? Unwinding::Program::has_run : Unwinding::Program::may_have_run,
-                     has_run ? phase_deadline_ : deadline_);
+    unwinding_.begin(std::move(own), program, limit);
     return Progress::turned;
 }
 
@@ -89,6 +89,11 @@ Failure Course::late_child() const {
     return late(WhichSide::child, item,
                 "the child has been in '" + schedule_.items[item].name + "' for " +
                     in_words(std::chrono::nanoseconds(now - began)));
+}
+
+Failure Course::late_before(std::uint32_t item) const {
+    return late(WhichSide::parent, item,
+                "the program runs, but '" + schedule_.items[item].name + "' has yet to begin");
 }
 
 Failure Course::late_program() const {

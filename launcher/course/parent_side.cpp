@@ -1,6 +1,7 @@
 #include <syncspawn/launcher/parent_side.hpp>
 
 #include <fcntl.h>
+#include <sys/wait.h>
 
 #include <stdexcept>
 #include <string>
@@ -30,6 +31,13 @@ bool is_not_yet(const std::error_code& error) noexcept {
 }
 
 }  // namespace detail
+
+bool ParentSide::has_ended() const noexcept {
+    siginfo_t info{};
+    // ECHILD: somebody else has reaped it.
+    return waitid(P_PID, static_cast<id_t>(child_pid_), &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+           info.si_pid != 0;
+}
 
 std::error_code ParentSide::wait(const detail::PartWait& wait) noexcept {
     call_->wait = wait;

@@ -118,10 +118,11 @@ void check(const StopActions& actions) {
 
 void check(const SpawnOptions& options, const Step& step) {
     require(!step.name.empty(), "a step must have a name");
-    require(step.child.run || step.parent || step.last.run, "step '" + step.name + "' has no part");
+    require(step.child.run || step.parent || step.last.run || step.after_execve,
+            "step '" + step.name + "' has no part");
     require(!step.exec_failed || step.child.run || step.last.run,
             "step '" + step.name + "' is to hear of a failed execve but has no child part");
-    require(!step.undo || step.parent,
+    require(!step.undo || step.parent || step.after_execve,
             "step '" + step.name + "' has an undo but no parent part to take back");
     check_part(options, step.child, step.name);
     check_part(options, step.last, step.name);

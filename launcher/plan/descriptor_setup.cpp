@@ -11,6 +11,7 @@
 #include <set>
 #include <system_error>
 
+#include "barrier/linux/own_pid.hpp"
 #include "barrier/linux/owned_descriptor.hpp"
 #include "opened_stream.hpp"
 
@@ -166,12 +167,13 @@ void DescriptorSetup::mark_overwritten_sources() {
     }
 }
 
-ParentPlan DescriptorSetup::parent_plan(const syncspawn_barrier& barrier,
-                                        Starter starter) const noexcept {
-    return {.pid = getpid(),
+ParentPlan DescriptorSetup::parent_plan(const Barrier& barrier, Starter starter) const noexcept {
+    syncspawn_barrier none{};
+    none.local_fd = none.remote_fd = none.pipe_read_fd = none.pipe_write_fd = none.peer_pidfd = -1;
+    return {.pid = own_pid(),
             .pidfd = parent_pidfd_.get(),
             .exec_pipe = exec_pipe_write_.get(),
-            .barrier = barrier,
+            .barrier = barrier.is_open() ? *barrier.native() : none,
             .starter = starter};
 }
 

@@ -29,9 +29,8 @@ public:
                     StandardStreams& streams);
 
     // What ties the child to this process, with its copy of the barrier.
-    [[nodiscard]] ParentPlan parent_plan(const syncspawn_barrier& barrier,
-                                         Starter starter) const noexcept;
-    // Once. The child also keeps the descriptors by which it knows its parent.
+    [[nodiscard]] ParentPlan parent_plan(const Barrier& barrier, Starter starter) const noexcept;
+    // The child also keeps the descriptors by which it knows its parent.
     [[nodiscard]] DescriptorPlan plan(const ParentPlan& parent);
     // After the start: what only the child should hold.
     void close_childs_ends();

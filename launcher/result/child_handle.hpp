@@ -1,7 +1,6 @@
 #pragma once
 
 #include <sys/types.h>
-#include <unistd.h>
 
 #include <optional>
 #include <span>
@@ -13,6 +12,7 @@
 #include <syncspawn/launcher/resource_usage.hpp>
 #include <syncspawn/launcher/spawn_options.hpp>
 
+#include "barrier/linux/own_pid.hpp"
 #include "barrier/linux/waiting.hpp"
 #include "kill_reach.hpp"
 
@@ -37,7 +37,7 @@ public:
     [[nodiscard]] const std::optional<ResourceUsage>& usage() const noexcept { return usage_; }
 
     // Whether it is a child of the process that asks.
-    [[nodiscard]] bool is_ours() const noexcept { return owner_ == getpid(); }
+    [[nodiscard]] bool is_ours() const noexcept { return owner_ == own_pid(); }
 
     // Whether it has ended by the deadline (none: whenever). Does not reap.
     bool wait_for_end(const Deadline* deadline) const;
@@ -52,7 +52,7 @@ public:
 
 private:
     pid_t pid_ = -1;
-    pid_t owner_ = getpid();
+    pid_t owner_ = own_pid();
     UniqueFd pidfd_;
     KillReach reach_;
     std::optional<ExitStatus> status_;

@@ -71,9 +71,8 @@ std::string hint_for_id_map(int error) {
         return hint;
     }
     if (geteuid() != 0) {
-        return "only one's own id can be mapped, with setgroups denied first; ranges need "
-               "newuidmap "
-               "and an entry in /etc/subuid";
+        return "only one's own id can be mapped, with setgroups denied first; for ranges see "
+               "steps::map_subordinate_ids()";
     }
     for (const auto& [number, name] : {std::pair{CAP_SETUID, "CAP_SETUID"},
                                        {CAP_SETGID, "CAP_SETGID"},

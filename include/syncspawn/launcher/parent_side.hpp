@@ -88,6 +88,8 @@ public:
     [[nodiscard]] pid_t child_pid() const noexcept { return child_pid_; }
     /// Borrowed; -1 before Linux 5.3, and in an `undo`.
     [[nodiscard]] int child_pidfd() const noexcept { return child_pidfd_; }
+    /// Whether the child, or the program that it has become, has ended.
+    [[nodiscard]] bool has_ended() const noexcept;
     /// When the setup must be done (`setup.within`), if it must. Nobody interrupts a part that blocks beyond
     /// that, so one that does should look here. wait_for() looks by itself.
     [[nodiscard]] std::optional<Deadline> deadline() const noexcept { return deadline_; }

@@ -73,7 +73,8 @@ struct Signals {
 struct Setup {
     /// From the start to execve; not set: as long as it takes. When the time is up, no wait goes on and no
     /// further part of the parent begins: the launch fails, unless the child has reached its execve. A part
-    /// of the parent that is running is not interrupted.
+    /// of the parent that is running is not interrupted. Parts behind execve (Step::after_execve) must be
+    /// done in that time, too.
     ///
     /// The end of a failed launch comes on top: abort_grace, and then the time until the killed child is
     /// gone. One that is still there five seconds after SIGKILL is left behind (SpawnError::survivor()); the
