@@ -19,6 +19,18 @@
 ///
 /// This header includes them all. If you would rather pick:
 ///
-///     steps/id_maps.hpp    who the child is inside its user namespace
+///     launcher/steps/id_maps.hpp                who the child is inside its user namespace
+///     launcher/steps/identity.hpp               which user and groups the program runs as
+///     launcher/steps/namespaces.hpp             namespaces that are there already
+///     launcher/steps/process_attributes.hpp     umask, no new privileges, oom score, parent-death signal
+///     launcher/steps/resource_limits.hpp        limits of open files, processes, memory ...
+///     launcher/steps/scheduling.hpp             nice value, scheduling policy, CPUs
+///     launcher/steps/session.hpp                a session of its own, a controlling terminal
 
 #include <syncspawn/launcher/steps/id_maps.hpp>
+#include <syncspawn/launcher/steps/identity.hpp>
+#include <syncspawn/launcher/steps/namespaces.hpp>
+#include <syncspawn/launcher/steps/process_attributes.hpp>
+#include <syncspawn/launcher/steps/resource_limits.hpp>
+#include <syncspawn/launcher/steps/scheduling.hpp>
+#include <syncspawn/launcher/steps/session.hpp>

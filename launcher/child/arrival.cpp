@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 
@@ -55,10 +56,17 @@ void move_internal_descriptors(Child& child) noexcept {
     }
 }
 
-// An inherited stream is open in the program, and any other is put in place later.
+bool is_put_in_place_later(const DescriptorPlan& plan, int number) noexcept {
+    const Redirection* const end = plan.redirections + plan.redirection_count;
+    return std::any_of(plan.redirections, end,
+                       [number](const Redirection& one) { return one.to == number; });
+}
+
+// An inherited stream is open in the program.
 void keep_streams(Child& child) noexcept {
     for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-        if (fcntl(stream, F_SETFD, 0) < 0 && errno != EBADF) {
+        if (!is_put_in_place_later(child.plan.descriptors, stream) &&
+            fcntl(stream, F_SETFD, 0) < 0 && errno != EBADF) {
             child.fail({child.plan.order.begin_item, errno, "fcntl(F_SETFD)"});
         }
     }
@@ -77,7 +85,7 @@ bool is_of_the_c_library(int signal) noexcept {
 // the mask is restored, so that no handler of the parent ever runs here.
 void reset_signal_handlers(Child& child) noexcept {
     const bool resets_ignored = child.plan.signals.reset_ignored;
-    if (child.arrival.handlers_are_default && !resets_ignored) {
+    if (child.arrival.shares_memory && !resets_ignored) {
         return;
     }
     for (int signal = 1; signal < _NSIG; ++signal) {
@@ -98,7 +106,7 @@ void reset_signal_handlers(Child& child) noexcept {
 // In a part, abort(3) of glibc 2.41 would find the signal blocked, take its lock, and leave that
 // held in the memory that the parent shares.
 void let_parts_abort(Child& child) noexcept {
-    if (!raw::unblock(SIGABRT)) {
+    if (child.plan.order.has_parts && !raw::unblock(SIGABRT)) {
         child.fail({child.plan.order.begin_item, errno, "rt_sigprocmask"});
     }
 }
@@ -115,6 +123,9 @@ void lead(Child& child) noexcept {
 
 void join_barrier(Child& child) noexcept {
     const ParentPlan& parent = child.plan.parent;
+    if (parent.barrier.is_open == 0) {
+        return;
+    }
     child.barrier = Barrier(parent.barrier);
     if (child.barrier.set_role(Role::child) != Outcome::reached ||
         (parent.pidfd >= 0 && child.barrier.watch_peer(parent.pidfd) != Outcome::reached)) {
@@ -126,7 +137,9 @@ void join_barrier(Child& child) noexcept {
 
 void arrive(Child& child) noexcept {
     const std::uint32_t item = child.plan.order.begin_item;
-    child.record.note_childs_clocks();
+    if (!child.arrival.shares_memory) {
+        child.record.note_childs_clocks();
+    }
     child.record.begin(WhichSide::child, item);
     enter_cgroup(child);
     close_foreign_descriptors(child);
@@ -137,7 +150,6 @@ void arrive(Child& child) noexcept {
     lead(child);
     join_barrier(child);
     tie_to_parent(child, item, child.plan.order.operations[0]);
-    child.record.end(WhichSide::child, item);
 }
 
 }  // namespace syncspawn::detail

@@ -33,6 +33,12 @@ void Child::leave() noexcept {
 
 void Child::vanish() noexcept { _exit(exit_code_of_failure); }
 
+void Child::leave_if_told_to(std::uint32_t item) noexcept {
+    if (barrier.is_open()) {
+        leave_if_aborted(barrier.poll_now(), item);
+    }
+}
+
 void Child::leave_if_aborted(Outcome outcome, std::uint32_t item) noexcept {
     switch (outcome) {
         case Outcome::reached:

@@ -42,13 +42,15 @@ struct Child {
     [[noreturn]] void leave() noexcept;
     // The parent gave up, and knows why.
     [[noreturn]] static void vanish() noexcept;
-    // If it did.
+    // If it did, as far as a look tells.
+    void leave_if_told_to(std::uint32_t item) noexcept;
+    // The same by the end of an operation on the barrier.
     void leave_if_aborted(Outcome outcome, std::uint32_t item) noexcept;
 
     Plan plan;  // a copy: some descriptors get other numbers
     const Arrival arrival;
     LaunchRecord& record;
-    Barrier barrier{};
+    Barrier barrier{};              // open if there is anybody to meet
     BarrierEnvironment exported{};  // what the program is told of it
     Replacement replacement{};      // what the parts want instead of the plan's
     Search search;

@@ -27,6 +27,13 @@ void set_death_signal(Child& child, std::uint32_t item) noexcept {
     }
 }
 
+// It waits for nobody, and for nothing that may take long: there is no time in which the parent's death should
+// end it. That is as if the parent had died right after execve.
+bool needs_no_tie(const Child& child) noexcept {
+    return child.arrival.is_alone && !child.barrier.is_open() &&
+           !child.plan.birth.die_with_parent && child.plan.program.working_directory == nullptr;
+}
+
 // Returns getppid(2): 0 tells nothing.
 pid_t vanish_as_an_orphan(const Child& child) noexcept {
     const pid_t parent = getppid();
@@ -39,11 +46,14 @@ pid_t vanish_as_an_orphan(const Child& child) noexcept {
 }  // namespace
 
 void tie_to_parent(Child& child, std::uint32_t item, const ChildOperation& next) noexcept {
+    if (needs_no_tie(child)) {
+        return;
+    }
     set_death_signal(child, item);
     const pid_t parent = vanish_as_an_orphan(child);
     // A rendezvous will tell soon enough whether the parent gave up. A child that is alone has none.
     if (parent == 0 || child.arrival.is_alone || next.kind != ItemKind::rendezvous) {
-        child.leave_if_aborted(child.barrier.poll_now(), item);
+        child.leave_if_told_to(item);
     }
 }
 
@@ -56,7 +66,7 @@ void settle_death_signal(Child& child, std::uint32_t item) noexcept {
 
 void leave_if_parent_is_gone(Child& child, std::uint32_t item) noexcept {
     (void)vanish_as_an_orphan(child);
-    child.leave_if_aborted(child.barrier.poll_now(), item);
+    child.leave_if_told_to(item);
 }
 
 }  // namespace syncspawn::detail

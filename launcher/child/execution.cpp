@@ -50,7 +50,7 @@ void tell_steps_of_failed_execve(const Child& child, int error) noexcept {
 }  // namespace
 
 void settle_signal_mask(Child& child, std::uint32_t item) noexcept {
-    if (!raw::set_mask(child.plan.signals.program_mask)) {
+    if (child.plan.signals.sets_mask && !raw::set_mask(child.plan.signals.program_mask)) {
         child.fail({item, errno, "rt_sigprocmask"});
     }
 }

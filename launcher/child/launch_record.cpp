@@ -82,7 +82,8 @@ std::int64_t LaunchRecord::childs_clock_is_ahead(std::int64_t launch_began,
     // asked without need.
     const std::int64_t child_began = times(WhichSide::child, begin_item).began;
     std::int64_t ahead = 0;
-    if (child_began == 0 || (launch_began <= child_began && child_began <= monotonic_now()) ||
+    if (childs_clocks == 0 || child_began == 0 ||
+        (launch_began <= child_began && child_began <= monotonic_now()) ||
         __builtin_sub_overflow(clocks_apart(), childs_clocks.load(), &ahead)) {
         return 0;
     }

@@ -57,7 +57,8 @@ struct LaunchRecord {
     std::atomic<Commit> commit;
     std::atomic<std::uint32_t> first_failure;  // nobody, or the side whose slot is the first cause
     std::atomic<std::uint32_t> child_item;     // where the child is
-    std::atomic<std::int64_t> childs_clocks;   // CLOCK_REALTIME less CLOCK_MONOTONIC, at its begin
+    // CLOCK_REALTIME less CLOCK_MONOTONIC, at its begin; 0: it has the parent's.
+    std::atomic<std::int64_t> childs_clocks;
     FailureSlot child_failure;
 
     // They follow the struct, both sides' for each item. Who calls checks the index.
@@ -67,7 +68,7 @@ struct LaunchRecord {
     // The same for the child, by the time at which it began `known`: asks no clock.
     void begin_as(std::uint32_t known, std::uint32_t item) noexcept;
     void end_as(std::uint32_t known, std::uint32_t item) noexcept;
-    // In the child, first of all, and in the parent: by how much the child's CLOCK_MONOTONIC is ahead of
+    // In a child that does not share memory, first of all, and in the parent: by how much the child's CLOCK_MONOTONIC is ahead of
     // this process's. It is in a time namespace only, which leaves CLOCK_REALTIME alone.
     void note_childs_clocks() noexcept;
     [[nodiscard]] std::int64_t childs_clock_is_ahead(std::int64_t launch_began,

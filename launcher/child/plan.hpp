@@ -31,6 +31,7 @@ enum class ItemKind {
     descriptors,
     last,  // the part of a step behind all else
     execve,
+    after_execve,  // the parent's part of a step
     readiness,
 };
 
@@ -64,6 +65,7 @@ struct OrderPlan {
     const ChildOperation* last_parts;
     std::size_t last_part_count;
     std::uint32_t begin_item, descriptors_item, execve_item;
+    bool has_parts;      // the child of the users, the last ones included
     bool may_be_cloned;  // no child part needs what fork(3) does beyond the system call
 };
 
@@ -80,6 +82,7 @@ struct BirthPlan {
 // PlanStorage, with the mask of the caller.
 struct SignalPlan {
     bool reset_ignored;
+    bool sets_mask;  // else the child has that of the program from the start
     sigset_t program_mask;
 };
 
@@ -103,7 +106,7 @@ struct ParentPlan {
     pid_t pid;
     int pidfd;                  // in a pid namespace of its own; else -1
     int exec_pipe;              // its hang-up tells the parent of execve; -1: the barrier's does
-    syncspawn_barrier barrier;  // the child's copy, taken before the start
+    syncspawn_barrier barrier;  // the child's copy, taken before the start; not open: there is none
     Starter starter;
 };
 
@@ -129,9 +132,10 @@ static_assert(std::is_trivially_destructible_v<Plan>, "the child never destroys 
 
 // What the start has seen to already, or left to the child.
 struct Arrival {
-    bool joins_cgroup;          // the child itself: it was not born there
-    bool handlers_are_default;  // of all signals
-    bool is_alone;              // the parent is suspended until execve: there is nobody to meet
+    bool joins_cgroup;  // the child itself: it was not born there
+    bool
+        shares_memory;  // with the parent: then all handlers are default, and its clocks are the parent's
+    bool is_alone;  // the parent is suspended until execve: there is nobody to meet
 };
 
 }  // namespace syncspawn::detail

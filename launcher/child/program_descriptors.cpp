@@ -14,8 +14,11 @@ namespace {
 
 constexpr std::array standard_streams{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
 
+// Where nothing was kept for the setup, and no part could open anything, nothing else is open.
 void keep_nothing_but_streams(Child& child) noexcept {
-    if (!child.plan.descriptors.leaves_others &&
+    const DescriptorPlan& plan = child.plan.descriptors;
+    const bool is_alone_open = plan.kept_count == 0 && !child.plan.order.has_parts;
+    if (!plan.leaves_others && !is_alone_open &&
         !close_on_exec_all_but(standard_streams.data(), standard_streams.size())) {
         child.fail({child.plan.order.descriptors_item, errno, "close_range"});
     }
@@ -85,7 +88,6 @@ void arrange_descriptors(Child& child) noexcept {
     bring_sources_to_safety(child);
     redirect(child);
     hand_over_barrier(child);
-    child.record.end(WhichSide::child, item);
 }
 
 }  // namespace syncspawn::detail

@@ -4,7 +4,8 @@
 #include "course.hpp"
 #include "launcher/result/trace.hpp"
 
-// What the parent does between the start and execve: its parts, and its half of each rendezvous.
+// What the parent does between the start and execve, and right behind that: its parts, and its half of each
+// rendezvous.
 
 namespace syncspawn::detail {
 
@@ -31,17 +32,20 @@ Course::Progress Course::pass_part(std::uint32_t item) {
     }
 }
 
-// It looks at the child as well: what that has placed meanwhile is read, so that it wakes nobody again.
+// It looks at the child as well: what that has placed meanwhile is read, so that it wakes nobody again. Once
+// the program runs, the barrier is the program's, and only the part knows what its end means.
 Course::Progress Course::await_part(std::uint32_t item) {
     PartWait& wait = parts_.wait();
     const syncspawn_barrier& side = *child_.barrier().native();
+    const bool is_behind_execve = program_runs();
     const bool has_deadline = wait.until || deadline_;
     const Deadline first =
         std::min(wait.until.value_or(Deadline::max()), deadline_.value_or(Deadline::max()));
     for (;;) {
         const Waiter::Woken woken = waiter_.wait(
             has_deadline ? std::optional(first) : std::nullopt, readable(wait.descriptor),
-            readable(side.remote_fd), hung_up(side.pipe_read_fd));
+            readable(is_behind_execve ? -1 : side.remote_fd),
+            hung_up(is_behind_execve ? -1 : side.pipe_read_fd));
         if (const auto stopped = stop_at(woken, WhichSide::parent, item)) {
             return *stopped;
         }
@@ -56,7 +60,12 @@ Course::Progress Course::await_part(std::uint32_t item) {
             return progress;
         }
         wait.is_past_deadline = woken == Waiter::Woken::deadline;
-        if (wait.is_past_deadline || (woken == Waiter::Woken::event && waiter_.which() == 0)) {
+        const bool has_ended = is_behind_execve && woken == Waiter::Woken::child_ended;
+        if (has_ended) {
+            waiter_.watch_child(-1);  // told once
+        }
+        if (has_ended || wait.is_past_deadline ||
+            (woken == Waiter::Woken::event && waiter_.which() == 0)) {
             waiter_.let_go();
             return Progress::done;
         }
@@ -72,6 +81,9 @@ Course::Progress Course::after_part(std::uint32_t item) {
 }
 
 Course::Progress Course::look_at_child(std::uint32_t item) {
+    if (program_runs()) {
+        return Progress::done;
+    }
     const Outcome outcome = child_.barrier().poll_now();
     return outcome == Outcome::timed_out ? Progress::done : judge(outcome, item);
 }

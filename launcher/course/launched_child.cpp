@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "barrier/linux/own_pid.hpp"
 #include "barrier/linux/proc.hpp"
 #include "launcher/result/hints.hpp"
 #include "launcher/result/process_state.hpp"
@@ -16,7 +17,25 @@
 namespace syncspawn::detail {
 namespace {
 
-bool is_first_thread() noexcept { return syscall(SYS_gettid) == getpid(); }
+// Around a start, so that no handler of the parent runs in the child. A child that is alone has none from its first
+// instruction on, and runs no part: whatever signal reaches it early ends it as it would right behind execve.
+class SignalsBlocked {
+public:
+    SignalsBlocked() noexcept {
+        sigset_t all;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &callers_mask_);
+    }
+    ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &callers_mask_, nullptr); }
+    SignalsBlocked(const SignalsBlocked&) = delete;
+    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+    [[nodiscard]] const sigset_t& callers_mask() const noexcept { return callers_mask_; }
+
+private:
+    sigset_t callers_mask_{};
+};
+
+bool is_first_thread() noexcept { return syscall(SYS_gettid) == own_pid(); }
 
 std::string why_it_survives(pid_t pid) {
     if (::kill(pid, 0) < 0 && errno == EPERM) {
@@ -38,13 +57,8 @@ LaunchedChild::~LaunchedChild() {
 }
 
 void LaunchedChild::open() {
-    descriptors_.emplace(definition_->options, definition_->entries,
-                         definition_->plan.hands_over());
-    std::error_code error;
-    barrier_ = Barrier::create(error);
-    if (error) {
-        throw std::system_error(error, "open the barrier");
-    }
+    descriptors_.emplace(definition_->options, definition_->entries, definition_->plan.hands_over(),
+                         streams_);
     kill_reach_ = KillReach(definition_->options);
 }
 
@@ -57,21 +71,17 @@ std::optional<SpawnError::Facts> LaunchedChild::start(Waiter::Manner manner, Rea
     const bool may_be_suspended = sleeps && definition_->leaves_the_parent_nothing_to_do() &&
                                   (!options.ending.die_with_parent || is_first_thread());
     const Caller caller = may_be_suspended ? Caller::may_be_suspended : Caller::goes_on;
-    const ParentPlan parent =
-        descriptors_->parent_plan(*barrier_.native(), stays ? Starter::stays : Starter::may_end);
-    const LaunchPlan plan{
-        .descriptors = descriptors_->plan(parent),
-        .parent = parent,
-        .hand_over = readiness != nullptr ? readiness->plan(definition_->plan) : HandOverPlan{}};
+    const Starter starter = stays ? Starter::stays : Starter::may_end;
+    hand_over_ = readiness != nullptr ? readiness->plan(definition_->plan) : HandOverPlan{};
     StartedChild started;
     const StartMethod wanted = definition_->start_method();
     if (wanted != StartMethod::copied_memory) {
-        started = start_by(StartMethod::shared_memory, caller, plan);
+        started = start_by(StartMethod::shared_memory, caller, starter);
     }
     // A filter, an old kernel, a process that has left its time namespace, no room for a thread: the
     // other way may do, and if it does not, its error is the one that every user knows.
     if (started.pid < 0 && wanted != StartMethod::shared_memory) {
-        started = start_by(StartMethod::copied_memory, caller, plan);
+        started = start_by(StartMethod::copied_memory, caller, starter);
     }
     if (started.pid < 0) {
         return why_not(started);
@@ -86,23 +96,45 @@ std::optional<SpawnError::Facts> LaunchedChild::start(Waiter::Manner manner, Rea
     return std::nullopt;
 }
 
-StartedChild LaunchedChild::start_by(StartMethod method, Caller caller, const LaunchPlan& launch) {
+// A child that is alone meets nobody. But until memory was seen to be shared, the end of the barrier's pipe must
+// tell of its execve; and in a pid namespace of its own it knows its parent by the barrier alone.
+bool LaunchedChild::needs_barrier(StartMethod method, Caller caller) const noexcept {
+    return method == StartMethod::copied_memory || caller == Caller::goes_on ||
+           !is_sharing_proven() ||
+           (definition_->options.birth.namespaces & Namespaces::pid) != Namespaces::none;
+}
+
+void LaunchedChild::open_barrier() {
+    std::error_code error;
+    barrier_ = Barrier::create(error);
+    if (error) {
+        throw std::system_error(error, "open the barrier");
+    }
+}
+
+StartedChild LaunchedChild::start_by(StartMethod method, Caller caller, Starter starter) {
     const Schedule& schedule = definition_->schedule;
     start_method_ = method;
+    if (!barrier_.is_open() && needs_barrier(method, caller)) {
+        open_barrier();
+    }
+    const ParentPlan parent = descriptors_->parent_plan(barrier_, starter);
+    const LaunchPlan launch{
+        .descriptors = descriptors_->plan(parent), .parent = parent, .hand_over = hand_over_};
     record_memory_ = std::make_unique<LaunchRecordMemory>(
         schedule.items.size(), method == StartMethod::copied_memory ||
                                        (caller == Caller::may_be_suspended && !is_sharing_proven())
                                    ? LaunchRecordMemory::Place::mapping
                                    : LaunchRecordMemory::Place::heap);
     record().begin(WhichSide::parent, schedule.begin);
-    sigset_t all;
-    sigset_t callers_mask;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &callers_mask);
-    plan_ = definition_->plan.plan_of(launch, callers_mask, record());
+    std::optional<SignalsBlocked> signals;
+    if (barrier_.is_open()) {
+        signals.emplace();
+    }
+    plan_ =
+        definition_->plan.plan_of(launch, signals ? &signals->callers_mask() : nullptr, record());
     StartedChild started = start_child(plan_, method, caller);
-    pthread_sigmask(SIG_SETMASK, &callers_mask, nullptr);
-    record().end(WhichSide::parent, schedule.begin);
+    signals.reset();
     return started;
 }
 
@@ -119,7 +151,8 @@ SpawnError::Facts LaunchedChild::why_not(const StartedChild& none) const {
 
 int LaunchedChild::end_of_setup() const noexcept {
     return definition_->plan.hands_over() ? descriptors_->exec_pipe()
-                                          : barrier_.native()->pipe_read_fd;
+           : barrier_.is_open()           ? barrier_.native()->pipe_read_fd
+                                          : -1;
 }
 
 std::uint32_t LaunchedChild::item() const {
@@ -153,7 +186,7 @@ bool LaunchedChild::is_running() const { return is_through() && execution() == E
 void LaunchedChild::leave_in(Process::State& state) {
     state.child = std::move(handle_);
     handle_ = ChildHandle();
-    state.streams = descriptors_->take_parents_streams();
+    state.streams = streams_.hand_over();
     state.start_method = start_method_;
 }
 

@@ -12,6 +12,7 @@
 #include "launcher/plan/definition.hpp"
 #include "launcher/plan/descriptor_setup.hpp"
 #include "launcher/plan/launch_record_memory.hpp"
+#include "launcher/plan/standard_streams.hpp"
 #include "launcher/readiness/readiness.hpp"
 #include "launcher/result/child_handle.hpp"
 #include "launcher/result/kill_reach.hpp"
@@ -37,6 +38,8 @@ public:
     std::optional<SpawnError::Facts> start(Waiter::Manner manner, Readiness* readiness);
 
     [[nodiscard]] const ChildHandle& handle() const noexcept { return handle_; }
+    [[nodiscard]] StandardStreams& streams() noexcept { return streams_; }
+    [[nodiscard]] const StandardStreams& streams() const noexcept { return streams_; }
     [[nodiscard]] Barrier& barrier() noexcept { return barrier_; }
     [[nodiscard]] const Barrier& barrier() const noexcept { return barrier_; }
     [[nodiscard]] LaunchRecord& record() const noexcept { return **record_memory_; }
@@ -51,6 +54,10 @@ public:
     }
     [[nodiscard]] bool is_there() const noexcept { return handle_.pid() > 0 && !handle_.status(); }
 
+    // The program gets the barrier.
+    [[nodiscard]] bool hands_over_barrier() const noexcept {
+        return definition_->plan.hands_over();
+    }
     // Hung up by its execve, and by its death.
     [[nodiscard]] int end_of_setup() const noexcept;
     // Where it is, by its own account.
@@ -76,12 +83,16 @@ public:
     void drop() noexcept { handle_ = ChildHandle(); }
 
 private:
-    StartedChild start_by(StartMethod method, Caller caller, const LaunchPlan& launch);
+    [[nodiscard]] bool needs_barrier(StartMethod method, Caller caller) const noexcept;
+    void open_barrier();
+    StartedChild start_by(StartMethod method, Caller caller, Starter starter);
     [[nodiscard]] SpawnError::Facts why_not(const StartedChild& none) const;
 
     std::shared_ptr<const Definition> definition_;
+    StandardStreams streams_;  // until there is a Process
     std::optional<DescriptorSetup> descriptors_;
-    Barrier barrier_;
+    Barrier barrier_;  // not open: there is nobody to meet
+    HandOverPlan hand_over_{};
     std::unique_ptr<LaunchRecordMemory> record_memory_;
     bool is_record_lost_ = false;  // the child may still use it
     Plan plan_{};

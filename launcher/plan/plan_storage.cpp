@@ -101,13 +101,15 @@ PlanStorage::PlanStorage(const SpawnOptions& options, const Schedule& schedule)
     }
     environment_ = pointers_to(environment_texts_);
     for (const Item& item : schedule.items) {
+        has_parts_ =
+            has_parts_ || (item.step != nullptr && (item.step->child.run || item.step->last.run));
         parts_may_share_memory_ = parts_may_share_memory_ &&
                                   (item.step == nullptr || (may_share_memory(item.step->child) &&
                                                             may_share_memory(item.step->last)));
     }
 }
 
-Plan PlanStorage::plan_of(const LaunchPlan& launch, const sigset_t& callers_mask,
+Plan PlanStorage::plan_of(const LaunchPlan& launch, const sigset_t* callers_mask,
                           LaunchRecord& record) const noexcept {
     return {.program = program_plan(),
             .order = order_plan(),
@@ -144,6 +146,7 @@ OrderPlan PlanStorage::order_plan() const noexcept {
             .begin_item = schedule_.begin,
             .descriptors_item = schedule_.descriptors,
             .execve_item = schedule_.execve,
+            .has_parts = has_parts_,
             .may_be_cloned = parts_may_share_memory_};
 }
 
@@ -154,9 +157,15 @@ BirthPlan PlanStorage::birth_plan() const noexcept {
             .die_with_parent = options_.ending.die_with_parent};
 }
 
-SignalPlan PlanStorage::signal_plan(const sigset_t& callers_mask) const noexcept {
-    return {.reset_ignored = options_.signals.ignored == IgnoredSignals::reset,
-            .program_mask = options_.signals.mask.value_or(callers_mask)};
+SignalPlan PlanStorage::signal_plan(const sigset_t* callers_mask) const noexcept {
+    const auto& wanted = options_.signals.mask;
+    SignalPlan plan{.reset_ignored = options_.signals.ignored == IgnoredSignals::reset,
+                    .sets_mask = wanted || callers_mask != nullptr,
+                    .program_mask = {}};
+    if (plan.sets_mask) {
+        plan.program_mask = wanted ? *wanted : *callers_mask;
+    }
+    return plan;
 }
 
 }  // namespace syncspawn::detail

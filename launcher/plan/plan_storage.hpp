@@ -36,8 +36,8 @@ public:
     PlanStorage(const PlanStorage&) = delete;
     PlanStorage& operator=(const PlanStorage&) = delete;
 
-    // The plan of one launch, whole.
-    [[nodiscard]] Plan plan_of(const LaunchPlan& launch, const sigset_t& callers_mask,
+    // The plan of one launch, whole. Without a mask of the caller, its signals are not blocked for the start.
+    [[nodiscard]] Plan plan_of(const LaunchPlan& launch, const sigset_t* callers_mask,
                                LaunchRecord& record) const noexcept;
     // All of them in the child have the token for it.
     [[nodiscard]] bool parts_may_share_memory() const noexcept { return parts_may_share_memory_; }
@@ -48,11 +48,12 @@ private:
     [[nodiscard]] ProgramPlan program_plan() const noexcept;
     [[nodiscard]] OrderPlan order_plan() const noexcept;
     [[nodiscard]] BirthPlan birth_plan() const noexcept;
-    [[nodiscard]] SignalPlan signal_plan(const sigset_t& callers_mask) const noexcept;
+    [[nodiscard]] SignalPlan signal_plan(const sigset_t* callers_mask) const noexcept;
 
     const SpawnOptions& options_;
     const Schedule& schedule_;
     bool parts_may_share_memory_ = true;
+    bool has_parts_ = false;
     std::vector<std::string> candidate_paths_;
     std::vector<const char*> candidates_;
     std::vector<std::string> argument_texts_;

@@ -177,10 +177,8 @@ constinit Finding about_the_process(look_at_the_process);
 constinit Finding about_the_trial(try_it_out);
 
 // CLONE_CLEAR_SIGHAND and CLONE_INTO_CGROUP have seen to the rest.
-constexpr Arrival arrival_alone{
-    .joins_cgroup = false, .handlers_are_default = true, .is_alone = true};
-constexpr Arrival arrival_beside{
-    .joins_cgroup = false, .handlers_are_default = true, .is_alone = false};
+constexpr Arrival arrival_alone{.joins_cgroup = false, .shares_memory = true, .is_alone = true};
+constexpr Arrival arrival_beside{.joins_cgroup = false, .shares_memory = true, .is_alone = false};
 
 struct LoneChild {
     const Plan& plan;

@@ -1,6 +1,7 @@
 #include <syncspawn/launcher/steps/id_maps.hpp>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,6 +11,7 @@
 #include <syncspawn/barrier/unique_fd.hpp>
 
 #include "barrier/linux/proc.hpp"
+#include "id_map_step.hpp"
 
 namespace syncspawn::steps {
 namespace {
@@ -20,7 +22,7 @@ int write_file(const std::string& path, const std::string& text) {
     return file && write(file.get(), text.data(), text.size()) >= 0 ? 0 : errno;
 }
 
-std::string map_text(const std::vector<IdRange>& ranges) {
+std::string text_of(const std::vector<IdRange>& ranges) {
     std::string text;
     for (const IdRange& range : ranges) {
         text += std::to_string(range.inside) + " " + std::to_string(range.outside) + " " +
@@ -29,43 +31,54 @@ std::string map_text(const std::vector<IdRange>& ranges) {
     return text;
 }
 
+bool is_in_own_user_namespace(const std::string& process) {
+    struct stat childs {};
+    struct stat own {};
+    return stat((process + "/ns/user").c_str(), &childs) == 0 &&
+           stat("/proc/self/ns/user", &own) == 0 && childs.st_ino == own.st_ino;
+}
+
+std::error_code refuse(ParentSide& side, const std::string& process, const char* file, int error) {
+    if (error == EPERM && is_in_own_user_namespace(process)) {
+        return side.fail(EINVAL, "the child is in no user namespace of its own: birth.namespaces");
+    }
+    return side.fail(error, (process + file).c_str(), Hint::id_map);
+}
+
 std::error_code write_maps(ParentSide& side, const IdMaps& maps) {
     if (!detail::proc::is_of_this_pid_namespace()) {
         return side.fail(ENOENT, "/proc is not there or of another pid namespace");
     }
     const std::string process = "/proc/" + std::to_string(side.child_pid());
-    std::string path = process + "/uid_map";
-    int error = write_file(path, map_text(maps.users));
-    if (error == 0) {
-        path = process + "/gid_map";
-        error = write_file(path, map_text(maps.groups));
-        // Linux 3.19: without CAP_SETGID the own group is mapped only where setgroups(2) is given up.
-        if (error == EPERM && write_file(process + "/setgroups", "deny") == 0) {
-            error = write_file(path, map_text(maps.groups));
+    if (!maps.users.empty()) {
+        if (const int error = write_file(process + "/uid_map", text_of(maps.users))) {
+            return refuse(side, process, "/uid_map", error);
         }
     }
-    return error == 0 ? side.done() : side.fail(error, path.c_str(), Hint::id_map);
-}
-
-// The child's parts that come later find the map written.
-Step written_by_the_parent(Part<ParentSide> write) {
-    return {.name = "id maps",
-            .child = shared_memory([](ChildSide&) {}),
-            .parent = std::move(write),
-            .order = StepOrder::parent_first};
+    if (!maps.groups.empty()) {
+        int error = write_file(process + "/gid_map", text_of(maps.groups));
+        // Linux 3.19: without CAP_SETGID the own group is mapped only where setgroups(2) is given up.
+        if (error == EPERM && write_file(process + "/setgroups", "deny") == 0) {
+            error = write_file(process + "/gid_map", text_of(maps.groups));
+        }
+        if (error != 0) {
+            return refuse(side, process, "/gid_map", error);
+        }
+    }
+    return side.done();
 }
 
 }  // namespace
 
 Step map_root() {
-    return written_by_the_parent([](ParentSide& side) {
+    return before_what_follows([](ParentSide& side) {
         return write_maps(side,
                           {.users = {{.outside = geteuid()}}, .groups = {{.outside = getegid()}}});
     });
 }
 
 Step map_caller() {
-    return written_by_the_parent([](ParentSide& side) {
+    return before_what_follows([](ParentSide& side) {
         const uid_t user = geteuid();
         const gid_t group = getegid();
         return write_maps(side, {.users = {{.inside = user, .outside = user}},
@@ -74,7 +87,8 @@ Step map_caller() {
 }
 
 Step map_ids(IdMaps maps) {
-    return written_by_the_parent(
+    require_sound(maps);
+    return before_what_follows(
         [maps = std::move(maps)](ParentSide& side) { return write_maps(side, maps); });
 }
 

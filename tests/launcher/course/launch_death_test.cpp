@@ -216,7 +216,7 @@ TEST_CASE("a parent killed at any system call lets no uncommitted program run, a
     const int stops = kill_everywhere(WhichSide::parent, [](Report&, const Observed& seen) {
         CHECK((WIFSIGNALED(seen.launcher_status) && WTERMSIG(seen.launcher_status) == SIGKILL));
     });
-    CHECK((stops < 0 || stops > 20));
+    CHECK((stops < 0 || stops > 8));  // two for each call, and a parent that is suspended makes few
 }
 
 TEST_CASE("a parent that is killed in the middle of a setup takes the child along") {

@@ -5,7 +5,7 @@
 
 #include <syncspawn/launcher/step.hpp>
 
-/// Id maps: who the child is inside its new user namespace.
+/// Id maps: who the child is in its new user namespace (user_namespaces(7)).
 ///
 ///     #include <syncspawn/launcher.hpp>
 ///     #include <syncspawn/steps.hpp>
@@ -17,26 +17,66 @@
 ///         spawner.step(syncspawn::steps::map_root());
 ///         return spawner.spawn().wait().shell_code();
 ///     }
+///
+/// A user namespace begins without a map, and its processes without an id: they are "nobody", and can neither
+/// make files nor change their ids. These steps write the map. Which one you want:
+///
+///     map_root()                the program is root in there, and you out here
+///     map_caller()              it is in there who you are out here
+///     map_subordinate_ids()     it is root, and has all ids that /etc/subuid and /etc/subgid give you
+///     map_ids({...})            what you say; for ranges you must be privileged
+///
+/// Parts of the child that come later find the map written. The parent writes it while the child gets ready;
+/// the step takes no other memory than the launch does, so it can share memory. It needs the /proc of the
+/// parent's pid namespace, and fails without (ENOENT).
+///
+/// A map can be written once. One step of these is enough for a namespace.
 
 namespace syncspawn::steps {
 
-/// `count` ids from `inside` on, in the child's user namespace, are those from `outside` on in yours.
+/// The `count` ids from `inside` on, as the namespace calls them, are those from `outside` on, as the
+/// caller's namespace does.
 struct IdRange {
     std::uint32_t inside = 0;
     std::uint32_t outside = 0;
     std::uint32_t count = 1;
 };
 
+/// A list that is empty is not written.
 struct IdMaps {
     std::vector<IdRange> users{};
     std::vector<IdRange> groups{};
 };
 
-/// You are root in there.
+/// Root in there is the caller: its effective user and group when the program is launched. No other id exists.
+/// No privilege is needed. A caller without CAP_SETGID gives up setgroups(2) for the namespace, as the kernel
+/// demands: its supplementary groups stay, and are shown as "nogroup".
 [[nodiscard]] SYNCSPAWN_API Step map_root();
-/// You are in there who you are out here.
+
+/// The same, but the caller keeps its numbers. Like any program that is executed with an id other than 0, this
+/// one has no capabilities in its namespace. (Your parts have, before execve.)
 [[nodiscard]] SYNCSPAWN_API Step map_caller();
-/// These and no others.
+
+/// These ids.
+///
+///     steps::map_ids({.users = {{.inside = 0, .outside = 100000, .count = 65536}},
+///                     .groups = {{.inside = 0, .outside = 100000, .count = 65536}}})
+///
+/// It takes CAP_SETUID and CAP_SETGID, and CAP_SETFCAP to map the id 0 from outside, unless the only id is the
+/// caller's own. Throws std::invalid_argument if both lists are empty, if a range is empty, ends beyond the
+/// last id (4294967294) or overlaps another one, or if there are more than 340 of a kind.
 [[nodiscard]] SYNCSPAWN_API Step map_ids(IdMaps maps);
+
+/// Root in there is the caller; the ids from 1 on are those that /etc/subuid and /etc/subgid give the caller,
+/// all of them, one range behind the other. No privilege is needed: the programs newuidmap(1) and newgidmap(1)
+/// write the maps. (In Debian they are in the package uidmap.) They are searched in PATH.
+///
+/// The files are read by this call, not by the launch. A launch fails if they have nothing for the caller
+/// (ENOENT), if the programs are not installed (ENOENT) or if they refuse (EPERM; the error quotes them). It
+/// goes on waiting for its child meanwhile, and holds up no event loop; if it fails, the programs are ended.
+[[nodiscard]] SYNCSPAWN_API Step map_subordinate_ids();
+
+/// The same for a map of your own. newuidmap(1) says which ids it allows. Throws as map_ids() does.
+[[nodiscard]] SYNCSPAWN_API Step map_subordinate_ids(IdMaps maps);
 
 }  // namespace syncspawn::steps
