@@ -224,7 +224,6 @@ Deadline Stage::next_look() const {
                     stopping_ ? stopping_->deadline().value_or(Deadline::max()) : Deadline::max());
 }
 
-
 SpawnError Stage::take_error() {
     const bool is_merged = spawner_.options().streams.error.kind() == Stdio::Kind::same_as_output;
     std::optional<CapturedStream>& stream = is_merged ? output_ : error_stream_;
