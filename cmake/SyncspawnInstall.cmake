@@ -1,5 +1,5 @@
 # What `cmake --install` puts where: for each layer library, headers, CMake package, pkg-config file.
-function(syncspawn_install_layer name description needs pc_libs c_alone)
+function(syncspawn_install_layer name description needs pc_libs pc_libs_private c_alone)
     set(target syncspawn_${name})
     install(TARGETS ${target} EXPORT syncspawn-${name}-targets
         RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT ${name}
@@ -24,21 +24,22 @@ function(syncspawn_install_layer name description needs pc_libs c_alone)
     list(TRANSFORM needs PREPEND syncspawn- OUTPUT_VARIABLE pc_requires)
     list(JOIN pc_requires ", " pc_requires)
 
-    # A shared library brings the C++ run time along, a static one does not. Where only the static one
-    # is installed, plain --libs has to name it too, unless the C interface does without: a C program
-    # asks without --static. A C++ compiler names it by itself.
+    # A shared library brings along what it needs, and a static one does not. Where only the static one is
+    # installed, plain --libs has to name that too, for who knows of --static? The C++ run time is a part
+    # of it, unless the C interface does without. A C++ compiler names that by itself, a C compiler does not.
     get_target_property(type ${target} TYPE)
-    set(pc_libs_private "")
     if(NOT type STREQUAL "INTERFACE_LIBRARY")
-        string(PREPEND pc_libs "-L\${libdir} -lsyncspawn-${name} ")
+        set(pc_libs "-L\${libdir} -lsyncspawn-${name} ${pc_libs}")
         if(NOT c_alone)
-            set(pc_libs_private "-lstdc++ -lm")
+            string(APPEND pc_libs_private " -lstdc++ -lm")
         endif()
     endif()
     if(type STREQUAL "STATIC_LIBRARY")
-        string(APPEND pc_libs " ${pc_libs_private}")
+        set(pc_libs "${pc_libs}${pc_libs_private}")
         set(pc_libs_private "")
     endif()
+    string(STRIP "${pc_libs}" pc_libs)
+    string(STRIP "${pc_libs_private}" pc_libs_private)
     configure_file("${PROJECT_SOURCE_DIR}/cmake/syncspawn-layer.pc.in"
         "${PROJECT_BINARY_DIR}/syncspawn-${name}.pc" @ONLY)
     install(FILES "${PROJECT_BINARY_DIR}/syncspawn-${name}.pc"
@@ -85,6 +86,15 @@ function(syncspawn_install_package)
         FILES "${PROJECT_BINARY_DIR}/syncspawnConfig.cmake"
               "${PROJECT_BINARY_DIR}/syncspawnConfigVersion.cmake"
         DESTINATION ${package_dir} COMPONENT barrier)
-    install(FILES "${PROJECT_SOURCE_DIR}/cmake/SyncspawnBoost.cmake"
-        DESTINATION ${package_dir} COMPONENT boost)
+    if(boost IN_LIST ARGV)
+        install(FILES "${PROJECT_SOURCE_DIR}/cmake/SyncspawnBoost.cmake"
+            DESTINATION ${package_dir} COMPONENT boost)
+    endif()
+    # Not as a part of a larger project: the directory may be that project's.
+    if(PROJECT_IS_TOP_LEVEL)
+        install(
+            FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/README.md"
+                  "${PROJECT_SOURCE_DIR}/CHANGELOG.md"
+            DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT barrier)
+    endif()
 endfunction()

@@ -4,12 +4,13 @@
 #     [SOURCES <file>...]     none: the layer is made of headers alone
 #     [C_ALONE]               its C interface links without the C++ run time
 #     [PUBLIC <layer>...]     the layers whose headers this one's headers include
-#     [PC_LIBS <flags>])      what a user links beside them, for pkg-config
+#     [PC_LIBS <flags>]       what its headers need linked, for pkg-config
+#     [PC_LIBS_PRIVATE <flags>])  what it needs linked itself, if it is static
 #
 # Makes the library syncspawn_<name>, known to others as syncspawn::<name>, and its install rules in
 # the component <name>. Its headers are its file set HEADERS.
 function(syncspawn_add_layer name)
-    cmake_parse_arguments(PARSE_ARGV 1 layer "C_ALONE" "DESCRIPTION;PC_LIBS" "HEADERS;SOURCES;PUBLIC")
+    cmake_parse_arguments(PARSE_ARGV 1 layer "C_ALONE" "DESCRIPTION;PC_LIBS;PC_LIBS_PRIVATE" "HEADERS;SOURCES;PUBLIC")
     set(target syncspawn_${name})
     set(scope PUBLIC)
     if(NOT layer_SOURCES)
@@ -59,6 +60,6 @@ function(syncspawn_add_layer name)
 
     if(SYNCSPAWN_INSTALL)
         syncspawn_install_layer(${name} "${layer_DESCRIPTION}" "${layer_PUBLIC}" "${layer_PC_LIBS}"
-            ${layer_C_ALONE})
+            "${layer_PC_LIBS_PRIVATE}" ${layer_C_ALONE})
     endif()
 endfunction()

@@ -1,10 +1,14 @@
 include(GNUInstallDirs)
 
-option(SYNCSPAWN_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
-option(SYNCSPAWN_BUILD_TOOLS "Build the syncspawn program and the examples" ${PROJECT_IS_TOP_LEVEL})
-option(SYNCSPAWN_BUILD_BENCHMARKS "Build the benchmarks" OFF)
-set(SYNCSPAWN_BUILD_BOOST AUTO CACHE STRING "The layer for Boost: ON, OFF, or AUTO: if Boost is there")
-set_property(CACHE SYNCSPAWN_BUILD_BOOST PROPERTY STRINGS AUTO ON OFF)
+# What is built never depends on what happens to be installed. By default that is what a compiler and CMake
+# suffice for: the libraries, and the program unless this is part of a larger build.
+option(SYNCSPAWN_BUILD_TOOLS "Build the program syncspawn" ${PROJECT_IS_TOP_LEVEL})
+option(SYNCSPAWN_BUILD_MANUAL "Build the manual pages of the program; needs scdoc" OFF)
+option(SYNCSPAWN_BUILD_BOOST "Build the layer for Boost; needs Boost 1.81 or newer" OFF)
+option(SYNCSPAWN_BUILD_EXAMPLES "Build the examples" OFF)
+option(SYNCSPAWN_BUILD_TESTS "Build the tests; needs doctest and Python" OFF)
+option(SYNCSPAWN_MODELS "With the tests: check the models of the protocol; needs spin" OFF)
+option(SYNCSPAWN_BUILD_BENCHMARKS "Build the benchmarks; needs Google Benchmark" OFF)
 option(SYNCSPAWN_INSTALL "Add the install rules" ${PROJECT_IS_TOP_LEVEL})
 option(SYNCSPAWN_WARNINGS_AS_ERRORS "Let a compiler warning fail the build" OFF)
 set(SYNCSPAWN_SANITIZE "" CACHE STRING "Sanitizers: empty, \"address,undefined\" or \"thread\"")
@@ -13,6 +17,12 @@ set_property(CACHE SYNCSPAWN_SANITIZE PROPERTY STRINGS "" "address,undefined" "t
 if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
     set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "Build type" FORCE)
 endif()
+
+# Ends the configuration: what an option needs is missing.
+function(syncspawn_is_missing what debian_packages option)
+    message(FATAL_ERROR "${what} was not found, and ${option} needs it. Install it (on Debian 12: "
+        "${debian_packages}), or configure with -D${option}=OFF.")
+endfunction()
 
 # For the whole tree, not per target: nothing is found in a part that is not instrumented.
 if(SYNCSPAWN_SANITIZE)

@@ -1,4 +1,11 @@
-find_package(doctest REQUIRED)
+find_package(doctest QUIET)
+if(NOT doctest_FOUND)
+    syncspawn_is_missing(doctest doctest-dev SYNCSPAWN_BUILD_TESTS)
+endif()
+find_package(Python3 QUIET COMPONENTS Interpreter)
+if(NOT Python3_FOUND)
+    syncspawn_is_missing("Python 3" python3 SYNCSPAWN_BUILD_TESTS)
+endif()
 
 # A sanitizer's finding must not pass unseen: it ends the process, and its text in the output fails
 # the test even if the process was a child whose status nobody looked at. The sanitizers' signal
@@ -20,11 +27,11 @@ endif()
 # With vm.mmap_rnd_bits above 28 the kernel places memory where the thread sanitizer of Clang 14 does
 # not expect it, and the program ends before main. Containers may forbid setarch: no launcher then.
 set(syncspawn_thread_sanitizer_launcher "")
-find_program(SETARCH setarch)
-if(SETARCH)
-    execute_process(COMMAND "${SETARCH}" -R true RESULT_VARIABLE refused ERROR_QUIET)
+find_program(SYNCSPAWN_SETARCH setarch)
+if(SYNCSPAWN_SETARCH)
+    execute_process(COMMAND "${SYNCSPAWN_SETARCH}" -R true RESULT_VARIABLE refused ERROR_QUIET)
     if(NOT refused)
-        set(syncspawn_thread_sanitizer_launcher "${SETARCH}" -R)
+        set(syncspawn_thread_sanitizer_launcher "${SYNCSPAWN_SETARCH}" -R)
     endif()
 endif()
 set(syncspawn_test_launcher "")

@@ -11,6 +11,8 @@ namespace syncspawn {
 
 SyncedSpawner::SyncedSpawner(SpawnOptions options)
     : draft_(std::make_unique<detail::Draft>(std::move(options))) {}
+SyncedSpawner::SyncedSpawner(std::unique_ptr<detail::Draft> draft) noexcept
+    : draft_(std::move(draft)) {}
 SyncedSpawner::SyncedSpawner(SyncedSpawner&&) noexcept = default;
 SyncedSpawner& SyncedSpawner::operator=(SyncedSpawner&&) noexcept = default;
 SyncedSpawner::SyncedSpawner(const SyncedSpawner& other)
@@ -41,16 +43,28 @@ Process SyncedSpawner::spawn() const {
     return process;
 }
 
-Process SyncedSpawner::spawn(SpawnError& error) const {
+Process SyncedSpawner::spawn(SpawnError& error) const { return spawn(Deadline::max(), error); }
+
+Process SyncedSpawner::spawn(Deadline deadline, SpawnError& error) const {
     const detail::CancellationHeldBack held_back;
-    detail::Course course(draft_->definition(), detail::Waiter::Manner::sleeps);
+    detail::Course course(draft_->definition(), detail::Waiter::Manner::sleeps, deadline);
     course.advance();
     return course.take_result(error);
 }
 
-Launch SyncedSpawner::launch() const {
-    return Launch(
-        std::make_unique<detail::Course>(draft_->definition(), detail::Waiter::Manner::looks));
+Launch SyncedSpawner::launch() const { return launch(Deadline::max()); }
+
+Launch SyncedSpawner::launch(Deadline deadline) const {
+    return Launch(std::make_unique<detail::Course>(draft_->definition(),
+                                                   detail::Waiter::Manner::looks, deadline));
+}
+
+const SpawnOptions& SyncedSpawner::options() const noexcept { return draft_->options(); }
+
+SyncedSpawner SyncedSpawner::with(SpawnOptions options) const {
+    auto draft = std::make_unique<detail::Draft>(std::move(options));
+    draft->add_all_of(*draft_);
+    return SyncedSpawner(std::move(draft));
 }
 
 }  // namespace syncspawn

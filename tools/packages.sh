@@ -8,7 +8,7 @@ declare -A purpose=(
     [cmake]="configures the build"
     [ninja-build]="runs the build"
     [pkg-config]="tests the installed pkg-config files"
-    [python3]="reports of test runs, examples, a peer in the benchmarks"
+    [python3]="the server of the quickstart, reports of test runs, a peer in the benchmarks"
     [scdoc]="manual pages"
     [doctest-dev]="test framework"
     [spin]="checks the protocol models"
@@ -20,7 +20,7 @@ declare -A purpose=(
     [qemu-user]="runs what was compiled for it"
     [musl-tools]="links a static C program against the barrier"
     [mmdebstrap]="fetches a newer C library to run the tests under"
-    [uidmap]="lets mmdebstrap work without root"
+    [uidmap]="lets mmdebstrap work without root, tests of subordinate ids"
     [ccache]="compiles nothing twice"
     [clang]="second compiler"
     [libclang-rt-14-dev]="run time of Clang's sanitizers"
@@ -36,15 +36,15 @@ declare -A purpose=(
     [golang-go]="Go, a peer in the benchmarks"
 )
 boost_packages=(libboost1.81-dev libboost-filesystem1.81-dev)
-build_packages=(g++ cmake ninja-build pkg-config python3 scdoc)
-test_packages=("${build_packages[@]}" "${boost_packages[@]}" doctest-dev strace valgrind util-linux procps musl-tools)
+quickstart_packages=(g++ cmake ninja-build python3)
+test_packages=("${quickstart_packages[@]}" "${boost_packages[@]}" doctest-dev scdoc pkg-config strace valgrind util-linux procps musl-tools)
 # For what `test` leaves out and `test --all` has.
 further_test_packages=(spin g++-aarch64-linux-gnu qemu-user mmdebstrap uidmap ccache)
 clang_packages=(clang libclang-rt-14-dev llvm)
-bench_packages=("${build_packages[@]}" libbenchmark-dev)
+bench_packages=(g++ cmake ninja-build python3 libbenchmark-dev "${boost_packages[@]}")
 lint_packages=(clang clang-format clang-tidy shellcheck libbenchmark-dev libuv1-dev)
 # What the benchmarks do without where it is not there; they say so.
-bench_peers=("${boost_packages[@]}" gnuplot-nox libuv1-dev golang-go strace)
+bench_peers=(gnuplot-nox libuv1-dev golang-go strace)
 
 # Where a package is known by the program it brings, for systems other than Debian 12.
 declare -A program=(

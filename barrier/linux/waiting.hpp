@@ -46,8 +46,7 @@ inline constexpr int at_the_deadline = -1;
 inline constexpr int wait_failed = -2;  // errno says why; EINTR does not end a wait
 
 // Waits until one of these is so, or the deadline (none: for ever) has passed.
-inline int wait_for_any(Events events, const Deadline* deadline) noexcept {
-    const std::span<pollfd> watched = events.list();
+inline int wait_for_any_of(std::span<pollfd> watched, const Deadline* deadline) noexcept {
     for (;;) {
         timespec left{};
         if (deadline != nullptr) {
@@ -66,6 +65,9 @@ inline int wait_for_any(Events events, const Deadline* deadline) noexcept {
                                         [](const pollfd& one) { return one.revents != 0; });
         return ready > 0 ? static_cast<int>(first - watched.begin()) : at_the_deadline;
     }
+}
+inline int wait_for_any(Events events, const Deadline* deadline) noexcept {
+    return wait_for_any_of(events.list(), deadline);
 }
 
 }  // namespace syncspawn::detail

@@ -21,12 +21,17 @@
 ///     child_side.hpp       what your code may do in the child
 ///     parent_side.hpp      how your code in the parent waits
 ///     process.hpp          the running program: wait for it, end it
+///     process_set.hpp      many of them: wait for the first that ends
+///     resource_usage.hpp   what a program has used
 ///     spawn_error.hpp      why a launch failed
 ///     launch.hpp           a launch for your own event loop
+///     run.hpp              start, input, output, time limit and end in one call; pipelines
 ///     timeline.hpp         who did what, and when
 
 #include <syncspawn/launcher/launch.hpp>
 #include <syncspawn/launcher/process.hpp>
+#include <syncspawn/launcher/process_set.hpp>
+#include <syncspawn/launcher/run.hpp>
 #include <syncspawn/launcher/spawn_error.hpp>
 #include <syncspawn/launcher/spawn_options.hpp>
 #include <syncspawn/launcher/step.hpp>

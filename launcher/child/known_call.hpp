@@ -19,6 +19,7 @@ enum class KnownCall : std::uint32_t {
     birth_in_cgroup,   // clone3 with CLONE_INTO_CGROUP
     joining_a_cgroup,  // by the child, at cgroup.procs
     duplication,       // fcntl(F_DUPFD_CLOEXEC) in the child
+    full_pipe,         // no call: the program's, into a pipe that nobody reads
 };
 
 constexpr bool is_of_the_library(KnownCall call) noexcept { return call >= KnownCall::other; }

@@ -31,6 +31,7 @@ enum class ItemKind {
     descriptors,
     last,  // the part of a step behind all else
     execve,
+    after_execve,  // the parent's part of a step
     readiness,
 };
 

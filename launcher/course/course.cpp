@@ -30,21 +30,24 @@ private:
 
 }  // namespace
 
-Course::Course(std::shared_ptr<const Definition> definition, Waiter::Manner manner)
+Course::Course(std::shared_ptr<const Definition> definition, Waiter::Manner manner,
+               Deadline deadline_of_all)
     : definition_(std::move(definition)),
       options_(definition_->options),
       schedule_(definition_->schedule),
+      deadline_of_all_(deadline_of_all),
       child_(definition_),
       waiter_(manner, options_.setup.cancel_when_readable),
-      parts_(schedule_),
+      parts_(schedule_, child_.streams()),
+      output_(child_.streams()),
       unwinding_(child_, waiter_, options_.setup.abort_grace) {}
 
 Course::~Course() {
     if (!is_of_this_process()) {
         child_.forget_loan();
     } else if (child_.is_there()) {  // dropped on the way, or an exception passed by
-        unwinding_.finish_now(phase_ == Phase::readiness ? Unwinding::Program::has_run
-                                                         : Unwinding::Program::may_have_run);
+        unwinding_.finish_now(program_runs() ? Unwinding::Program::has_run
+                                             : Unwinding::Program::may_have_run);
         (void)parts_.undo_all(child_.handle().pid());
     }
 }
@@ -73,9 +76,11 @@ Course::Progress Course::pass() {
         case Phase::preparation:
             return prepare();
         case Phase::items:
-            return pass_items();
+            return pass_items(schedule_.parent);
         case Phase::execve:
             return await_execve();
+        case Phase::after_execve:
+            return pass_items(schedule_.after_execve);
         case Phase::readiness:
             return await_readiness();
         case Phase::unwinding:
@@ -93,6 +98,8 @@ Course::Phase Course::next_phase() const {
         case Phase::items:
             return Phase::execve;
         case Phase::execve:
+            return Phase::after_execve;
+        case Phase::after_execve:
             return options_.readiness.within ? Phase::readiness : Phase::over;
         case Phase::readiness:
         case Phase::unwinding:
@@ -110,6 +117,11 @@ void Course::enter_next_phase() {
         }
         waiter_.close();
         parts_.forget();
+    }
+    if (next == Phase::after_execve) {
+        next_ = 0;
+    } else if (next == Phase::readiness) {
+        waiter_.watch_child(child_.handle().pidfd());  // which a part may have been told of
     }
     phase_ = next;
     has_begun_ = false;
@@ -134,6 +146,12 @@ void Course::cancel() {
         case Phase::execve:
             (void)fail(Failure::cancellation(WhichSide::child, schedule_.execve));
             break;
+        case Phase::after_execve:
+            // By the last part itself, it may be.
+            (void)fail(Failure::cancellation(
+                WhichSide::parent,
+                schedule_.after_execve[std::min(next_, schedule_.after_execve.size() - 1)]));
+            break;
         case Phase::readiness:
             (void)fail(Failure::cancellation(WhichSide::child, schedule_.readiness));
             break;
@@ -141,6 +159,14 @@ void Course::cancel() {
             break;
     }
     waiter_.call_again_now();  // for the end
+}
+
+UniqueFd Course::take_stream(int number) {
+    constexpr const char* whose = "syncspawn::Launch";
+    if (phase_ == Phase::preparation) {
+        throw std::logic_error(std::string(whose) + ": no child has been started yet");
+    }
+    return child_.streams().take(number, whose);
 }
 
 Process Course::take_result(SpawnError& error) {
@@ -153,8 +179,9 @@ Course::Progress Course::prepare() {
         child_.open();
         waiter_.open();
         readiness_ = make_readiness(definition_->plan, child_.barrier());
-        if (options_.setup.within) {
-            deadline_ = after(*options_.setup.within);
+        if (options_.setup.within || deadline_of_all_ < Deadline::max()) {
+            const auto within = options_.setup.within.value_or(std::chrono::nanoseconds::max());
+            deadline_ = std::min(after(within), deadline_of_all_);
         }
         std::optional<SpawnError::Facts> why_not = child_.start(waiter_, readiness_.get());
         if (why_not) {
@@ -170,21 +197,21 @@ Course::Progress Course::prepare() {
     return Progress::done;
 }
 
-Course::Progress Course::pass_items() {
-    for (; next_ < schedule_.parent.size(); ++next_) {
-        const std::uint32_t item = schedule_.parent[next_];
+Course::Progress Course::pass_items(const std::vector<std::uint32_t>& items) {
+    for (; next_ < items.size(); ++next_) {
+        const std::uint32_t item = items[next_];
         if (!has_begun_) {
             if (is_cancelled()) {
                 return fail(Failure::cancellation(WhichSide::parent, item));
             }
             if (is_late()) {
-                return fail(late_child());
+                return fail(program_runs() ? late_before(item) : late_child());
             }
             child_.record().begin(WhichSide::parent, item);
             has_begun_ = true;
         }
-        const bool is_step = schedule_.items[item].kind == ItemKind::step;
-        const Progress progress = is_step ? pass_part(item) : meet(item);
+        const bool is_meeting = schedule_.items[item].kind == ItemKind::rendezvous;
+        const Progress progress = is_meeting ? meet(item) : pass_part(item);
         if (progress != Progress::done) {
             return progress;
         }
@@ -252,11 +279,11 @@ Course::Progress Course::after_execve() {
 Course::Progress Course::await_readiness() {
     if (!has_begun_) {
         child_.record().begin(WhichSide::parent, schedule_.readiness);
-        phase_deadline_ = after(*options_.readiness.within);
+        phase_deadline_ = std::min(after(*options_.readiness.within), deadline_of_all_);
         readiness_->begin();
         has_begun_ = true;
     }
-    const bool may_sleep = waiter_.may_leave_it_to_the_barrier();
+    const bool may_sleep = waiter_.may_leave_it_to_the_barrier() && !output_.is_there();
     bool has_ended = false;
     for (;;) {
         const Readiness::Answer answer =
@@ -267,9 +294,13 @@ Course::Progress Course::await_readiness() {
         if (has_ended) {  // and what it had said before was not enough
             return fail(Failure::told_by_the_child());
         }
+        if (const auto where = output_.look()) {
+            return fail(stuck_program(*where));
+        }
         const Deadline next =
-            std::min(*phase_deadline_, readiness_->look_again_at().value_or(Deadline::max()));
-        const Waiter::Woken woken = waiter_.wait(next, readiness_->polled());
+            std::min({*phase_deadline_, readiness_->look_again_at().value_or(Deadline::max()),
+                      output_.look_again_at().value_or(Deadline::max())});
+        const Waiter::Woken woken = waiter_.wait(next, readiness_->polled(), output_.polled());
         if (const auto stopped = stop_at(woken, WhichSide::child, schedule_.readiness)) {
             return *stopped;
         }

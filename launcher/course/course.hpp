@@ -5,12 +5,14 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include <syncspawn/launcher/process.hpp>
 #include <syncspawn/launcher/spawn_error.hpp>
 
 #include "launched_child.hpp"
 #include "launcher/plan/definition.hpp"
+#include "launcher/readiness/captured_output.hpp"
 #include "launcher/readiness/readiness.hpp"
 #include "launcher/result/trace.hpp"
 #include "parent_parts.hpp"
@@ -25,7 +27,8 @@ namespace syncspawn::detail {
 // sleeps until then, or by somebody's event loop.
 class Course {
 public:
-    Course(std::shared_ptr<const Definition> definition, Waiter::Manner manner);
+    Course(std::shared_ptr<const Definition> definition, Waiter::Manner manner,
+           Deadline deadline_of_all = Deadline::max());
     // Ends a child that is still under way, and waits for its end; but not in a copy of this process.
     ~Course();
     Course(const Course&) = delete;
@@ -40,20 +43,25 @@ public:
     [[nodiscard]] bool is_of_this_process() const noexcept { return child_.is_of_this_process(); }
     // Gives up: advance() goes on until the child is gone. Nothing happens if it is over.
     void cancel();
+    // The caller's end of a pipe, while there is a child. Throws std::logic_error.
+    UniqueFd take_stream(int number);
     // Once, after it is over.
     Process take_result(SpawnError& error);
 
 private:
-    enum class Phase { preparation, items, execve, readiness, unwinding, over };
+    enum class Phase { preparation, items, execve, after_execve, readiness, unwinding, over };
     // What a phase came to. `turned`: it has failed, and another phase is entered.
     enum class Progress { waits, done, turned };
 
     // Phase by phase: course.cpp.
     Progress pass();
     [[nodiscard]] Phase next_phase() const;
+    [[nodiscard]] bool program_runs() const noexcept {
+        return phase_ == Phase::after_execve || phase_ == Phase::readiness;
+    }
     void enter_next_phase();
     Progress prepare();
-    Progress pass_items();
+    Progress pass_items(const std::vector<std::uint32_t>& items);
     Progress await_execve();
     Waiter::Woken wait_for_execve(Deadline until);
     Progress after_execve();
@@ -77,10 +85,14 @@ private:
     Progress fail(Failure own);
     Progress fail_without_child(SpawnError error);
     Progress fail_without_child(const std::system_error& failure);
+    [[nodiscard]] std::string in_time(std::optional<std::chrono::nanoseconds> limit) const;
     [[nodiscard]] Failure late_child() const;
+    [[nodiscard]] Failure late_before(std::uint32_t item) const;
     [[nodiscard]] Failure late(WhichSide side, std::uint32_t item, const std::string& what) const;
     [[nodiscard]] Failure late_program() const;
+    [[nodiscard]] Failure stuck_program(const std::string& where) const;
     Progress unwind();
+    [[nodiscard]] std::string last_words() const;
     [[nodiscard]] SpawnError conclude(std::string undo_failures) const;
     [[nodiscard]] Trace trace() const;
 
@@ -90,8 +102,9 @@ private:
     const std::int64_t began_ = monotonic_now();
 
     Phase phase_ = Phase::preparation;
-    std::size_t next_ = 0;              // of the parent's items
-    bool has_begun_ = false;            // the next item, or the phase if it has none
+    std::size_t next_ = 0;    // of the parent's items in this phase
+    bool has_begun_ = false;  // the next item, or the phase if it has none
+    Deadline deadline_of_all_;
     std::optional<Deadline> deadline_;  // of the setup
     std::optional<Deadline> phase_deadline_;
     std::chrono::nanoseconds pause_{};  // between two looks at a program that may run already
@@ -102,6 +115,7 @@ private:
     LaunchedChild child_;
     Waiter waiter_;
     ParentParts parts_;
+    CapturedOutput output_;
     std::unique_ptr<Readiness> readiness_;  // null: the program has no part in the launch
     Unwinding unwinding_;
 

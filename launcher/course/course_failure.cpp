@@ -1,10 +1,14 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <utility>
 
 #include "barrier/linux/time_left.hpp"
 #include "course.hpp"
+#include "launcher/plan/opened_stream.hpp"
 #include "launcher/result/hints.hpp"
+#include "launcher/result/last_words.hpp"
 
 // What ends a launch early, in words, and what is then left of it.
 
@@ -32,11 +36,11 @@ std::optional<Course::Progress> Course::stop_at(Waiter::Woken woken, WhichSide s
 }
 
 Course::Progress Course::fail(Failure own) {
-    const bool has_run = phase_ == Phase::readiness;
+    const auto program =
+        program_runs() ? Unwinding::Program::has_run : Unwinding::Program::may_have_run;
+    const auto limit = phase_ == Phase::readiness ? phase_deadline_ : deadline_;
     phase_ = Phase::unwinding;
-    unwinding_.begin(std::move(own),
-                     has_run ? Unwinding::Program::has_run : Unwinding::Program::may_have_run,
-                     has_run ? phase_deadline_ : deadline_);
+    unwinding_.begin(std::move(own), program, limit);
     return Progress::turned;
 }
 
@@ -57,15 +61,22 @@ Course::Progress Course::fail_without_child(const std::system_error& failure) {
                             .error = failure.code().value(),
                             .detail = std::move(what),
                             .call = KnownCall::preparation};
-    facts.hint = hint_for(options_, StartMethod::automatic, facts);
+    const auto* const known = dynamic_cast<const ErrorWithHint*>(&failure);
+    facts.hint = known != nullptr && !known->hint().empty()
+                     ? known->hint()
+                     : hint_for(options_, StartMethod::automatic, facts);
     return fail_without_child(SpawnError(std::move(facts)));
 }
 
+// "within 2 s", if it was this limit, and not that of all.
+std::string Course::in_time(std::optional<std::chrono::nanoseconds> limit) const {
+    const bool is_limit_of_all = steady_clock::now() >= deadline_of_all_;
+    return limit && !is_limit_of_all ? "within " + in_words(*limit) : "in time";
+}
+
 Failure Course::late(WhichSide side, std::uint32_t item, const std::string& what) const {
-    const std::string limit =
-        options_.setup.within ? "within " + in_words(*options_.setup.within) : "in time";
     return {side, item, Cause::timed_out, ETIMEDOUT,
-            "the setup was not done " + limit + ": " + what};
+            "the setup was not done " + in_time(options_.setup.within) + ": " + what};
 }
 
 Failure Course::late_child() const {
@@ -80,11 +91,28 @@ Failure Course::late_child() const {
                     in_words(std::chrono::nanoseconds(now - began)));
 }
 
+Failure Course::late_before(std::uint32_t item) const {
+    return late(WhichSide::parent, item,
+                "the program runs, but '" + schedule_.items[item].name + "' has yet to begin");
+}
+
 Failure Course::late_program() const {
     const std::string more = readiness_->words_if_late(child_.handle().pid());
     return {WhichSide::child, schedule_.readiness, Cause::timed_out, ETIMEDOUT,
-            "the program was not ready within " + in_words(*options_.readiness.within) +
+            "the program was not ready " + in_time(options_.readiness.within) +
                 (more.empty() ? "" : "; " + more)};
+}
+
+Failure Course::stuck_program(const std::string& where) const {
+    return {WhichSide::child, schedule_.readiness,    Cause::error,
+            ENOBUFS,          "the program " + where, KnownCall::full_pipe};
+}
+
+// What is still in the pipe of its standard error.
+std::string Course::last_words() const {
+    const Streams& streams = options_.streams;
+    const bool is_in_output = streams.error.kind() == Stdio::Kind::same_as_output;
+    return last_words_in(child_.streams().get(is_in_output ? STDOUT_FILENO : STDERR_FILENO));
 }
 
 Course::Progress Course::unwind() {
@@ -104,6 +132,9 @@ SpawnError Course::conclude(std::string undo_failures) const {
         facts.survivor = facts.child_pid;
     }
     facts.undo_failures = std::move(undo_failures);
+    if (facts.program_may_have_run) {
+        facts.last_words = last_words();
+    }
     facts.timeline = timeline_of(trace());
     return SpawnError(std::move(facts));
 }

@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "course.hpp"
 #include "launcher/result/trace.hpp"
 
-// What the parent does between the start and execve: its parts, and its half of each rendezvous.
+// What the parent does between the start and execve, and right behind that: its parts, and its half of each
+// rendezvous.
 
 namespace syncspawn::detail {
 
@@ -31,16 +33,19 @@ Course::Progress Course::pass_part(std::uint32_t item) {
     }
 }
 
-// It looks at the child as well: what that has placed meanwhile is read, so that it wakes nobody again.
+// It looks at the child as well: what that has placed meanwhile is read, so that it wakes nobody again. Once
+// the program runs, the barrier is the program's, and only the part knows what its end means.
 Course::Progress Course::await_part(std::uint32_t item) {
     PartWait& wait = parts_.wait();
-    const auto [word, hang_up] = child_.contact().signs_of_the_child();
+    const bool is_behind_execve = program_runs();
+    const auto signs = is_behind_execve ? std::array{hung_up(-1), hung_up(-1)}
+                                        : child_.contact().signs_of_the_child();
     const bool has_deadline = wait.until || deadline_;
     const Deadline first =
         std::min(wait.until.value_or(Deadline::max()), deadline_.value_or(Deadline::max()));
     for (;;) {
         const Waiter::Woken woken = waiter_.wait(has_deadline ? std::optional(first) : std::nullopt,
-                                                 readable(wait.descriptor), word, hang_up);
+                                                 readable(wait.descriptor), signs[0], signs[1]);
         if (const auto stopped = stop_at(woken, WhichSide::parent, item)) {
             return *stopped;
         }
@@ -55,7 +60,12 @@ Course::Progress Course::await_part(std::uint32_t item) {
             return progress;
         }
         wait.is_past_deadline = woken == Waiter::Woken::deadline;
-        if (wait.is_past_deadline || (woken == Waiter::Woken::event && waiter_.which() == 0)) {
+        const bool has_ended = is_behind_execve && woken == Waiter::Woken::child_ended;
+        if (has_ended) {
+            waiter_.watch_child(-1);  // told once
+        }
+        if (has_ended || wait.is_past_deadline ||
+            (woken == Waiter::Woken::event && waiter_.which() == 0)) {
             waiter_.let_go();
             return Progress::done;
         }
@@ -71,6 +81,9 @@ Course::Progress Course::after_part(std::uint32_t item) {
 }
 
 Course::Progress Course::look_at_child(std::uint32_t item) {
+    if (program_runs()) {
+        return Progress::done;
+    }
     const Outcome outcome = child_.contact().look();
     return outcome == Outcome::timed_out ? Progress::done : judge(outcome, item);
 }

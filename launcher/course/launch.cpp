@@ -42,6 +42,10 @@ bool Launch::advance() {
 
 int Launch::descriptor() const { return course().descriptor(); }
 
+UniqueFd Launch::take_standard_input() { return course().take_stream(0); }
+UniqueFd Launch::take_standard_output() { return course().take_stream(1); }
+UniqueFd Launch::take_standard_error() { return course().take_stream(2); }
+
 void Launch::cancel() { course().cancel(); }
 
 Process Launch::take_process() {

@@ -57,8 +57,8 @@ LaunchedChild::~LaunchedChild() {
 }
 
 void LaunchedChild::open() {
-    descriptors_.emplace(definition_->options, definition_->entries,
-                         definition_->plan.hands_over());
+    descriptors_.emplace(definition_->options, definition_->entries, definition_->plan.hands_over(),
+                         streams_);
     kill_reach_ = KillReach(definition_->options);
 }
 
@@ -192,7 +192,7 @@ bool LaunchedChild::is_running() const { return is_through() && execution() == E
 void LaunchedChild::leave_in(Process::State& state) {
     state.child = std::move(handle_);
     handle_ = ChildHandle();
-    state.streams = descriptors_->take_parents_streams();
+    state.streams = streams_.hand_over();
     state.start_method = start_method_;
 }
 

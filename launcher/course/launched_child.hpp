@@ -13,6 +13,7 @@
 #include "launcher/plan/definition.hpp"
 #include "launcher/plan/descriptor_setup.hpp"
 #include "launcher/plan/launch_record_memory.hpp"
+#include "launcher/plan/standard_streams.hpp"
 #include "launcher/readiness/readiness.hpp"
 #include "launcher/result/child_handle.hpp"
 #include "launcher/result/kill_reach.hpp"
@@ -38,6 +39,8 @@ public:
     std::optional<SpawnError::Facts> start(const Waiter& waiter, Readiness* readiness);
 
     [[nodiscard]] const ChildHandle& handle() const noexcept { return handle_; }
+    [[nodiscard]] StandardStreams& streams() noexcept { return streams_; }
+    [[nodiscard]] const StandardStreams& streams() const noexcept { return streams_; }
     [[nodiscard]] Barrier& barrier() noexcept { return barrier_; }
     [[nodiscard]] const Barrier& barrier() const noexcept { return barrier_; }
     [[nodiscard]] Contact& contact() noexcept { return contact_; }
@@ -55,6 +58,10 @@ public:
     }
     [[nodiscard]] bool is_there() const noexcept { return handle_.pid() > 0 && !handle_.status(); }
 
+    // The program gets the barrier.
+    [[nodiscard]] bool hands_over_barrier() const noexcept {
+        return definition_->plan.hands_over();
+    }
     // Hung up by its execve, and by its death.
     [[nodiscard]] int end_of_setup() const noexcept;
     // Where it is, by its own account.
@@ -86,6 +93,7 @@ private:
     [[nodiscard]] SpawnError::Facts why_not(const StartedChild& none) const;
 
     std::shared_ptr<const Definition> definition_;
+    StandardStreams streams_;  // until there is a Process
     std::optional<DescriptorSetup> descriptors_;
     Barrier barrier_;  // not open: they meet by words, or there is nobody to meet
     bool may_go_by_words_ = false;

@@ -53,21 +53,23 @@ std::string in_words(const Ending& ending, const FailureSlot& slot) {
 
 ParentParts::Answer ParentParts::call(std::uint32_t item, const ChildHandle& child,
                                       const std::optional<Deadline>& setup_deadline) {
-    done_.reserve(schedule_.parent.size());
+    done_.reserve(schedule_.parent.size() + schedule_.after_execve.size());
+    const Item& its_item = schedule_.items[item];
+    const Step& step = *its_item.step;
     FailureSlot slot;
     PartCall call{.wait = {.is_past_deadline = std::exchange(wait_, {}).is_past_deadline},
-                  .state = take_state(item)};
+                  .state = take_state(step),
+                  .streams = &streams_};
     ParentSide side(slot, child.pid(), child.pidfd(), setup_deadline, call);
-    const Ending ending = ending_of(schedule_.items[item].step->parent, side);
-    keep_state(item, std::move(call.state));
+    const Ending ending =
+        ending_of(its_item.kind == ItemKind::step ? step.parent : step.after_execve, side);
+    keep_state(step, std::move(call.state));
     const bool waits = is_not_yet(ending.error) && call.wait.is_asked_for;
     if (!waits && (ending.error || ending.exception)) {
         failure_ = failure_of(ending, slot, item);
         return Answer::failed;
     }
-    if (done_.empty() || done_.back() != item) {
-        done_.push_back(item);
-    }
+    note_done(step);
     if (!waits) {
         return Answer::done;
     }
@@ -76,14 +78,21 @@ ParentParts::Answer ParentParts::call(std::uint32_t item, const ChildHandle& chi
     return Answer::waits;
 }
 
-PartState ParentParts::take_state(std::uint32_t item) {
-    const auto kept = kept_.find(item);
+// One with parts before and behind execve is undone once, in the place of the first.
+void ParentParts::note_done(const Step& step) {
+    if (std::find(done_.begin(), done_.end(), &step) == done_.end()) {
+        done_.push_back(&step);
+    }
+}
+
+PartState ParentParts::take_state(const Step& step) {
+    const auto kept = kept_.find(&step);
     return kept != kept_.end() ? std::exchange(kept->second, {}) : PartState{};
 }
 
-void ParentParts::keep_state(std::uint32_t item, PartState state) {
+void ParentParts::keep_state(const Step& step, PartState state) {
     if (state.value != nullptr) {
-        kept_[item] = std::move(state);
+        kept_[&step] = std::move(state);
     }
 }
 
@@ -106,8 +115,8 @@ std::string ParentParts::undo_all(pid_t child) {
         return std::find(done_.begin(), done_.end(), kept.first) == done_.end();
     });
     for (; !done_.empty(); done_.pop_back()) {
-        const Step& step = *schedule_.items[done_.back()].step;
-        PartCall call{.state = take_state(done_.back())};  // destroyed behind its undo
+        const Step& step = *done_.back();
+        PartCall call{.state = take_state(step)};  // destroyed behind its undo
         if (!step.undo) {
             continue;
         }

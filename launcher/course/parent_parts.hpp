@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include <syncspawn/launcher/step.hpp>
 
 #include "launcher/plan/schedule.hpp"
+#include "launcher/plan/standard_streams.hpp"
 #include "launcher/result/child_handle.hpp"
 #include "launcher/result/trace.hpp"
 #include "verdict.hpp"
@@ -23,7 +25,8 @@ class ParentParts {
 public:
     enum class Answer { done, waits, failed };
 
-    explicit ParentParts(const Schedule& schedule) noexcept : schedule_(schedule) {}
+    ParentParts(const Schedule& schedule, StandardStreams& streams) noexcept
+        : schedule_(schedule), streams_(streams) {}
 
     // The same item again after it has answered that it waits.
     Answer call(std::uint32_t item, const ChildHandle& child,
@@ -33,7 +36,7 @@ public:
     // After `failed`.
     [[nodiscard]] Failure take_failure() { return std::move(failure_); }
 
-    // Of those that have done something, last first. What went wrong, in words to follow the error's.
+    // Of the steps that have done something, last first. What went wrong, in words to follow the error's.
     std::string undo_all(pid_t child);
     // The launch is over: what they keep ends, last first.
     void forget() noexcept;
@@ -41,15 +44,18 @@ public:
     [[nodiscard]] const std::vector<Trace::Wait>& waits() const noexcept { return waits_; }
 
 private:
-    PartState take_state(std::uint32_t item);
-    void keep_state(std::uint32_t item, PartState state);
+    PartState take_state(const Step& step);
+    void keep_state(const Step& step, PartState state);
+    void note_done(const Step& step);
     void note_wait(std::uint32_t item);
 
     const Schedule& schedule_;
+    StandardStreams& streams_;  // which a part may take
     Failure failure_;
     PartWait wait_;
-    std::vector<std::uint32_t> done_;  // succeeded, or have begun to wait
-    std::map<std::uint32_t, PartState> kept_;
+    std::vector<const Step*> done_;  // a part has succeeded, or has begun to wait
+    // In the order of the steps, which lie in one array.
+    std::map<const Step*, PartState, std::less<>> kept_;
     std::vector<Trace::Wait> waits_;
 };
 

@@ -1,10 +1,12 @@
 #include <syncspawn/launcher/parent_side.hpp>
 
 #include <fcntl.h>
+#include <sys/wait.h>
 
 #include <stdexcept>
 #include <string>
 
+#include "launcher/plan/standard_streams.hpp"
 #include "parent_parts.hpp"
 
 namespace syncspawn {
@@ -30,6 +32,13 @@ bool is_not_yet(const std::error_code& error) noexcept {
 
 }  // namespace detail
 
+bool ParentSide::has_ended() const noexcept {
+    siginfo_t info{};
+    // ECHILD: somebody else has reaped it.
+    return waitid(P_PID, static_cast<id_t>(child_pid_), &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+           info.si_pid != 0;
+}
+
 std::error_code ParentSide::wait(const detail::PartWait& wait) noexcept {
     call_->wait = wait;
     return {1, detail::not_yet_category};
@@ -48,6 +57,15 @@ std::error_code ParentSide::wait_for(int descriptor, Deadline deadline) noexcept
 
 std::error_code ParentSide::wait_until(Deadline deadline) noexcept {
     return wait({.is_asked_for = true, .until = deadline});
+}
+
+UniqueFd ParentSide::take_stream(int number) {
+    constexpr const char* self = "syncspawn::ParentSide";
+    if (call_->streams == nullptr) {
+        throw std::logic_error(std::string(self) +
+                               ": an undo has no streams: their program is gone");
+    }
+    return call_->streams->take(number, self);
 }
 
 void ParentSide::require_type(const std::type_info& type) const {

@@ -20,13 +20,15 @@ void Unwinding::begin(Failure own, Program program, const std::optional<Deadline
     evidence_.own = std::move(own);
     evidence_.program_has_run = program == Program::has_run;
     // A part of the parent may have failed because the child had died before; what this library itself
-    // called has not. A program that aborted has said why it ends.
+    // called has not, nor has a part behind execve, where a program may end. A program that aborted has said
+    // why it ends.
     const Deadline now{};
     const Failure& failure = evidence_.own;
+    const bool is_behind_execve = evidence_.program_has_run && failure.side == WhichSide::parent;
     evidence_.child_died_first = !failure.is_told_by_the_child() &&
                                  failure.cause != Cause::aborted &&
-                                 !is_of_the_library(failure.call) && !ended_as_a_program() &&
-                                 child_.handle().wait_for_end(&now);
+                                 !is_of_the_library(failure.call) && !is_behind_execve &&
+                                 !ended_as_a_program() && child_.handle().wait_for_end(&now);
     if (failure.is_told_by_the_child() || evidence_.child_died_first) {
         stage_ = Stage::hang_up;
         deadline_ = std::min(after(end_after_hang_up), limit.value_or(Deadline::max()));
@@ -69,13 +71,14 @@ void Unwinding::finish_now(Program program) {
     bury(child_.handle().wait_for_end(&*deadline_));
 }
 
-// It may leave by itself, after the grace it must.
+// It may leave by itself, after the grace it must. A program that has no barrier does not hear of it.
 void Unwinding::tell_to_end() {
     Commit expected = Commit::armed;
     child_.record().commit.compare_exchange_strong(expected, Commit::cancelled);
     child_.contact().give_up();
     stage_ = Stage::grace;
-    deadline_ = after(abort_grace_);
+    const bool is_deaf = evidence_.program_has_run && !child_.hands_over_barrier();
+    deadline_ = is_deaf ? Deadline() : after(abort_grace_);
 }
 
 void Unwinding::kill() {

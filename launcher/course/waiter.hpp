@@ -4,9 +4,10 @@
 #include <optional>
 
 #include "barrier/linux/waiting.hpp"
+#include "launcher/readiness/captured_output.hpp"
 #include "launcher/readiness/meeting.hpp"
 #include "launcher/result/child_handle.hpp"
-#include "watch.hpp"
+#include "launcher/result/watch.hpp"
 
 namespace syncspawn::detail {
 
@@ -51,6 +52,10 @@ public:
     }
     Woken wait(const std::optional<Deadline>& deadline, const Polled& polled) {
         return wait(deadline, polled[0], polled[1], polled[2], polled[3]);
+    }
+    Woken wait(const std::optional<Deadline>& deadline, const Polled& polled,
+               const CapturedOutput::Polled& output) {
+        return wait(deadline, polled[0], polled[1], polled[2], polled[3], output[0], output[1]);
     }
     // Does not even look, but lets the loop come again. Manner::looks only.
     template <std::same_as<pollfd>... Event>

@@ -37,6 +37,47 @@ void check_part(const SpawnOptions& options, const ChildPart& part, const std::s
             "': StartMethod::shared_memory takes child parts that are ChildRules::shared_memory");
 }
 
+using Kind = Stdio::Kind;
+
+bool writes_a_file(Kind kind) {
+    return kind == Kind::write_to || kind == Kind::append_to || kind == Kind::create;
+}
+
+bool names_a_file(Kind kind) { return kind == Kind::read_from || writes_a_file(kind); }
+
+void check_stream(const Stdio& stream, const std::string& name) {
+    require(stream.pipe_bytes() >= 0, "the pipe of the " + name + " must hold 1 byte to 1 GiB");
+    const std::string& path = stream.text_or_path();
+    require(!names_a_file(stream.kind()) || (!path.empty() && !has_nul(path)),
+            "the file of the " + name + " must have a name, without a NUL");
+}
+
+void check_output(const Stdio& stream, const std::string& name) {
+    check_stream(stream, name);
+    require(stream.kind() != Kind::text && stream.kind() != Kind::read_from,
+            "Stdio::text() and read_from() are for the standard input, not for the " + name);
+}
+
+void check(const Streams& streams) {
+    const Kind input = streams.input.kind();
+    const Kind output = streams.output.kind();
+    const Kind error = streams.error.kind();
+    check_stream(streams.input, "standard input");
+    check_output(streams.output, "standard output");
+    check_output(streams.error, "standard error");
+    require(!writes_a_file(input), "the standard input cannot be written: Stdio::read_from()");
+    require(input != Kind::same_as_output && input != Kind::same_as_error,
+            "the standard input cannot be the same as an output");
+    require(output != Kind::same_as_output, "the standard output cannot be the same as itself");
+    require(error != Kind::same_as_error, "the standard error cannot be the same as itself");
+    require(output != Kind::same_as_error || error != Kind::same_as_output,
+            "the standard output and error cannot both be the same as the other");
+    require(output != Kind::write_to || error != Kind::write_to ||
+                streams.output.text_or_path() != streams.error.text_or_path(),
+            "the standard output and error would overwrite each other in one file: "
+            "Stdio::same_as_output()");
+}
+
 }  // namespace
 
 void check(const SpawnOptions& options) {
@@ -45,6 +86,7 @@ void check(const SpawnOptions& options) {
                 !has_nul(options.argument_zero.value_or("")) &&
                 std::none_of(options.arguments.begin(), options.arguments.end(), has_nul),
             "program, arguments and working directory must not contain a NUL");
+    check(options.streams);
     std::vector<int> targets;
     for (const PassedDescriptor& passed : options.descriptors.passed) {
         require(passed.from >= 0, "a passed descriptor must have a number to come from");
@@ -76,10 +118,11 @@ void check(const StopActions& actions) {
 
 void check(const SpawnOptions& options, const Step& step) {
     require(!step.name.empty(), "a step must have a name");
-    require(step.child.run || step.parent || step.last.run, "step '" + step.name + "' has no part");
+    require(step.child.run || step.parent || step.last.run || step.after_execve,
+            "step '" + step.name + "' has no part");
     require(!step.exec_failed || step.child.run || step.last.run,
             "step '" + step.name + "' is to hear of a failed execve but has no child part");
-    require(!step.undo || step.parent,
+    require(!step.undo || step.parent || step.after_execve,
             "step '" + step.name + "' has an undo but no parent part to take back");
     check_part(options, step.child, step.name);
     check_part(options, step.last, step.name);

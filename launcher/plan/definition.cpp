@@ -1,8 +1,19 @@
 #include "definition.hpp"
 
+#include <algorithm>
 #include <utility>
+#include <variant>
 
 namespace syncspawn::detail {
+namespace {
+
+// Nobody has anything to do for it before execve.
+bool is_behind_execve(const Entry& entry) noexcept {
+    const Step* const step = std::get_if<Step>(&entry);
+    return step != nullptr && !step->child.run && !step->parent && !step->last.run;
+}
+
+}  // namespace
 
 Definition::Definition(std::shared_ptr<const SpawnOptions> wanted, std::vector<Entry> added)
     : shared_options(std::move(wanted)),
@@ -15,8 +26,8 @@ bool Definition::child_parts_may_share_memory() const noexcept {
 }
 
 bool Definition::leaves_the_parent_nothing_to_do() const noexcept {
-    return entries.empty() && !options.setup.within && options.setup.cancel_when_readable < 0 &&
-           !plan.hands_over();
+    return std::all_of(entries.begin(), entries.end(), is_behind_execve) && !options.setup.within &&
+           options.setup.cancel_when_readable < 0 && !plan.hands_over();
 }
 
 StartMethod Definition::start_method() const noexcept {

@@ -13,6 +13,7 @@
 
 #include "barrier/linux/own_pid.hpp"
 #include "barrier/linux/owned_descriptor.hpp"
+#include "opened_stream.hpp"
 
 namespace syncspawn::detail {
 namespace {
@@ -37,21 +38,6 @@ void check(int fd, const std::string& whose) {
     }
 }
 
-struct Pipe {
-    UniqueFd read;
-    UniqueFd write;
-};
-
-Pipe open_pipe(const char* what) {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0) {
-        fail(what);
-    }
-    UniqueFd write(ends[1]);  // while the other is looked at
-    UniqueFd read = owned(ends[0], what);
-    return {std::move(read), owned(write.release(), what)};
-}
-
 }  // namespace
 
 DescriptorSetup::InFlight::InFlight() noexcept { ++launches_in_flight; }
@@ -62,7 +48,7 @@ DescriptorSetup::InFlight::~InFlight() {
 }
 
 DescriptorSetup::DescriptorSetup(const SpawnOptions& options, const std::vector<Entry>& entries,
-                                 bool hand_over)
+                                 bool hand_over, StandardStreams& streams)
     : leaves_others_(options.descriptors.others == OtherDescriptors::leave) {
     // The caller's first: what is opened below must not be taken for one that the caller had closed.
     for (const Stdio* stream :
@@ -98,9 +84,7 @@ DescriptorSetup::DescriptorSetup(const SpawnOptions& options, const std::vector<
     if ((options.birth.namespaces & Namespaces::pid) != Namespaces::none) {
         open_parent_pidfd();
     }
-    open_stream(options.streams.input, STDIN_FILENO);
-    open_stream(options.streams.output, STDOUT_FILENO);
-    open_stream(options.streams.error, STDERR_FILENO);
+    redirect_streams(options.streams, streams);
     for (const PassedDescriptor& passed : options.descriptors.passed) {
         redirections_.push_back({.from = passed.from, .to = passed.to});
     }
@@ -121,36 +105,54 @@ void DescriptorSetup::keep(int fd, const std::string& whose) {
     kept_.push_back(fd);
 }
 
-void DescriptorSetup::open_stream(const Stdio& stream, int number) {
-    UniqueFd childs;
+void DescriptorSetup::redirect_streams(const Streams& streams, StandardStreams& parents) {
+    redirect_stream(streams.input, STDIN_FILENO, parents);
+    // The one that is the same as the other comes after it.
+    const bool is_error_first = streams.output.kind() == Stdio::Kind::same_as_error;
+    redirect_stream(is_error_first ? streams.error : streams.output,
+                    is_error_first ? STDERR_FILENO : STDOUT_FILENO, parents);
+    redirect_stream(is_error_first ? streams.output : streams.error,
+                    is_error_first ? STDOUT_FILENO : STDERR_FILENO, parents);
+}
+
+void DescriptorSetup::redirect_stream(const Stdio& stream, int number, StandardStreams& parents) {
     switch (stream.kind()) {
         case Stdio::Kind::inherit:
             return;
         case Stdio::Kind::descriptor:
             redirections_.push_back({.from = stream.fd(), .to = number});
             return;
-        case Stdio::Kind::null:
-            childs = owned(open("/dev/null", O_RDWR | O_CLOEXEC), "/dev/null");
-            break;
-        case Stdio::Kind::pipe: {
-            Pipe pipe = open_pipe("pipe for a standard stream");
-            const bool is_input = number == STDIN_FILENO;
-            childs = std::move(is_input ? pipe.read : pipe.write);
-            parents_streams_[static_cast<std::size_t>(number)] =
-                std::move(is_input ? pipe.write : pipe.read);
-            break;
+        case Stdio::Kind::same_as_output:
+        case Stdio::Kind::same_as_error: {
+            const int other = number == STDERR_FILENO ? STDOUT_FILENO : STDERR_FILENO;
+            const auto its =
+                std::find_if(redirections_.begin(), redirections_.end(),
+                             [other](const Redirection& one) { return one.to == other; });
+            // One that is inherited has its own number.
+            redirections_.push_back(
+                {.from = its != redirections_.end() ? its->from : other, .to = number});
+            return;
+        }
+        default: {
+            OpenedStream opened = open_stream(stream, number);
+            parents.put(number, std::move(opened.parents));
+            redirections_.push_back(
+                {.from = keep_for_child(std::move(opened.childs)), .to = number});
         }
     }
-    if (childs.get() <=
+}
+
+int DescriptorSetup::keep_for_child(UniqueFd opened) {
+    if (opened.get() <=
         highest_reserved_) {  // a part may fill that number before it is put in place
-        childs.reset(duplicate_from(childs.get(), highest_reserved_ + 1));
-        if (!childs) {
+        opened.reset(duplicate_from(opened.get(), highest_reserved_ + 1));
+        if (!opened) {
             fail("fcntl(F_DUPFD_CLOEXEC)");
         }
     }
-    redirections_.push_back({.from = childs.get(), .to = number});
-    kept_.push_back(childs.get());
-    childs_streams_.push_back(std::move(childs));
+    kept_.push_back(opened.get());
+    childs_streams_.push_back(std::move(opened));
+    return kept_.back();
 }
 
 void DescriptorSetup::mark_overwritten_sources() {

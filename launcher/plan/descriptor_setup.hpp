@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <string>
 #include <vector>
 
@@ -9,6 +8,7 @@
 
 #include "launcher/child/plan.hpp"
 #include "schedule.hpp"
+#include "standard_streams.hpp"
 
 namespace syncspawn::detail {
 
@@ -24,8 +24,9 @@ class DescriptorSetup {
     };
 
 public:
-    // Throws std::system_error.
-    DescriptorSetup(const SpawnOptions& options, const std::vector<Entry>& entries, bool hand_over);
+    // Throws std::system_error. The caller's ends of pipes go into `streams`.
+    DescriptorSetup(const SpawnOptions& options, const std::vector<Entry>& entries, bool hand_over,
+                    StandardStreams& streams);
 
     // What ties the child to this process, with its copy of the barrier.
     [[nodiscard]] ParentPlan parent_plan(const Barrier& barrier, Starter starter) const noexcept;
@@ -35,14 +36,13 @@ public:
     void close_childs_ends();
     // Hung up by execve, as the barrier's own pipe is if that is not handed over: -1 then.
     [[nodiscard]] int exec_pipe() const noexcept { return exec_pipe_read_.get(); }
-    [[nodiscard]] std::array<UniqueFd, 3> take_parents_streams() noexcept {
-        return std::move(parents_streams_);
-    }
 
 private:
     void keep(int fd, const std::string& whose);
     void open_parent_pidfd();
-    void open_stream(const Stdio& stream, int number);
+    void redirect_streams(const Streams& streams, StandardStreams& parents);
+    void redirect_stream(const Stdio& stream, int number, StandardStreams& parents);
+    int keep_for_child(UniqueFd opened);
 
     void sort_kept();
     void mark_overwritten_sources();
@@ -52,7 +52,6 @@ private:
     UniqueFd exec_pipe_read_;
     UniqueFd exec_pipe_write_;
     UniqueFd parent_pidfd_;
-    std::array<UniqueFd, 3> parents_streams_;
     std::vector<UniqueFd> childs_streams_;
     std::vector<Redirection> redirections_;
     std::vector<int> safe_sources_;

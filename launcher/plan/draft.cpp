@@ -26,6 +26,12 @@ void Draft::add(Entry entry) {
     delete made_.exchange(nullptr, std::memory_order_relaxed);
 }
 
+void Draft::add_all_of(const Draft& other) {
+    for (const Entry& entry : other.entries_) {
+        add(entry);
+    }
+}
+
 std::shared_ptr<const Definition> Draft::definition() const {
     if (const Made* const made = made_.load(std::memory_order_acquire)) {
         return *made;

@@ -21,6 +21,8 @@ public:
 
     // Throws std::invalid_argument, and is as it was then.
     void add(Entry entry);
+    void add_all_of(const Draft& other);
+    [[nodiscard]] const SpawnOptions& options() const noexcept { return *options_; }
     // By any number of threads at once: the first to be done makes that of all.
     [[nodiscard]] std::shared_ptr<const Definition> definition() const;
 

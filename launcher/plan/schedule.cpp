@@ -1,15 +1,26 @@
 #include "schedule.hpp"
 
+#include <optional>
+#include <utility>
+
 namespace syncspawn::detail {
 namespace {
 
 // Where a rendezvous cuts the parts of each side: it comes after so many of them. An inserted one
-// belongs to the order that asked for it, and moves on while the next step asks for the same.
+// belongs to the order that asked for it, and moves on while a later step asks for the same.
 struct Cut {
     std::size_t child_parts;
     std::size_t parent_parts;
     std::uint32_t item;
     StepOrder serves;  // together: the user's own, which does not move
+};
+
+// An order that somebody asked for: nothing of the other side that comes later begins before this. It becomes a
+// rendezvous when there is such a thing, unless one has come in between; "ready to exec" always comes.
+struct Wish {
+    StepOrder order;
+    std::size_t first_parts;  // of the side that goes first
+    std::string steps;
 };
 
 class Builder {
@@ -22,6 +33,7 @@ public:
     void add_rendezvous(std::string name) {
         const std::uint32_t item = add_item(ItemKind::rendezvous, std::move(name));
         cuts_.push_back({child_.size(), parent_.size(), item, StepOrder::together});
+        wish_.reset();
     }
 
     void add_step(const Step& step) {
@@ -34,37 +46,38 @@ public:
     }
 
     void add_parts(const Step& step) {
+        grant_before(bool(step.child.run), bool(step.parent));
         const std::uint32_t item = add_item(ItemKind::step, step.name, &step);
-        const bool is_ordered = step.child.run && step.parent && step.order != StepOrder::together;
-        const std::size_t child_before = child_.size();
-        const std::size_t parent_before = parent_.size();
-        if (step.child.run) {
-            child_.push_back(item);
-        }
-        if (step.parent) {
-            parent_.push_back(item);
-        }
-        if (!is_ordered) {
-            return;
-        }
         const bool child_first = step.order == StepOrder::child_first;
-        if (!cuts_.empty() && cuts_.back().serves == step.order) {
-            // Still before the second parts of the steps it already serves, now after one more
-            // first part.
-            (child_first ? cuts_.back().child_parts : cuts_.back().parent_parts) =
-                child_first ? child_.size() : parent_.size();
-            schedule_.items[cuts_.back().item].name += ", '" + step.name + "'";
-            return;
+        const bool has_first = child_first ? bool(step.child.run) : bool(step.parent);
+        const bool has_second = child_first ? bool(step.parent) : bool(step.child.run);
+        if (has_first) {
+            auto& first = child_first ? child_ : parent_;
+            first.push_back(item);
+            wish_for(step, first.size());
         }
-        const std::uint32_t rendezvous = add_item(
-            ItemKind::rendezvous,
-            std::string(child_first ? "the child's" : "the parent's") + " '" + step.name + "'");
-        schedule_.items[rendezvous].waits = child_first ? Waits::parent : Waits::child;
-        cuts_.push_back({child_first ? child_.size() : child_before,
-                         child_first ? parent_before : parent_.size(), rendezvous, step.order});
+        if (has_first && has_second) {
+            grant();
+        }
+        if (has_second) {
+            (child_first ? parent_ : child_).push_back(item);
+        }
     }
 
-    void add_child_part(std::uint32_t item) { child_.push_back(item); }
+    void add_parts_after_execve(const std::vector<Entry>& entries) {
+        for (const Entry& entry : entries) {
+            const Step* const step = std::get_if<Step>(&entry);
+            if (step != nullptr && step->after_execve) {
+                schedule_.after_execve.push_back(
+                    add_item(ItemKind::after_execve, step->name, step));
+            }
+        }
+    }
+
+    void add_child_part(std::uint32_t item) {
+        grant_before(true, false);
+        child_.push_back(item);
+    }
 
     Schedule finish() {
         merge(schedule_.child, child_, &Cut::child_parts);
@@ -75,6 +88,41 @@ public:
     Schedule& schedule() { return schedule_; }
 
 private:
+    void wish_for(const Step& step, std::size_t first_parts) {
+        if (step.order == StepOrder::together) {
+            return;
+        }
+        const std::string earlier = wish_ ? wish_->steps + ", " : "";
+        wish_ = Wish{step.order, first_parts, earlier + "'" + step.name + "'"};
+    }
+
+    // What comes next is on these sides.
+    void grant_before(bool is_on_child, bool is_on_parent) {
+        if (wish_ && (wish_->order == StepOrder::parent_first ? is_on_child : is_on_parent)) {
+            grant();
+        }
+    }
+
+    void grant() {
+        if (!wish_) {
+            return;
+        }
+        const auto [order, first_parts, steps] = *std::exchange(wish_, std::nullopt);
+        const bool child_first = order == StepOrder::child_first;
+        if (!cuts_.empty() && cuts_.back().serves == order) {
+            // Still before the parts that it already holds back, now after more first parts.
+            Cut& cut = cuts_.back();
+            (child_first ? cut.child_parts : cut.parent_parts) = first_parts;
+            schedule_.items[cut.item].name += ", " + steps;
+            return;
+        }
+        const std::uint32_t item = add_item(
+            ItemKind::rendezvous, (child_first ? "the child's " : "the parent's ") + steps);
+        schedule_.items[item].waits = child_first ? Waits::parent : Waits::child;
+        cuts_.push_back({child_first ? first_parts : child_.size(),
+                         child_first ? parent_.size() : first_parts, item, order});
+    }
+
     void merge(std::vector<std::uint32_t>& merged, const std::vector<std::uint32_t>& parts,
                std::size_t Cut::*position) {
         std::size_t done = 0;
@@ -93,6 +141,7 @@ private:
     std::vector<std::uint32_t> child_;
     std::vector<std::uint32_t> parent_;
     std::vector<Cut> cuts_;
+    std::optional<Wish> wish_{};
 };
 
 }  // namespace
@@ -118,6 +167,7 @@ Schedule make_schedule(const std::vector<Entry>& entries, const std::string& pro
     schedule.ready_to_exec = static_cast<std::uint32_t>(schedule.items.size() - 1);
     schedule.descriptors = builder.add_item(ItemKind::descriptors, "arrange descriptors");
     schedule.execve = builder.add_item(ItemKind::execve, "execve '" + program + "'");
+    builder.add_parts_after_execve(entries);
     schedule.readiness = builder.add_item(ItemKind::readiness, "ready");
     return builder.finish();
 }
@@ -128,6 +178,7 @@ Stage stage_of(ItemKind kind) noexcept {
             return Stage::start;
         case ItemKind::step:
         case ItemKind::last:
+        case ItemKind::after_execve:
             return Stage::step;
         case ItemKind::rendezvous:
             return Stage::rendezvous;

@@ -33,9 +33,10 @@ using Entry = std::variant<Step, Rendezvous>;
 
 struct Schedule {
     std::vector<Item> items;
-    std::vector<std::uint32_t> parent;  // indices of items, in the order of that side
-    std::vector<std::uint32_t> child;   // up to "ready to exec"
-    std::vector<std::uint32_t> last;    // the child's, right before execve
+    std::vector<std::uint32_t> parent;        // indices of items, in the order of that side
+    std::vector<std::uint32_t> child;         // up to "ready to exec"
+    std::vector<std::uint32_t> last;          // the child's, right before execve
+    std::vector<std::uint32_t> after_execve;  // the parent's, once the program runs
     std::uint32_t begin = 0;
     std::uint32_t working_directory = 0;
     std::uint32_t ready_to_exec = 0;
@@ -45,7 +46,8 @@ struct Schedule {
 };
 
 // Inserts as few rendezvous as the orders of the steps need: one between the parts of an ordered
-// step, shared by neighbours that want the same order. The entries must outlive the schedule.
+// step, or between its one part and the next on the other side, shared by neighbours that want the same order.
+// The entries must outlive the schedule.
 Schedule make_schedule(const std::vector<Entry>& entries, const std::string& program,
                        const std::string& working_directory);
 

@@ -1,15 +1,18 @@
 #include "child_handle.hpp"
 
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <ctime>
 
 #include "barrier/linux/newer_calls.hpp"
-#include "program_state.hpp"
+#include "stopping.hpp"
 
 #ifndef P_PIDFD
 #define P_PIDFD static_cast<idtype_t>(3)
@@ -25,16 +28,37 @@ ExitStatus to_status(const siginfo_t& info) noexcept {
     return ExitStatus::killed(info.si_status, info.si_code == CLD_DUMPED);
 }
 
+std::chrono::nanoseconds to_duration(const timeval& time) noexcept {
+    return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+}
+
+ResourceUsage to_usage(const rusage& used) noexcept {
+    const auto count = [](long number) { return static_cast<std::uint64_t>(number); };
+    return {.user_time = to_duration(used.ru_utime),
+            .system_time = to_duration(used.ru_stime),
+            .max_resident_bytes = count(used.ru_maxrss) * 1024,
+            .minor_faults = count(used.ru_minflt),
+            .major_faults = count(used.ru_majflt),
+            .voluntary_switches = count(used.ru_nvcsw),
+            .involuntary_switches = count(used.ru_nivcsw)};
+}
+
+// The system call, whose fifth argument waitid(3) hides. The kernel's struct is the C library's: getrusage(2)
+// has the same.
+int wait_id(idtype_t type, int id, siginfo_t& info, int options, rusage& used) noexcept {
+    return static_cast<int>(syscall(SYS_waitid, type, id, &info, options, &used));
+}
+
 // 0, or the errno.
-int wait_id(const ChildHandle& child, siginfo_t& info, int options) noexcept {
+int wait_id(const ChildHandle& child, siginfo_t& info, int options, rusage& used) noexcept {
     for (;;) {
         info.si_pid = 0;
         int result = -1;
         if (child.pidfd() >= 0) {
-            result = waitid(P_PIDFD, static_cast<id_t>(child.pidfd()), &info, options);
+            result = wait_id(P_PIDFD, child.pidfd(), info, options, used);
         }
         if (child.pidfd() < 0 || (result < 0 && is_not_here(NewerCall::waitid_pidfd, errno))) {
-            result = waitid(P_PID, static_cast<id_t>(child.pid()), &info, options);
+            result = wait_id(P_PID, child.pid(), info, options, used);
         }
         if (result == 0 || errno != EINTR) {
             return result == 0 ? 0 : errno;
@@ -59,8 +83,9 @@ bool ChildHandle::wait_for_end(const Deadline* deadline) const {
     constexpr timespec pause{0, std::chrono::nanoseconds(look_every).count()};
     for (;;) {
         siginfo_t info{};
+        rusage unused{};
         const int flags = WEXITED | WNOWAIT | (deadline != nullptr ? WNOHANG : 0);
-        if (wait_id(*this, info, flags) != 0 || info.si_pid != 0) {
+        if (wait_id(*this, info, flags, unused) != 0 || info.si_pid != 0) {
             return true;
         }
         if (deadline != nullptr && std::chrono::steady_clock::now() >= *deadline) {
@@ -73,8 +98,13 @@ bool ChildHandle::wait_for_end(const Deadline* deadline) const {
 ExitStatus ChildHandle::reap() {
     if (!status_) {
         siginfo_t info{};
+        rusage used{};
         // ECHILD: SIGCHLD is ignored, or somebody else was faster.
-        status_ = wait_id(*this, info, WEXITED) == 0 ? to_status(info) : ExitStatus::unknown();
+        const bool is_reaped = wait_id(*this, info, WEXITED, used) == 0;
+        status_ = is_reaped ? to_status(info) : ExitStatus::unknown();
+        if (is_reaped) {
+            usage_ = to_usage(used);
+        }
     }
     return *status_;
 }
@@ -108,48 +138,15 @@ int ChildHandle::send_to_scope(int signal) const noexcept {
     return send(signal);
 }
 
-// The kernel drops what the first process of a pid namespace neither handles nor blocks. The rest of its
-// group may heed the signal, though.
-bool ChildHandle::is_deaf_to_all(int signal) const noexcept {
-    return signal != SIGKILL && reach_.scope() == KillScope::process && is_deaf_to(pid_, signal);
-}
-
-// Whether waiting for what comes of it makes sense.
-bool ChildHandle::ask_to_end(int signal, int& error) const noexcept {
-    const bool was_deaf = is_deaf_to_all(signal);
-    error = send_to_scope(signal);
-    if (signal != SIGKILL) {
-        (void)send_to_scope(SIGCONT);  // one that is stopped acts on it only when it goes on
-    }
-    // Asked again: it may have come to listen just before the signal.
-    return error == 0 && !(was_deaf && is_deaf_to_all(signal));
-}
-
-bool ChildHandle::carry_out(const StopAction& action, int& error) const {
-    if (action.signal != 0 && !ask_to_end(action.signal, error)) {
-        const Deadline past{};
-        return wait_for_end(&past);
-    }
-    if (!action.within) {
-        return wait_for_end(nullptr);
-    }
-    const Deadline deadline = after(*action.within);
-    return wait_for_end(&deadline);
-}
-
 int ChildHandle::stop(std::span<const StopAction> actions) {
-    bool has_ended = status_.has_value();
-    int error = 0;
-    for (const StopAction& action : actions) {
-        // Of what a group or a cgroup has left once the program has ended, nobody is asked to end.
-        if (!has_ended || action.signal == SIGKILL) {
-            has_ended = carry_out(action, error);
-        }
+    Stopping stopping(actions);
+    while (!stopping.advance(*this)) {
+        wait_for_end(stopping.deadline() ? &*stopping.deadline() : nullptr);
     }
-    if (has_ended) {
+    if (stopping.has_ended()) {
         reap();
     }
-    return has_ended ? 0 : error;
+    return stopping.has_ended() ? 0 : stopping.error();
 }
 
 }  // namespace syncspawn::detail

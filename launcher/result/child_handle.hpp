@@ -9,6 +9,7 @@
 #include <syncspawn/barrier/barrier.hpp>
 #include <syncspawn/barrier/unique_fd.hpp>
 #include <syncspawn/launcher/exit_status.hpp>
+#include <syncspawn/launcher/resource_usage.hpp>
 #include <syncspawn/launcher/spawn_options.hpp>
 
 #include "barrier/linux/own_pid.hpp"
@@ -29,7 +30,11 @@ public:
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
     [[nodiscard]] int pidfd() const noexcept { return pidfd_.get(); }
     [[nodiscard]] UniqueFd take_pidfd() noexcept { return std::move(pidfd_); }
+    [[nodiscard]] KillScope scope() const noexcept { return reach_.scope(); }
     [[nodiscard]] const std::optional<ExitStatus>& status() const noexcept { return status_; }
+
+    // After reap(), unless somebody else was faster.
+    [[nodiscard]] const std::optional<ResourceUsage>& usage() const noexcept { return usage_; }
 
     // Whether it is a child of the process that asks.
     [[nodiscard]] bool is_ours() const noexcept { return owner_ == own_pid(); }
@@ -41,21 +46,17 @@ public:
     // Both: 0 or the errno. A signal to what has ended is none, and no error.
     int send(int signal) const noexcept;
     int send_to_scope(int signal) const noexcept;
-    // Carries them out (StopActions), and reaps if it has ended. The errno of the last signal if that was
-    // refused and it runs on.
+    // Carries them out (StopActions, by Stopping), and reaps if it has ended. The errno of the last signal if
+    // that was refused and it runs on.
     int stop(std::span<const StopAction> actions);
 
 private:
-    bool is_deaf_to_all(int signal) const noexcept;
-    bool ask_to_end(int signal, int& error) const noexcept;
-    // Whether it has ended.
-    bool carry_out(const StopAction& action, int& error) const;
-
     pid_t pid_ = -1;
     pid_t owner_ = own_pid();
     UniqueFd pidfd_;
     KillReach reach_;
     std::optional<ExitStatus> status_;
+    std::optional<ResourceUsage> usage_;
 };
 
 }  // namespace syncspawn::detail

@@ -71,9 +71,8 @@ std::string hint_for_id_map(int error) {
         return hint;
     }
     if (geteuid() != 0) {
-        return "only one's own id can be mapped, with setgroups denied first; ranges need "
-               "newuidmap "
-               "and an entry in /etc/subuid";
+        return "only one's own id can be mapped, with setgroups denied first; for ranges see "
+               "steps::map_subordinate_ids()";
     }
     for (const auto& [number, name] : {std::pair{CAP_SETUID, "CAP_SETUID"},
                                        {CAP_SETGID, "CAP_SETGID"},
@@ -207,6 +206,9 @@ std::string hint_for_error(const SpawnOptions& options, StartMethod method,
             return hint_for_birth_in_cgroup(options, method, error);
         case KnownCall::joining_a_cgroup:
             return hint_for_cgroup(error);
+        case KnownCall::full_pipe:
+            return "use run(), which reads it, or take the stream out in a part of the parent or "
+                   "from the Launch";
         case KnownCall::other:
         case KnownCall::duplication:
             return failure.side == WhichSide::child

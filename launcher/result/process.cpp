@@ -9,11 +9,14 @@
 #include <utility>
 
 #include "barrier/linux/cancellation.hpp"
+#include "barrier/linux/time_left.hpp"
 #include "launcher/plan/checks.hpp"
 #include "process_state.hpp"
 
 namespace syncspawn {
 namespace {
+
+constexpr const char* self = "syncspawn::Process";
 
 void require_no_error(int error, const std::string& what) {
     if (error != 0) {
@@ -26,17 +29,6 @@ std::optional<ExitStatus> stop_child(detail::ChildHandle& child,
     const detail::CancellationHeldBack held_back;
     require_no_error(child.stop(actions), "cannot end the program, which still runs");
     return child.status();
-}
-
-UniqueFd take_stream(Process::State& state, std::size_t number) {
-    constexpr std::array names{"input", "output", "error"};
-    if (!state.streams.at(number)) {
-        throw std::logic_error(
-            std::string("syncspawn::Process: the standard ") + names.at(number) +
-            (state.are_streams_taken.at(number) ? " was moved out" : " is no Stdio::pipe()"));
-    }
-    state.are_streams_taken.at(number) = true;
-    return std::move(state.streams.at(number));
 }
 
 }  // namespace
@@ -80,6 +72,8 @@ Process::State& Process::own_state() const {
     return state();
 }
 
+detail::ChildHandle& Process::child() const { return own_state().child; }
+
 pid_t Process::pid() const { return state().child.pid(); }
 int Process::pidfd() const { return state().child.pidfd(); }
 
@@ -97,6 +91,10 @@ std::optional<ExitStatus> Process::wait_until(Deadline deadline) {
         return std::nullopt;
     }
     return child.reap();
+}
+
+std::optional<ExitStatus> Process::wait_for(std::chrono::nanoseconds time) {
+    return wait_until(detail::after(time));
 }
 
 void Process::signal(int signal) {
@@ -146,14 +144,16 @@ Barrier& Process::barrier() {
 
 Barrier Process::take_barrier() { return std::move(barrier()); }
 
-int Process::standard_input() const { return state().streams[0].get(); }
-int Process::standard_output() const { return state().streams[1].get(); }
-int Process::standard_error() const { return state().streams[2].get(); }
-UniqueFd Process::take_standard_input() { return take_stream(state(), 0); }
-UniqueFd Process::take_standard_output() { return take_stream(state(), 1); }
-UniqueFd Process::take_standard_error() { return take_stream(state(), 2); }
+int Process::standard_input() const { return state().streams.get(0); }
+int Process::standard_output() const { return state().streams.get(1); }
+int Process::standard_error() const { return state().streams.get(2); }
+UniqueFd Process::take_standard_input() { return state().streams.take(0, self); }
+UniqueFd Process::take_standard_output() { return state().streams.take(1, self); }
+UniqueFd Process::take_standard_error() { return state().streams.take(2, self); }
 
 StartMethod Process::start_method() const { return state().start_method; }
+
+const std::optional<ResourceUsage>& Process::usage() const { return state().child.usage(); }
 
 Timeline Process::timeline() const { return detail::timeline_of(state().trace); }
 

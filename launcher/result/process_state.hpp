@@ -1,12 +1,12 @@
 #pragma once
 
-#include <array>
 #include <memory>
 #include <optional>
 
 #include <syncspawn/launcher/process.hpp>
 
 #include "child_handle.hpp"
+#include "launcher/plan/standard_streams.hpp"
 #include "trace.hpp"
 
 namespace syncspawn {
@@ -15,8 +15,7 @@ namespace syncspawn {
 struct Process::State {
     detail::ChildHandle child{};
     std::optional<Barrier> barrier{};  // if handed over
-    std::array<UniqueFd, 3> streams{};
-    std::array<bool, 3> are_streams_taken{};
+    detail::StandardStreams streams{};
     const StopActions* stop = nullptr;  // in the options, whose life the trace shares
     StartMethod start_method = StartMethod::copied_memory;
     detail::Trace trace{};

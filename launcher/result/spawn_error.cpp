@@ -2,6 +2,7 @@
 
 #include <cctype>
 
+#include "last_words.hpp"
 #include "spawn_error_facts.hpp"
 
 namespace syncspawn {
@@ -72,7 +73,8 @@ std::string describe_error(const SpawnError::Facts& facts) {
 }
 
 std::string describe(const SpawnError::Facts& facts) {
-    const bool is_call = facts.cause == Cause::error || facts.cause == Cause::exception;
+    const bool is_call = (facts.cause == Cause::error || facts.cause == Cause::exception) &&
+                         facts.call != detail::KnownCall::full_pipe;
     std::string text =
         is_call ? describe_error(facts) : describe_end(facts) + in_parentheses(facts.hint);
     if (facts.program_may_have_run && facts.stage != Stage::readiness) {
@@ -82,7 +84,8 @@ std::string describe(const SpawnError::Facts& facts) {
         text += "; pid " + std::to_string(*facts.survivor) +
                 " could not be killed: " + facts.why_it_survived;
     }
-    return text + facts.undo_failures;
+    const std::string lines = detail::quoted_lines_of(facts.last_words);
+    return text + facts.undo_failures + (lines.empty() ? "" : "; its last words: " + lines);
 }
 
 const SpawnError::Facts no_facts{};
@@ -127,6 +130,15 @@ SpawnError SpawnError::with_code(std::error_code code) const {
     facts.code = code;
     return SpawnError(std::move(facts));
 }
+SpawnError SpawnError::with_last_words(std::string words) const {
+    if (!*this) {
+        return *this;
+    }
+    Facts facts = this->facts();
+    facts.last_words = detail::last_of(words);
+    return SpawnError(std::move(facts));
+}
+const std::string& SpawnError::last_words() const noexcept { return facts().last_words; }
 pid_t SpawnError::child_pid() const noexcept { return facts().child_pid; }
 std::optional<ExitStatus> SpawnError::status() const noexcept { return facts().status; }
 const std::string& SpawnError::detail() const noexcept { return facts().detail; }

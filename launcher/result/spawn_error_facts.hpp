@@ -25,6 +25,7 @@ struct SpawnError::Facts {
     std::string undo_failures{};
     std::optional<pid_t> survivor{};  // the child, if SIGKILL did not end it
     std::string why_it_survived{};
+    std::string last_words{};
     Timeline timeline{};
     std::string text{};  // made from the others
 };

@@ -21,6 +21,7 @@ Wording wording(const Item& item, WhichSide side) {
             return {side == WhichSide::child ? "started" : "starts the child", ""};
         case ItemKind::step:
         case ItemKind::last:
+        case ItemKind::after_execve:
             return {item.name + " ...", item.name + ": done"};
         case ItemKind::rendezvous:
             return {"waits at [" + item.name + "]", "passes [" + item.name + "]"};

@@ -1,7 +1,6 @@
 // What docs/boost.md shows in pieces: each stands here between `// [NAME]` and `// [end]`, and runs.
 #include <doctest/doctest.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -10,11 +9,11 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <fstream>
 #include <string>
 #include <utility>
 
 #include <syncspawn/boost.hpp>
+#include <syncspawn/steps.hpp>
 
 #include "support/boost.hpp"
 #include "support/shared_memory.hpp"
@@ -41,12 +40,6 @@ struct Nice {
     }
 };
 // [end]
-
-std::error_code write_map(syncspawn::ParentSide& side) {
-    std::ofstream map("/proc/" + std::to_string(side.child_pid()) + "/uid_map");
-    map << "0 " << geteuid() << " 1\n" << std::flush;
-    return map ? side.done() : side.fail("write the uid map");
-}
 
 // [a session]
 asio::awaitable<int> session(const syncspawn::SyncedSpawner& spawner) {
@@ -88,8 +81,8 @@ TEST_CASE("the manual's steps and options") {
     // [steps and options]
     syncspawn::for_boost::SyncedLauncher launcher;
     launcher.options.birth.namespaces = syncspawn::Namespaces::user;
-    launcher.options.readiness.within = 60s;                  // the program attaches and places
-    launcher.step({.name = "uid map", .parent = write_map});  // while the child waits
+    launcher.options.readiness.within = 60s;      // the program attaches and places
+    launcher.step(syncspawn::steps::map_root());  // while the child waits
     v2::process server = launcher(context, program, arguments, v2::process_stdio{{}, output, {}});
     auto barrier = launcher.take_barrier(context);  // to meet it again later
     // [end]

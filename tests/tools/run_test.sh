@@ -201,7 +201,7 @@ fi
 expect "--map-root makes the caller root" 0 0 "" syncspawn run --map-root -- id -u
 expect "--map-root maps the group too" 0 0 "" syncspawn run --map-root -- id -g
 guarded syncspawn run --map-root --timeline -- true 2>timeline
-check "the timeline shows the parent's step" grep -q '^ .* uid map: done  *|$' timeline
+check "the timeline shows the parent's step" grep -q '^ .* id maps: done  *|$' timeline
 if ((EUID == 0)) && setpriv --bounding-set=-setgid true 2>/dev/null; then
     expect "root without CAP_SETGID maps its group, without setgroups(2)" 0 "0 deny" "" \
         setpriv --bounding-set=-setgid syncspawn run --map-root -- sh -c 'echo "$(id -g) $(cat /proc/self/setgroups)"'

@@ -7,11 +7,11 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
-#include <fstream>
 #include <limits>
 #include <string>
 
 #include <syncspawn/boost.hpp>
+#include <syncspawn/steps.hpp>
 
 namespace {
 
@@ -21,20 +21,13 @@ using namespace std::chrono_literals;
 using asio::experimental::awaitable_operators::operator||;  // NOLINT(misc-unused-using-decls)
 constexpr auto as_tuple = asio::as_tuple(asio::use_awaitable);
 
-// The worker waits in its new namespace until this has returned.
-void write_maps(syncspawn::ParentSide& side) {
-    const std::string process = "/proc/" + std::to_string(side.child_pid());
-    std::ofstream(process + "/setgroups") << "deny";
-    std::ofstream(process + "/uid_map") << "0 " << geteuid() << " 1\n";
-    std::ofstream(process + "/gid_map") << "0 " << getegid() << " 1\n";
-}
-
 syncspawn::SyncedSpawner worker_spawner(const char* program) {
     syncspawn::SyncedSpawner spawner({.program = program,
                                       .streams = {.output = syncspawn::Stdio::pipe()},
                                       .birth = {.namespaces = syncspawn::Namespaces::user},
                                       .readiness = {.within = 5s}});
-    return spawner.step({.name = "id maps", .parent = write_maps});
+    // It waits in its new namespace until the maps are written.
+    return spawner.step(syncspawn::steps::map_root());
 }
 
 // Gives the client what the worker says, until one of them has gone.

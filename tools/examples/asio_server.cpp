@@ -7,13 +7,13 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
 
 #include <syncspawn/boost.hpp>
+#include <syncspawn/steps.hpp>
 
 namespace {
 
@@ -22,20 +22,13 @@ using asio::ip::tcp;
 using boost::system::error_code;
 using namespace std::chrono_literals;
 
-// The worker waits in its new namespace until this has returned.
-void write_maps(syncspawn::ParentSide& side) {
-    const std::string process = "/proc/" + std::to_string(side.child_pid());
-    std::ofstream(process + "/setgroups") << "deny";
-    std::ofstream(process + "/uid_map") << "0 " << geteuid() << " 1\n";
-    std::ofstream(process + "/gid_map") << "0 " << getegid() << " 1\n";
-}
-
 syncspawn::SyncedSpawner worker_spawner(const char* program) {
     syncspawn::SyncedSpawner spawner({.program = program,
                                       .streams = {.output = syncspawn::Stdio::pipe()},
                                       .birth = {.namespaces = syncspawn::Namespaces::user},
                                       .readiness = {.within = 5s}});
-    return spawner.step({.name = "id maps", .parent = write_maps});
+    // It waits in its new namespace until the maps are written.
+    return spawner.step(syncspawn::steps::map_root());
 }
 
 // One client and its worker. Its handlers keep it alive.

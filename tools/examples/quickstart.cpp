@@ -8,26 +8,15 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <stdexcept>
 #include <string>
 
 #include <syncspawn/launcher.hpp>
+#include <syncspawn/steps.hpp>
 
 namespace {
 
 using syncspawn::UniqueFd;
-
-std::error_code write_maps(syncspawn::ParentSide& side) {
-    const std::string process = "/proc/" + std::to_string(side.child_pid());
-    std::ofstream(process + "/setgroups") << "deny";
-    std::ofstream uid_map(process + "/uid_map");
-    std::ofstream gid_map(process + "/gid_map");
-    uid_map << "0 " << geteuid() << " 1\n" << std::flush;
-    gid_map << "0 " << getegid() << " 1\n" << std::flush;
-    return uid_map && gid_map ? side.done()
-                              : side.fail("write the id maps", syncspawn::Hint::id_map);
-}
 
 std::string read_line(int fd) {
     std::string line;
@@ -60,14 +49,14 @@ std::string query(int port) {
 
 // In a chroot and in many a container there are none, or their maps may not be written.
 bool lacks_user_namespaces(const syncspawn::SpawnError& error) {
-    return error.stage() == syncspawn::Stage::start || error.step() == "uid map";
+    return error.stage() == syncspawn::Stage::start || error.step() == "id maps";
 }
 
 syncspawn::Process launch(syncspawn::SpawnOptions options) {
     options.birth.namespaces = syncspawn::Namespaces::user;
     try {
         syncspawn::SyncedSpawner spawner(options);
-        spawner.step({.name = "uid map", .parent = write_maps});
+        spawner.step(syncspawn::steps::map_root());
         return spawner.spawn();
     } catch (const syncspawn::SpawnError& error) {
         if (!lacks_user_namespaces(error)) {

@@ -12,5 +12,5 @@ int main(void) {
     /* ... open the socket, load the configuration ... */
     int ready = syncspawn_barrier_place_and_sync(&barrier);
     syncspawn_barrier_destroy(&barrier);
-    return ready == 1 ? 42 : 1;
+    return ready == 1 ? 0 : 1;
 }

@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
     try {
         syncspawn::Process program = spawner.spawn();  // returns once it is ready
         std::fputs(syncspawn::draw(program.timeline()).c_str(), stdout);
-        return program.wait() == syncspawn::ExitStatus::exited(42) ? 0 : 1;
+        return program.wait().shell_code();
     } catch (const syncspawn::SpawnError& error) {
         std::fprintf(stderr, "%s\n", error.what());  // exited, aborted, late: it says which
         return 1;

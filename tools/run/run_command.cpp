@@ -4,11 +4,11 @@
 #include <system_error>
 
 #include <syncspawn/launcher.hpp>
+#include <syncspawn/steps.hpp>
 
 #include "descendants.hpp"
 #include "end_as.hpp"
 #include "held_signals.hpp"
-#include "id_map.hpp"
 #include "run_options.hpp"
 #include "supervisor.hpp"
 #include "tools/commands.hpp"
@@ -43,7 +43,7 @@ SyncedSpawner spawner_for(RunSettings& settings, const HeldSignals& signals) {
     }
     settings.spawn.birth.namespaces = Namespaces::user;
     SyncedSpawner spawner(settings.spawn);
-    spawner.step(map_root_step());
+    spawner.step(steps::map_root());
     return spawner;
 }
 

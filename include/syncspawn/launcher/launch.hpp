@@ -63,6 +63,12 @@ public:
     /// the same from the first advance() until the launch is over, else -1. No other process shares it, so
     /// your loop may set flags on it.
     [[nodiscard]] int descriptor() const;
+    /// Your end of a Stdio::pipe(), from the first advance() that starts the child until the launch is over: to
+    /// write to the program or read from it before it is ready. The Process has none then. Throws
+    /// std::logic_error if there is none (any more).
+    [[nodiscard]] UniqueFd take_standard_input();
+    [[nodiscard]] UniqueFd take_standard_output();
+    [[nodiscard]] UniqueFd take_standard_error();
     /// Gives up, without waiting: the next calls of advance() end the child, and the error is
     /// Cause::cancelled. Does nothing if the launch is over. A part of the parent may call it, too.
     void cancel();

@@ -9,6 +9,7 @@
 #include <typeinfo>
 
 #include <syncspawn/barrier/barrier.hpp>
+#include <syncspawn/barrier/unique_fd.hpp>
 #include <syncspawn/launcher/side.hpp>
 
 /// syncspawn::ParentSide: the child, as your code in the parent sees it, and how that code waits.
@@ -56,9 +57,12 @@ struct PartState {
     const std::type_info* type = nullptr;
 };
 
+class StandardStreams;
+
 struct PartCall {
     PartWait wait{};
     PartState state{};
+    StandardStreams* streams = nullptr;  // none in an undo
 };
 
 }  // namespace detail
@@ -84,6 +88,8 @@ public:
     [[nodiscard]] pid_t child_pid() const noexcept { return child_pid_; }
     /// Borrowed; -1 before Linux 5.3, and in an `undo`.
     [[nodiscard]] int child_pidfd() const noexcept { return child_pidfd_; }
+    /// Whether the child, or the program that it has become, has ended.
+    [[nodiscard]] bool has_ended() const noexcept;
     /// When the setup must be done (`setup.within`), if it must. Nobody interrupts a part that blocks beyond
     /// that, so one that does should look here. wait_for() looks by itself.
     [[nodiscard]] std::optional<Deadline> deadline() const noexcept { return deadline_; }
@@ -116,7 +122,15 @@ public:
         return *static_cast<State*>(call_->state.value.get());
     }
 
+    /// Moves your end of a Stdio::pipe() out, before the program runs: for a thread that drains it, or a part
+    /// that answers what another step asks. You own what is returned (keep it in state(), or hand it on); the
+    /// Process has none then. Throws std::logic_error if there is none, it was moved out, or this is an `undo`.
+    [[nodiscard]] UniqueFd take_standard_input() { return take_stream(0); }
+    [[nodiscard]] UniqueFd take_standard_output() { return take_stream(1); }
+    [[nodiscard]] UniqueFd take_standard_error() { return take_stream(2); }
+
 private:
+    UniqueFd take_stream(int number);
     void require_type(const std::type_info& type) const;
     std::error_code wait(const detail::PartWait& wait) noexcept;
 

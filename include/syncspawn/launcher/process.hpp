@@ -10,6 +10,7 @@
 #include <syncspawn/barrier/barrier.hpp>
 #include <syncspawn/barrier/unique_fd.hpp>
 #include <syncspawn/launcher/exit_status.hpp>
+#include <syncspawn/launcher/resource_usage.hpp>
 #include <syncspawn/launcher/spawn_options.hpp>
 #include <syncspawn/launcher/timeline.hpp>
 
@@ -45,6 +46,10 @@
 
 namespace syncspawn {
 
+namespace detail {
+class ChildHandle;
+}
+
 /// Move-only. Use one object in one thread at a time. No member may be called in a signal handler.
 ///
 /// A default-constructed or moved-from Process is empty. You may destroy it, assign to it or test it;
@@ -77,6 +82,8 @@ public:
     std::optional<ExitStatus> try_wait();
     /// Waits until then at most: the status if the program has ended, or nothing.
     std::optional<ExitStatus> wait_until(Deadline deadline);
+    /// The same, for so long at most.
+    std::optional<ExitStatus> wait_for(std::chrono::nanoseconds time);
 
     /// Sends a signal to the program alone. Does nothing if it has ended. Throws std::system_error: EPERM if
     /// this process may not signal it any more, EINVAL if there is no such signal.
@@ -90,7 +97,13 @@ public:
     /// Throws std::invalid_argument for a signal that does not exist or a negative time. Throws
     /// std::system_error if the last signal was refused and the program still runs; it does not wait then.
     std::optional<ExitStatus> stop(const StopActions& actions);
-    /// stop({Stop::terminate(grace), Stop::kill()}); a negative grace is none.
+    /// Asks the program to end (SIGTERM), and after `grace` makes it: stop({Stop::terminate(grace),
+    /// Stop::kill()}). A negative grace is none.
+    ///
+    /// In a container this may kill at once. The first process of a pid namespace (Namespaces::pid) gets
+    /// SIGTERM only if it has a handler for it, and most programs have none. The library sees
+    /// that, and does not wait for what cannot come. With KillScope::process_group or `session` the others of
+    /// the group do get the signal, so they have the grace, and you wait for it.
     ExitStatus terminate(std::chrono::nanoseconds grace);
     /// stop({Stop::kill()}).
     ExitStatus kill();
@@ -117,6 +130,9 @@ public:
     UniqueFd take_standard_output();
     UniqueFd take_standard_error();
 
+    /// What it has used; nothing until its status was taken by one of the above, or if somebody else has
+    /// reaped it.
+    [[nodiscard]] const std::optional<ResourceUsage>& usage() const;
     /// How it was started; never `automatic`.
     [[nodiscard]] StartMethod start_method() const;
     /// What each side did until the program ran.
@@ -125,8 +141,10 @@ public:
     struct State;
     /// For the library.
     explicit Process(std::unique_ptr<State> state) noexcept;
+    [[nodiscard]] detail::ChildHandle& child() const;
 
 private:
+    friend class ProcessSet;
     State& state() const;
     State& own_state() const;
     std::unique_ptr<State> state_;

@@ -33,7 +33,7 @@
 ///     execve '/no/such/program' in the child: no such file or directory
 ///     uid map in the parent: open '/proc/4711/uid_map': permission denied
 ///     the child was killed by SIGSEGV in step 'uid map'
-///     the program exited with code 3 before it was ready
+///     the program exited with code 3 before it was ready; its last words: "cannot bind: port 80 is taken"
 
 namespace syncspawn {
 
@@ -114,7 +114,15 @@ public:
     /// gives up on it. It is still your child: reap it with waitpid(2), or it stays a zombie once it has
     /// ended.
     [[nodiscard]] std::optional<pid_t> survivor() const noexcept;
-    /// All of that in one line, in lower case. Valid as long as any copy of this error.
+    /// The end of what a program wrote to its standard error before its launch failed, 4 KiB at most, as it
+    /// was written. Only if that was a Stdio::pipe(), or went to the same one as the output, and nobody had
+    /// taken your end of it. Else empty.
+    [[nodiscard]] const std::string& last_words() const noexcept;
+    /// The same failure with other last words, for a caller who has read the stream himself. Of a longer text
+    /// the end is kept.
+    [[nodiscard]] SpawnError with_last_words(std::string words) const;
+    /// All of that in one line, in lower case; of the last words up to three lines, without what a terminal
+    /// might take for a command. Valid as long as any copy of this error.
     [[nodiscard]] const char* what() const noexcept override;
     /// What each side did until then: see <syncspawn/launcher/timeline.hpp>.
     [[nodiscard]] const std::vector<TimelineEvent>& timeline() const noexcept;

@@ -73,7 +73,8 @@ struct Signals {
 struct Setup {
     /// From the start to execve; not set: as long as it takes. When the time is up, no wait goes on and no
     /// further part of the parent begins: the launch fails, unless the child has reached its execve. A part
-    /// of the parent that is running is not interrupted.
+    /// of the parent that is running is not interrupted. Parts behind execve (Step::after_execve) must be
+    /// done in that time, too.
     ///
     /// The end of a failed launch comes on top: abort_grace, and then the time until the killed child is
     /// gone. One that is still there five seconds after SIGKILL is left behind (SpawnError::survivor()); the
@@ -94,6 +95,11 @@ struct Readiness {
     /// place_and_sync(), or runs `syncspawn barrier place-and-sync`. The barrier is then handed over,
     /// whatever `hand_over` says. The time counts from execve; when it is up, the program is ended and the
     /// launch fails.
+    ///
+    /// What the program writes to a Stdio::pipe() before it is ready, nobody reads yet. So the pipe grows, up
+    /// to 1 MiB as a rule (/proc/sys/fs/pipe-max-size). If it is full then, and still after a second, the
+    /// launch fails with ENOBUFS. run() reads meanwhile; to do so yourself, take your end out, in a part of the
+    /// parent (ParentSide::take_standard_output()) or from the Launch.
     std::optional<std::chrono::nanoseconds> within{};
 };
 

@@ -7,7 +7,7 @@
 #include <syncspawn/launcher/parent_side.hpp>
 #include <syncspawn/launcher/part.hpp>
 
-/// syncspawn::Step: what the two sides do between the start of the child and its execve.
+/// syncspawn::Step: what the two sides do between the start of the child and its execve, or right behind it.
 ///
 ///     #include <fstream>
 ///     #include <sched.h>
@@ -44,11 +44,12 @@ namespace syncspawn {
 
 using ParentPart = Part<ParentSide>;
 
-/// How the two parts of a step relate in time.
+/// How the two parts of a step relate in time. If only the side that goes first has a part, the *next* part of
+/// the other side waits for it: steps::map_root() is such a step.
 enum class StepOrder {
     together,      ///< neither waits for the other
-    child_first,   ///< the parent's part begins after the child's has ended
-    parent_first,  ///< the child's part begins after the parent's has ended
+    child_first,   ///< the parent's part, or its next one, begins after the child's has ended
+    parent_first,  ///< the child's part, or its next one, begins after the parent's has ended
 };
 
 /// One step of the setup. The parts of one side run in the order in which the steps were added. The two
@@ -88,9 +89,25 @@ struct Step {
     /// `last` if that is the only other part in the child. The program's signal mask is in force. The
     /// result is ignored.
     Part<ChildSide> exec_failed{};
-    /// Takes back what `parent` has done. Runs in the parent if the launch fails after that part has
-    /// succeeded, or has begun to wait (ParentSide::wait_for()). The child is gone by then; the last step
-    /// comes first. It finds the ParentSide::state() of that part. It cannot wait.
+    /// Runs in the parent once the program runs: behind execve, and before readiness is waited for. The
+    /// place for what must not happen earlier, such as writing the oom score of a child that shares your
+    /// memory until then.
+    ///
+    ///     .after_execve = [](ParentSide& side) {
+    ///         std::ofstream file("/proc/" + std::to_string(side.child_pid()) + "/oom_score_adj");
+    ///         file << 500 << std::flush;
+    ///         return file || side.has_ended() ? side.done() : side.fail("oom_score_adj");
+    ///     }
+    ///
+    /// It may wait as `parent` may. The program does not wait for it: it may have done anything by then, even
+    /// have ended. That does not fail the launch; a part that waits is called once more when the program ends,
+    /// and can ask side.has_ended(). `setup.within` and cancellation hold here, too.
+    ///
+    /// If it fails, the program is ended, and the error says program_may_have_run().
+    ParentPart after_execve{};
+    /// Takes back what `parent` and `after_execve` have done. Runs in the parent if the launch fails after one
+    /// of them has succeeded, or has begun to wait (ParentSide::wait_for()). The child is gone by then; what
+    /// began last comes first. It finds the ParentSide::state() of those parts. It cannot wait.
     ParentPart undo{};
     /// The descriptors of the parent that the child's parts use. Borrowed; the program does not get them.
     std::vector<int> descriptors{};

@@ -84,6 +84,17 @@ public:
     /// The same for an event loop. Nothing has happened yet: Launch::advance() does it.
     [[nodiscard]] Launch launch() const;
 
+    /// Both with a deadline for all of it, readiness included. A launch that is not over by then fails with
+    /// Cause::timed_out.
+    [[nodiscard]] Process spawn(Deadline deadline, SpawnError& error) const;
+    [[nodiscard]] Launch launch(Deadline deadline) const;
+
+    /// What it was made from.
+    [[nodiscard]] const SpawnOptions& options() const noexcept;
+    /// One with the same steps and other options. Throws std::invalid_argument as the constructor and step()
+    /// do.
+    [[nodiscard]] SyncedSpawner with(SpawnOptions options) const;
+
     /// Ends the threads that the library keeps for the next launch, and waits for their end. Not those that a
     /// launch is using. Thread-safe. Call it
     ///  - before an unshare(2) or setns(2) that a process of several threads is refused,
@@ -99,6 +110,7 @@ public:
     static void end_idle_threads() noexcept;
 
 private:
+    explicit SyncedSpawner(std::unique_ptr<detail::Draft> draft) noexcept;
     std::unique_ptr<detail::Draft> draft_;
 };
 

@@ -17,6 +17,7 @@
 #include "support/launched.hpp"
 #include "support/nothing_is_left.hpp"
 #include "support/observe.hpp"
+#include "support/ways_to_launch.hpp"
 
 // Parts of the parent that are not done yet. What is true of both ways to launch is tried with both.
 
@@ -28,48 +29,15 @@ namespace {
 
 const SpawnOptions program_true{.program = "true", .setup = {.abort_grace = 0ns}};
 
-class Event {
-public:
-    void signal() const noexcept { eventfd_write(fd_.get(), 1); }
-    // Takes what was signalled.
-    bool is_signalled() const noexcept {
-        eventfd_t count = 0;
-        return eventfd_read(fd_.get(), &count) == 0;
-    }
-    int fd() const noexcept { return fd_.get(); }
-
-private:
-    UniqueFd fd_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-};
-
 bool is_readable(int fd) {
     pollfd one{fd, POLLIN, 0};
     return poll(&one, 1, 0) == 1;
 }
 
-Process by_spawn(const SyncedSpawner& spawner, SpawnError& error) { return spawner.spawn(error); }
-
-Process by_event_loop(const SyncedSpawner& spawner, SpawnError& error) {
-    Launch launch = spawner.launch();
-    while (!launch.advance()) {
-        await_event(launch.descriptor());
-    }
-    return launch.take_process(error);
-}
-
-using Way = Process (*)(const SyncedSpawner&, SpawnError&);
-constexpr std::array<Way, 2> both_ways{by_spawn, by_event_loop};
-
 SyncedSpawner with_parent(ParentPart part, SpawnOptions options = program_true) {
     SyncedSpawner spawner(std::move(options));
     spawner.step({.name = "x", .parent = std::move(part)});
     return spawner;
-}
-
-std::string text_after(Way way, const SyncedSpawner& spawner) {
-    SpawnError error;
-    const Process process = way(spawner, error);
-    return error.what();
 }
 
 // "waits for descriptor N" in a part that is never done.

@@ -15,7 +15,7 @@
 #include <syncspawn/launcher/launch.hpp>
 
 #include "barrier/linux/waiting.hpp"
-#include "launcher/course/watch.hpp"
+#include "launcher/result/watch.hpp"
 #include "support/launched.hpp"
 #include "support/observe.hpp"
 

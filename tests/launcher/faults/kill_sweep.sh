@@ -13,6 +13,12 @@ cd "$scratch" || exit 1
 name=sweep$$
 cp "$ready_program" "$name"
 
+# What it exits with if it gets through.
+case $party in
+    parent | program) through=0 ;;
+    *) through=42 ;;
+esac
+
 # launch OPTION...: with these options of strace for the party.
 launch() {
     case $party in
@@ -34,7 +40,7 @@ what_is_left() { pgrep -r D,R,S,T,t -fa "$name" | grep -v "^$$ "; }
 nothing_is_left() { [[ -z $(what_is_left) ]]; }
 
 launch -o calls
-check "undisturbed, the $party gets through" test $? = 42
+check "undisturbed, the $party gets through" test $? = $through
 eventually nothing_is_left
 # Every call by its name and which of that name it is: strace counts each name by itself.
 grep -oE '^[a-z0-9_]+\(' calls | tr -d '(' | awk '{ print $1, ++count[$1] }' >points
@@ -46,10 +52,10 @@ while read -r call occurrence; do
     where="$party killed at $call number $occurrence"
     # 125: reported. 137: the program was killed once it was ready, or the parent itself was killed.
     # 1: the program, or the script, found the other side gone and said so by its own code.
-    # 42: the call was not made this time, as a wait may find what it waits for at once.
+    # Through: the call was not made this time, as a wait may find what it waits for at once.
     case $code in
         1 | 125 | 137) killed=$((killed + 1)) ;;
-        42) ;;
+        "$through") ;;
         *) check "$where: exit code $code ($(cat err))" false ;;
     esac
     if [[ $code -eq 125 && $party != parent ]]; then

@@ -12,12 +12,35 @@ using namespace syncspawn::detail;
 namespace {
 
 // What a test writes for one entry: the sides it has a part on, or a rendezvous.
-enum class Shape { child, parent, together, child_first, parent_first, rendezvous };
-constexpr Shape every_shape[] = {Shape::child,       Shape::parent,       Shape::together,
-                                 Shape::child_first, Shape::parent_first, Shape::rendezvous};
+// A gate has a part on one side alone, which the next part of the other side waits for.
+enum class Shape {
+    child,
+    parent,
+    together,
+    child_first,
+    parent_first,
+    childs_gate,
+    parents_gate,
+    rendezvous
+};
+constexpr Shape every_shape[] = {Shape::child,        Shape::parent,       Shape::together,
+                                 Shape::child_first,  Shape::parent_first, Shape::childs_gate,
+                                 Shape::parents_gate, Shape::rendezvous};
 
-bool is_on_child(Shape shape) { return shape != Shape::parent; }
-bool is_on_parent(Shape shape) { return shape != Shape::child; }
+bool is_on_child(Shape shape) { return shape != Shape::parent && shape != Shape::parents_gate; }
+bool is_on_parent(Shape shape) { return shape != Shape::child && shape != Shape::childs_gate; }
+StepOrder order_of(Shape shape) {
+    switch (shape) {
+        case Shape::child_first:
+        case Shape::childs_gate:
+            return StepOrder::child_first;
+        case Shape::parent_first:
+        case Shape::parents_gate:
+            return StepOrder::parent_first;
+        default:
+            return StepOrder::together;
+    }
+}
 
 std::vector<Entry> entries_of(const std::vector<Shape>& shapes) {
     std::vector<Entry> entries;
@@ -34,9 +57,7 @@ std::vector<Entry> entries_of(const std::vector<Shape>& shapes) {
         if (is_on_parent(shape)) {
             step.parent = [](ParentSide&) {};
         }
-        step.order = shape == Shape::child_first    ? StepOrder::child_first
-                     : shape == Shape::parent_first ? StepOrder::parent_first
-                                                    : StepOrder::together;
+        step.order = order_of(shape);
         entries.emplace_back(std::move(step));
     }
     return entries;
@@ -77,13 +98,23 @@ int phase_of(const Schedule& schedule, const std::vector<std::uint32_t>& side,
 std::size_t fewest(const std::vector<Shape>& shapes) {
     std::size_t child = 0;
     std::size_t parent = 0;
+    std::size_t childs_next = 0;  // what the gates leave to its next part
+    std::size_t parents_next = 0;
     for (const Shape shape : shapes) {
         if (shape == Shape::rendezvous) {
             child = parent = std::max(child, parent) + 1;
-        } else if (shape == Shape::child_first) {
+            continue;
+        }
+        child = is_on_child(shape) ? std::max(child, childs_next) : child;
+        parent = is_on_parent(shape) ? std::max(parent, parents_next) : parent;
+        if (shape == Shape::child_first) {
             parent = std::max(parent, child + 1);
         } else if (shape == Shape::parent_first) {
             child = std::max(child, parent + 1);
+        } else if (shape == Shape::childs_gate) {
+            parents_next = std::max(parents_next, child + 1);
+        } else if (shape == Shape::parents_gate) {
+            childs_next = std::max(childs_next, parent + 1);
         }
     }
     return std::max(child, parent) + 1;  // "ready to exec"
@@ -107,6 +138,8 @@ void check(const std::vector<Shape>& shapes) {
     CHECK(count_rendezvous(schedule) == fewest(shapes));
     std::string last_of_child;
     std::string last_of_parent;
+    int childs_gate = -1;  // the latest, by its phase
+    int parents_gate = -1;
     for (std::size_t index = 0; index < shapes.size(); ++index) {
         const std::string name(1, static_cast<char>('a' + index));
         const int child = phase_of(schedule, schedule.child, name);
@@ -119,7 +152,14 @@ void check(const std::vector<Shape>& shapes) {
             CHECK(parent < child);
         } else if (shapes[index] == Shape::rendezvous) {
             CHECK(child == parent);
+        } else if (child >= 0) {
+            CHECK(child > parents_gate);
         }
+        if (shapes[index] != Shape::rendezvous && parent >= 0) {
+            CHECK(parent > childs_gate);
+        }
+        childs_gate = shapes[index] == Shape::childs_gate ? child : childs_gate;
+        parents_gate = shapes[index] == Shape::parents_gate ? parent : parents_gate;
         last_of_child += child >= 0 ? name : "";
         last_of_parent += parent >= 0 ? name : "";
     }
@@ -157,11 +197,19 @@ TEST_CASE("neighbours that want the same order share a rendezvous, which names t
     CHECK(written(schedule, schedule.parent) == "[the child's 'a', 'b'] a b [ready to exec]");
 }
 
-TEST_CASE("a step with one part has no order to keep") {
-    std::vector<Entry> entries = entries_of({Shape::child, Shape::parent});
-    std::get<Step>(entries[0]).order = StepOrder::parent_first;
-    std::get<Step>(entries[1]).order = StepOrder::child_first;
-    CHECK(count_rendezvous(make_schedule(entries, "true", "")) == 1);
+TEST_CASE("what follows on the other side waits for an ordered step of one part") {
+    const auto entries = entries_of({Shape::parents_gate, Shape::parent, Shape::child});
+    const Schedule schedule = make_schedule(entries, "true", "");
+    CHECK(written(schedule, schedule.child) == "[the parent's 'a'] c [ready to exec]");
+    CHECK(written(schedule, schedule.parent) == "a [the parent's 'a'] b [ready to exec]");
+}
+
+TEST_CASE("if nothing follows, \"ready to exec\" is enough for an ordered step of one part") {
+    const auto entries = entries_of({Shape::child, Shape::childs_gate, Shape::parents_gate});
+    CHECK(count_rendezvous(make_schedule({entries[0], entries[1]}, "true", "")) == 1);
+    CHECK(count_rendezvous(make_schedule({entries[0], entries[2]}, "true", "")) == 1);
+    // Entering the working directory is something of the child's that follows.
+    CHECK(count_rendezvous(make_schedule({entries[0], entries[2]}, "true", "/")) == 2);
 }
 
 TEST_CASE("the working directory is entered after the last part of the child") {
@@ -200,5 +248,21 @@ TEST_CASE("a last part is an item of its own, behind all that the child does bes
         CHECK(schedule.items[item].kind == ItemKind::last);
         CHECK(stage_of(schedule.items[item].kind) == Stage::step);
         CHECK(item < schedule.execve);  // in a timeline whose times are the same
+    }
+}
+
+TEST_CASE("a part behind execve is an item of its own, behind execve and before readiness") {
+    const std::vector<Entry> entries{
+        Step{.name = "a", .parent = [](ParentSide&) {}, .after_execve = [](ParentSide&) {}},
+        Rendezvous{"r"}, Step{.name = "b", .after_execve = [](ParentSide&) {}}};
+    const Schedule schedule = make_schedule(entries, "true", "");
+    CHECK(written(schedule, schedule.after_execve) == "a b");
+    CHECK(written(schedule, schedule.parent) == "a [r] [ready to exec]");
+    CHECK(written(schedule, schedule.child) == "[r] [ready to exec]");
+    for (const std::uint32_t item : schedule.after_execve) {
+        CHECK(schedule.items[item].kind == ItemKind::after_execve);
+        CHECK(stage_of(schedule.items[item].kind) == Stage::step);
+        CHECK(item > schedule.execve);  // in a timeline whose times are the same
+        CHECK(item < schedule.readiness);
     }
 }

@@ -190,6 +190,34 @@ TEST_CASE("the first process of a pid namespace that does not handle SIGTERM is 
     CHECK(program.terminate(1h) == ExitStatus::killed(SIGKILL));
 }
 
+// The shell itself hears nothing, and ends when its child does.
+TEST_CASE("the rest of its group or session hears what the first of a pid namespace does not") {
+    for (const KillScope scope : {KillScope::process_group, KillScope::session}) {
+        SpawnOptions options = shell("sleep 1000 & echo; wait; exit 3");
+        options.streams.output = Stdio::pipe();
+        options.ending.scope = scope;
+        Process program = spawn_in_pid_namespace(options);
+        if (!program) {
+            SKIP_TEST(no_namespaces);
+        }
+        await_line(program);
+        CHECK(program.terminate(1h) == ExitStatus::exited(3));
+    }
+}
+
+// Nobody in it hears: only the end of the grace is left.
+TEST_CASE("a group that does not hear SIGTERM is killed after the grace") {
+    for (const KillScope scope : {KillScope::process_group, KillScope::session}) {
+        SpawnOptions options = sleeper();
+        options.ending.scope = scope;
+        Process program = spawn_in_pid_namespace(options);
+        if (!program) {
+            SKIP_TEST(no_namespaces);
+        }
+        CHECK(program.terminate(1ms) == ExitStatus::killed(SIGKILL));
+    }
+}
+
 TEST_CASE("the first process of a pid namespace that handles SIGTERM has the grace to do so") {
     SpawnOptions options = shell("trap 'exit 3' TERM; echo; while :; do sleep 0.01; done");
     options.streams.output = Stdio::pipe();

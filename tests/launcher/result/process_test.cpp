@@ -109,13 +109,36 @@ TEST_CASE("wait gives the status, and again the same") {
     process.signal(SIGKILL);
 }
 
+TEST_CASE("what a process has used is known once it is reaped") {
+    Process process =
+        SyncedSpawner(shell("i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done")).spawn();
+    CHECK_FALSE(process.usage());
+    CHECK(process.wait().success());
+    REQUIRE(process.usage());
+    CHECK(process.usage()->processor_time() > 0ns);
+    CHECK(process.usage()->max_resident_bytes > 4096);
+    CHECK(process.usage()->minor_faults > 0);
+    Process moved = std::move(process);
+    CHECK(moved.usage());
+}
+
+TEST_CASE("what a process has used is not known if somebody else has reaped it") {
+    Process process = SyncedSpawner({.program = "true"}).spawn();
+    CHECK(waitpid(process.pid(), nullptr, 0) == process.pid());
+    CHECK(process.wait().kind() == ExitStatus::Kind::unknown);
+    CHECK_FALSE(process.usage());
+}
+
 TEST_CASE("try_wait and wait_until have no status while the process runs") {
     Process process = SyncedSpawner(sleeper()).spawn();
     CHECK_FALSE(process.try_wait());
     CHECK_FALSE(process.wait_until(std::chrono::steady_clock::now() + 1ms));
+    CHECK_FALSE(process.wait_for(1ms));
+    CHECK_FALSE(process.wait_for(-1h));
     process.signal(SIGUSR1);
     CHECK(process.wait_until(std::chrono::steady_clock::now() + 60s) ==
           ExitStatus::killed(SIGUSR1));
+    CHECK(process.wait_for(std::chrono::nanoseconds::max()) == ExitStatus::killed(SIGUSR1));
 }
 
 TEST_CASE("the pidfd is readable once the process has ended") {

@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include <syncspawn/launcher.hpp>
+#include <syncspawn/steps.hpp>
 
 #include "support/launched.hpp"
 #include "support/observe.hpp"
@@ -512,38 +512,21 @@ constexpr NamedNamespace every_namespace[]{
     {Namespaces::ipc, "ipc"},    {Namespaces::user, "user"},     {Namespaces::pid, "pid"},
     {Namespaces::network, "net"}};
 
-std::error_code write_maps(ParentSide& side) {
-    const std::string process = "/proc/" + std::to_string(side.child_pid());
-    std::ofstream(process + "/setgroups") << "deny";
-    std::ofstream uid_map(process + "/uid_map");
-    std::ofstream gid_map(process + "/gid_map");
-    uid_map << "0 " << geteuid() << " 1\n" << std::flush;
-    gid_map << "0 " << getegid() << " 1\n" << std::flush;
-    return uid_map && gid_map ? side.done() : side.fail(EIO, "write the id maps");
-}
-
 bool is_forbidden(const SpawnError& error) {
     return error.stage() == Stage::start && (error.code() == std::errc::operation_not_permitted ||
                                              error.code() == std::errc::no_space_on_device);
 }
 
-// A program in a user namespace whose map its parent writes while the child is in a part.
+// A program in a user namespace whose map its parent writes before the child's part.
 std::string ids_in_own_namespace() {
-    Turns turns;
     SpawnOptions options = shell("id -u; id -g");
     options.birth.namespaces = Namespaces::user;
     options.streams.output = Stdio::pipe();
     SyncedSpawner spawner(with_shared_memory(options));
-    spawner.step({.name = "uid map",
-                  .child = shared_memory([&](ChildSide& side) {
-                      turns.meet(WhichSide::child);
-                      return getuid() == 0 ? side.done() : side.fail(EIO, "getuid");
-                  }),
-                  .parent = [&](ParentSide& side) {
-                      const std::error_code error = write_maps(side);
-                      turns.meet(WhichSide::parent);
-                      return error;
-                  }});
+    spawner.step(steps::map_root());
+    spawner.step({.name = "look", .child = shared_memory([](ChildSide& side) {
+                                      return getuid() == 0 ? side.done() : side.fail(EIO, "getuid");
+                                  })});
     SpawnError error;
     Process process = spawner.spawn(error);
     if (is_forbidden(error)) {
@@ -561,7 +544,7 @@ TEST_CASE("a child that shares memory is born into namespaces of every kind") {
         std::string childs;
         SyncedSpawner spawner(with_shared_memory(
             {.program = "true", .birth = {.namespaces = one.kind | Namespaces::user}}));
-        spawner.step({.name = "uid map", .parent = write_maps});
+        spawner.step(steps::map_root());
         spawner.step({.name = "look", .parent = [&](ParentSide& side) {
                           childs = std::filesystem::read_symlink(
                               "/proc/" + std::to_string(side.child_pid()) + "/ns/" + one.name);

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <ctime>
+#include <new>
 #include <system_error>
 
 #include "barrier/linux/owned_descriptor.hpp"
@@ -32,24 +33,41 @@ Watch::Watch()
     }
 }
 
-void Watch::set(const Events& events, const Deadline* deadline) noexcept {
-    if (!std::ranges::equal(events.list(), watched_.list(), is_same)) {
-        for (const pollfd& old : watched_.list()) {
-            epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, old.fd, nullptr);
-        }
-        watched_ = events;
-        sees_all_ = true;
-        const auto all = watched_.list();
-        for (auto one = all.begin(); one != all.end(); ++one) {
-            // A part may wait for what the launch itself watches: the child's end, a cancellation.
-            const bool is_there = std::any_of(
-                all.begin(), one, [&](const pollfd& earlier) { return is_same(earlier, *one); });
-            sees_all_ = (one->fd < 0 || is_there || add(*one)) && sees_all_;
-        }
+void Watch::set_all(std::span<const pollfd> events, const Deadline* deadline) noexcept {
+    if (!std::ranges::equal(events, watched_, is_same)) {
+        replace(events);
     }
     const Deadline soon = std::chrono::steady_clock::now() + look_every;
     const bool is_sooner = !sees_all_ && (deadline == nullptr || soon < *deadline);
     (void)arm(is_sooner ? &soon : deadline);
+}
+
+void Watch::replace(std::span<const pollfd> events) noexcept {
+    for (const pollfd& old : watched_) {
+        if (old.fd >= 0) {
+            epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, old.fd, nullptr);
+        }
+    }
+    try {
+        watched_.assign(events.begin(), events.end());
+    } catch (const std::bad_alloc&) {
+        watched_.clear();
+        sees_all_ = false;
+        return;
+    }
+    sees_all_ = true;
+    for (auto one = watched_.begin(); one != watched_.end(); ++one) {
+        // A part may wait for what the launch itself watches: the child's end, a cancellation.
+        const bool is_there = std::any_of(
+            watched_.begin(), one, [&](const pollfd& earlier) { return is_same(earlier, *one); });
+        sees_all_ = (one->fd < 0 || is_there || add(*one)) && sees_all_;
+    }
+}
+
+void Watch::let_go(int fd) noexcept {
+    if (std::erase_if(watched_, [&](const pollfd& one) { return one.fd == fd; }) != 0) {
+        epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+    }
 }
 
 bool Watch::add(const pollfd& event) noexcept {

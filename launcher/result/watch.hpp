@@ -1,5 +1,8 @@
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include <syncspawn/barrier/barrier.hpp>
 #include <syncspawn/barrier/unique_fd.hpp>
 
@@ -15,18 +18,24 @@ public:
     // Throws std::system_error.
     Watch();
 
-    // Replaces what is waited for. What cannot be watched (a regular file, no memory) makes it readable
-    // every few milliseconds instead.
-    void set(const Events& events, const Deadline* deadline) noexcept;
+    // Replaces what is waited for. Negative descriptors are passed over. What cannot be watched (a regular
+    // file, no memory) makes it readable every few milliseconds instead.
+    void set_all(std::span<const pollfd> events, const Deadline* deadline) noexcept;
+    void set(const Events& events, const Deadline* deadline) noexcept {
+        set_all(events.list(), deadline);
+    }
+    // Before a descriptor is closed: its number may be another one's at the next set.
+    void let_go(int fd) noexcept;
     [[nodiscard]] int descriptor() const noexcept { return epoll_.get(); }
 
 private:
+    void replace(std::span<const pollfd> events) noexcept;
     [[nodiscard]] bool add(const pollfd& event) noexcept;
     [[nodiscard]] bool arm(const Deadline* deadline) noexcept;
 
     UniqueFd epoll_;
     UniqueFd timer_;
-    Events watched_;
+    std::vector<pollfd> watched_;
     bool sees_all_ = true;
 };
 

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <syncspawn/launcher/step.hpp>
+
+/// Identity: the user and the groups that the program runs as.
+///
+///     #include <syncspawn/launcher.hpp>
+///     #include <syncspawn/steps.hpp>
+///     #include <unistd.h>
+///
+///     int main() {
+///         syncspawn::SyncedSpawner spawner({.program = "id"});
+///         if (geteuid() == 0) {
+///             spawner.step(syncspawn::steps::become("nobody"));
+///         }
+///         return spawner.spawn().wait().shell_code();
+///     }
+///
+/// The order is the only right one: supplementary groups, group, user. Afterwards the step looks whether it has
+/// what it asked for, and whether the ids 0 are out of reach for good; if not, the launch fails.
+///
+/// Put it behind all steps that need privileges. In a user namespace, put it behind the id map.
+///
+/// It changes the child alone, whatever threads the parent has. It takes copied memory (its child part is
+/// async_signal_safe): a change of credentials makes memory "not dumpable", and shared memory is the parent's.
+/// The program's memory is its own again. A parent without privileges cannot signal a program that has become
+/// another user: see Process::signal().
+
+namespace syncspawn::steps {
+
+/// Ids as numbers. One that is not set stays as it is.
+struct Identity {
+    std::optional<uid_t> user{};   ///< real, effective and saved
+    std::optional<gid_t> group{};  ///< the same
+    /// The supplementary groups. None by default, so that those of the caller do not stay by oversight. Not set:
+    /// they stay. That is the only choice where setgroups(2) is denied: in most user namespaces made without
+    /// privileges, and for those without CAP_SETGID.
+    std::optional<std::vector<gid_t>> groups = std::vector<gid_t>{};
+};
+
+/// The program runs as this. Throws std::invalid_argument if nothing is set.
+[[nodiscard]] SYNCSPAWN_API Step become(Identity identity);
+
+/// The program runs as this user, in all groups that the user is in. See identity_of().
+[[nodiscard]] SYNCSPAWN_API Step become(const std::string& user);
+
+/// What the databases of users and groups say about a user: getpwnam(3), getgrouplist(3). They are asked by
+/// this call, not by the launch. Throws std::invalid_argument if there is no such user, and std::system_error
+/// if they cannot be asked.
+[[nodiscard]] SYNCSPAWN_API Identity identity_of(const std::string& user);
+/// The same for the number of a group.
+[[nodiscard]] SYNCSPAWN_API gid_t group_of(const std::string& name);
+
+}  // namespace syncspawn::steps
