@@ -49,13 +49,6 @@ struct Child {
     // The next rendezvous. Returns once the parent is there, if this side is to wait for it.
     void meet(const ChildOperation& rendezvous) noexcept;
 
-private:
-    // If it did, by the end of an operation on the barrier.
-    void leave_if_aborted(Outcome outcome, std::uint32_t item) noexcept;
-    void meet_by_words(const ChildOperation& rendezvous) noexcept;
-    std::uint32_t rendezvous_ = 0;
-
-public:
     Plan plan;  // a copy: some descriptors get other numbers
     const Arrival arrival;
     LaunchRecord& record;
@@ -64,6 +57,13 @@ public:
     Replacement replacement{};      // what the parts want instead of the plan's
     Search search;
     bool has_death_signal = false;
+
+private:
+    // If the parent gave up, by the end of an operation on the barrier.
+    void leave_if_aborted(Outcome outcome, std::uint32_t item) noexcept;
+    void meet_by_words(const ChildOperation& rendezvous) noexcept;
+
+    std::uint32_t rendezvous_ = 0;  // the number of the last one, by words
 };
 
 // arrival.cpp: becomes what the parts may rely on, however it was started.
