@@ -93,6 +93,7 @@ RunEngine::~RunEngine() {
     try {
         for (Stage& stage : stages_) {
             stage.call_back_no_more();
+            stage.close_streams(watch());
             stage.stop(kill_now);
         }
         is_stopping_ = true;
@@ -329,7 +330,7 @@ RunResult RunEngine::take_result(SpawnError& error) {
         std::rethrow_exception(thrown_);
     }
     error = error_;
-    return std::move(result_);
+    return error_ ? RunResult() : std::move(result_);
 }
 
 }  // namespace syncspawn::detail

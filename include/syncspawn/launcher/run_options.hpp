@@ -36,7 +36,7 @@ namespace syncspawn {
 
 /// What becomes of a stream of the program that is captured.
 struct Capture {
-    /// How many bytes are kept. The run holds them in memory, so it never holds more than this.
+    /// How many bytes are kept, in memory.
     std::size_t limit = std::size_t{64} << 20;
     /// Which are kept, if there are more.
     enum class Keep { beginning, end } keep = Keep::beginning;
