@@ -1,7 +1,5 @@
 #include "run_engine.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <csignal>
 #include <ctime>
@@ -9,9 +7,9 @@
 #include <system_error>
 #include <utility>
 
-#include "barrier/linux/owned_descriptor.hpp"
 #include "barrier/linux/waiting.hpp"
 #include "launcher/plan/checks.hpp"
+#include "launcher/plan/opened_stream.hpp"
 
 namespace syncspawn::detail {
 namespace {
@@ -52,16 +50,6 @@ private:
     bool& flag_;
 };
 
-std::array<UniqueFd, 2> open_pipe() {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0) {
-        throw std::system_error(errno, std::generic_category(), "pipe between two programs");
-    }
-    UniqueFd write_end(ends[1]);
-    UniqueFd read_end = owned(ends[0], "pipe between two programs");
-    return {std::move(read_end), owned(write_end.release(), "pipe between two programs")};
-}
-
 // "The next one had read enough": no failure of a program before the last.
 bool is_excused(const RunStage& stage) noexcept {
     return stage.status.success() || stage.status.signal() == SIGPIPE;
@@ -98,7 +86,7 @@ RunEngine::~RunEngine() {
         }
         is_stopping_ = true;
         finish();
-    } catch (const std::exception&) {  // no memory: the stages end what they own by themselves
+    } catch (...) {  // no memory: the stages end what they own by themselves
     }
 }
 
@@ -157,14 +145,14 @@ void RunEngine::connect_and_prepare() {
                           !any_stage([](const Stage& stage) { return !stage.may_start_at_once(); });
     UniqueFd from_previous;
     for (Stage& stage : stages_) {
-        std::array<UniqueFd, 2> pipe;
+        Pipe pipe;
         if (&stage != &stages_.back()) {
-            pipe = open_pipe();
+            pipe = open_pipe("pipe between two programs");
         }
-        stage.prepare(std::move(from_previous), std::move(pipe[1]),
+        stage.prepare(std::move(from_previous), std::move(pipe.write),
                       may_wait ? Stage::Start::at_once : Stage::Start::stepwise,
                       deadline_.value_or(Deadline::max()));
-        from_previous = std::move(pipe[0]);
+        from_previous = std::move(pipe.read);
     }
 }
 
