@@ -132,7 +132,7 @@ void RunEngine::begin() {
     if (options_.within) {
         deadline_ = after(*options_.within);
     }
-    buffer_.resize(buffer_size);
+    buffer_ = std::make_unique_for_overwrite<char[]>(buffer_size);
     if (driver_ == DrivenBy::event_loop) {
         watch_.emplace();
     }
@@ -183,7 +183,7 @@ void RunEngine::pass() {
 void RunEngine::move_streams() {
     for (Stage& stage : stages_) {
         try {
-            stage.move_streams(buffer_, watch());
+            stage.move_streams({buffer_.get(), buffer_size}, watch());
         } catch (...) {
             if (thrown_ == nullptr) {
                 thrown_ = std::current_exception();
