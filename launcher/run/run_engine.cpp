@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "barrier/linux/waiting.hpp"
-#include "launcher/plan/checks.hpp"
 #include "launcher/plan/opened_stream.hpp"
+#include "stop_actions.hpp"
 
 namespace syncspawn::detail {
 namespace {
@@ -17,26 +17,6 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::size_t buffer_size = 65'536;
-constexpr StopAction last_action{SIGKILL, std::chrono::seconds(5)};
-constexpr std::array kill_now{last_action};
-
-// None that waits for ever, and SIGKILL at the end.
-StopActions checked(StopActions actions) {
-    detail::check(actions);
-    for (StopAction& action : actions) {
-        if (action.signal == SIGKILL && !action.within) {
-            action.within = last_action.within;
-        }
-        if (!action.within) {
-            throw std::invalid_argument(
-                "syncspawn: in RunOptions::stop, each wait must have a limit");
-        }
-    }
-    if (actions.empty() || actions.back().signal != SIGKILL) {
-        actions.push_back(last_action);
-    }
-    return actions;
-}
 
 // True for as long as it is there.
 class Inside {
@@ -59,7 +39,7 @@ bool is_excused(const RunStage& stage) noexcept {
 
 RunEngine::RunEngine(const std::vector<SyncedSpawner>& programs, RunOptions options,
                      DrivenBy driver)
-    : options_(std::move(options)), stop_actions_(checked(options_.stop)), driver_(driver) {
+    : options_(std::move(options)), stop_actions_(limited(options_.stop)), driver_(driver) {
     if ((options_.within && options_.within->count() < 0) || options_.drain.count() < 0) {
         throw std::invalid_argument("syncspawn: a duration must not be negative");
     }
@@ -82,7 +62,7 @@ RunEngine::~RunEngine() {
         for (Stage& stage : stages_) {
             stage.call_back_no_more();
             stage.close_streams(watch());
-            stage.stop(kill_now);
+            stage.stop(kill_within_limit);
         }
         is_stopping_ = true;
         finish();
