@@ -1,10 +1,13 @@
 #include "id_map_step.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <limits>
 #include <stdexcept>
 #include <string>
 #include <utility>
+
+#include "barrier/linux/proc.hpp"
 
 namespace syncspawn::steps {
 namespace {
@@ -64,7 +67,16 @@ void require_sound(const IdMaps& maps) {
 // less time: the parent makes the same calls, and while the child gets ready. The child would have to give up
 // setgroups(2) in any case. And where AppArmor restricts user namespaces, it lacks the capability.
 Step before_what_follows(ParentPart write) {
-    return {.name = "id maps", .parent = std::move(write), .order = StepOrder::parent_first};
+    return {.name = "id maps",
+            .parent =
+                [write = std::move(write)](ParentSide& side) {
+                    // In another /proc, the child's number is that of some other process.
+                    return detail::proc::is_of_this_pid_namespace()
+                               ? write(side)
+                               : side.fail(ENOENT,
+                                           "/proc is not there or of another pid namespace");
+                },
+            .order = StepOrder::parent_first};
 }
 
 }  // namespace syncspawn::steps

@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "child_identity.hpp"
+#include "child/identity.hpp"
 #include "user_database.hpp"
 
 namespace syncspawn::steps {

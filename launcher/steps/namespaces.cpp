@@ -4,8 +4,6 @@
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,6 +11,8 @@
 #include <system_error>
 #include <utility>
 #include <vector>
+
+#include "child/namespaces.hpp"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080  // Linux 5.6
@@ -38,6 +38,12 @@ constexpr Kind kinds[]{{CLONE_NEWUSER, "user", "setns: user namespace"},
 struct OpenNamespace {
     UniqueFd fd;
     const Kind* kind = nullptr;
+};
+
+// What the step keeps, and what its part in the child sees of it.
+struct Joined {
+    std::vector<OpenNamespace> open{};
+    std::vector<NamespaceToJoin> seen{};
 };
 
 [[noreturn]] void refuse_pid_namespace() {
@@ -78,18 +84,15 @@ bool needs_copied_memory(const std::vector<OpenNamespace>& namespaces) {
 }
 
 Step join(std::vector<OpenNamespace> namespaces) {
-    Step step{.name = "join namespaces"};
-    for (const OpenNamespace& one : namespaces) {
-        step.descriptors.push_back(one.fd.get());
-    }
     const bool copies_memory = needs_copied_memory(namespaces);
-    auto enter = [namespaces = std::move(namespaces)](ChildSide& side) {
-        for (const OpenNamespace& one : namespaces) {
-            if (syscall(SYS_setns, one.fd.get(), one.kind->flag) < 0) {
-                return side.fail(one.kind->call);
-            }
-        }
-        return side.done();
+    Step step{.name = "join namespaces"};
+    Joined joined{.open = std::move(namespaces)};
+    for (const OpenNamespace& one : joined.open) {
+        step.descriptors.push_back(one.fd.get());
+        joined.seen.push_back({one.fd.get(), one.kind->flag, one.kind->call});
+    }
+    auto enter = [joined = std::move(joined)](ChildSide& side) {
+        return enter_namespaces(side, joined.seen);
     };
     step.child =
         copies_memory ? async_signal_safe(std::move(enter)) : shared_memory(std::move(enter));

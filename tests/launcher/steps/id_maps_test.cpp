@@ -32,8 +32,7 @@ std::string outcome_of(const std::string& text, Step step, StartMethod method = 
 }
 
 bool are_forbidden() {
-    Peer peer([] { expect(enter_namespaces(CLONE_NEWUSER)); });
-    return peer.ending() != reached_the_end;
+    return outcome_of("true", steps::map_caller()).starts_with("start the child");
 }
 
 #define SKIP_WITHOUT_USER_NAMESPACES()                     \
@@ -137,7 +136,11 @@ TEST_CASE("a child that is in no user namespace of its own is told so") {
 TEST_CASE("without /proc the launch fails and says so") {
     Peer peer = peer_in_namespaces(CLONE_NEWNS, [] {
         cover_proc();
-        expect(contains(outcome_of("true", steps::map_root()), "/proc is not there"));
+        const std::string error = outcome_of("true", steps::map_root());
+        if (error.starts_with("start the child")) {
+            leave_out_here("an ordinary user covers /proc in a user namespace, which has no map");
+        }
+        expect(contains(error, "/proc is not there"));
     });
     CHECK_REACHED_THE_END_OR_SKIP(peer);
 }

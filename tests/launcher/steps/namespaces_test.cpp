@@ -52,8 +52,9 @@ std::string link_of(const Process& process, const std::string& name) {
 const std::string show_namespaces =
     "for n in user uts ipc net cgroup mnt; do readlink /proc/self/ns/$n; done";
 
-constexpr Namespaces all = Namespaces::user | Namespaces::uts | Namespaces::ipc |
-                           Namespaces::network | Namespaces::cgroup | Namespaces::mount;
+constexpr Namespaces all_but_user = Namespaces::uts | Namespaces::ipc | Namespaces::network |
+                                    Namespaces::cgroup | Namespaces::mount;
+constexpr Namespaces all = all_but_user | Namespaces::user;
 
 void join_all() {
     const Process box = container(all);
@@ -122,16 +123,20 @@ TEST_CASE("without a user or a time namespace, memory may be shared") {
         SKIP_TEST("only root may join without a user namespace");
     }
     RETURN_UNLESS_MEMORY_CAN_BE_SHARED();
-    const Process box = container(Namespaces::user | Namespaces::uts);
+    const Process box = container(all);
     if (!box) {
         SKIP_TEST("this machine forbids new namespaces");
     }
-    SyncedSpawner spawner(with_shared_memory({.program = "readlink",
-                                              .arguments = {"/proc/self/ns/uts"},
-                                              .streams = {.output = Stdio::pipe()}}));
-    spawner.step(steps::join_namespaces(box.pid(), Namespaces::uts));
+    SpawnOptions options = with_shared_memory(shell(show_namespaces));
+    options.streams.output = Stdio::pipe();
+    SyncedSpawner spawner(options);
+    spawner.step(steps::join_namespaces(box.pid(), all_but_user));
     Process process = spawner.spawn();
-    CHECK(read_all(process.standard_output()) == link_of(box, "uts"));
+    std::string expected = link_of("self", "user");
+    for (const char* const name : {"uts", "ipc", "net", "cgroup", "mnt"}) {
+        expected += link_of(box, name);
+    }
+    CHECK(read_all(process.standard_output()) == expected);
 }
 
 TEST_CASE("a time namespace is joined in copied memory") {

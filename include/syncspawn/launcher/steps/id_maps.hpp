@@ -26,11 +26,11 @@
 ///     map_subordinate_ids()     it is root, and has all ids that /etc/subuid and /etc/subgid give you
 ///     map_ids({...})            what you say; for ranges you must be privileged
 ///
-/// Parts of the child that come later find the map written. The parent writes it while the child gets ready;
-/// the step takes no other memory than the launch does, so it can share memory. It needs the /proc of the
-/// parent's pid namespace, and fails without (ENOENT).
+/// The parent writes the map while the child gets ready. The child's parts that come later find it written; if
+/// there are none, no rendezvous is needed. Memory may be shared. The parent's /proc must be that of its own pid
+/// namespace; else the launch fails with ENOENT.
 ///
-/// A map can be written once. One step of these is enough for a namespace.
+/// A map can be written once, so one such step is all there can be in a launch.
 
 namespace syncspawn::steps {
 
@@ -68,12 +68,12 @@ struct IdMaps {
 [[nodiscard]] SYNCSPAWN_API Step map_ids(IdMaps maps);
 
 /// Root in there is the caller; the ids from 1 on are those that /etc/subuid and /etc/subgid give the caller,
-/// all of them, one range behind the other. No privilege is needed: the programs newuidmap(1) and newgidmap(1)
-/// write the maps. (In Debian they are in the package uidmap.) They are searched in PATH.
+/// all of them, one range behind the other (subuid(5)). No privilege is needed: the programs newuidmap(1) and
+/// newgidmap(1) write the maps. They are searched in PATH; in Debian they are in the package uidmap.
 ///
-/// The files are read by this call, not by the launch. A launch fails if they have nothing for the caller
-/// (ENOENT), if the programs are not installed (ENOENT) or if they refuse (EPERM; the error quotes them). It
-/// goes on waiting for its child meanwhile, and holds up no event loop; if it fails, the programs are ended.
+/// The files are read by this call, not by the launch. The launch fails if they have nothing for the caller
+/// (ENOENT), if the programs are not installed (ENOENT), or if they refuse (EPERM; the error quotes them).
+/// Waiting for the programs blocks no event loop, and a launch that fails ends them.
 [[nodiscard]] SYNCSPAWN_API Step map_subordinate_ids();
 
 /// The same for a map of your own. newuidmap(1) says which ids it allows. Throws as map_ids() does.

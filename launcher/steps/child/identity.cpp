@@ -1,9 +1,10 @@
-#include "child_identity.hpp"
+#include "identity.hpp"
 
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <span>
 
 // Not setuid(3) and its kin: the C library has all threads make the call, and waits for those that the child
 // has no copy of.
@@ -31,7 +32,7 @@ constexpr long get_user = SYS_getresuid;
 // To setresuid(2) and its kin: as it is.
 constexpr unsigned unchanged = -1U;
 
-std::error_code take_groups(ChildSide& side, const std::vector<gid_t>& groups) noexcept {
+std::error_code take_groups(ChildSide& side, std::span<const gid_t> groups) noexcept {
     if (groups.empty() && syscall(get_groups, 0, nullptr) == 0) {
         return side.done();  // there are none: that takes no privilege
     }
