@@ -15,8 +15,8 @@ struct Cut {
     StepOrder serves;  // together: the user's own, which does not move
 };
 
-// An order that somebody asked for: nothing of the other side that comes later begins before this. It becomes a
-// rendezvous when there is such a thing, unless one has come in between; "ready to exec" always comes.
+// An order that somebody asked for: nothing of the other side that comes later begins before this. It becomes
+// a rendezvous when there is such a thing, unless one has come in between; "ready to exec" always comes.
 struct Wish {
     StepOrder order;
     std::size_t first_parts;  // of the side that goes first

@@ -45,9 +45,9 @@ struct Schedule {
     std::uint32_t readiness = 0;
 };
 
-// Inserts as few rendezvous as the orders of the steps need: one between the parts of an ordered
-// step, or between its one part and the next on the other side, shared by neighbours that want the same order.
-// The entries must outlive the schedule.
+// Inserts as few rendezvous as the orders of the steps need: one between the parts of an ordered step, or
+// between its one part and the next on the other side, shared by neighbours that want the same order. The
+// entries must outlive the schedule.
 Schedule make_schedule(const std::vector<Entry>& entries, const std::string& program,
                        const std::string& working_directory);
 

@@ -65,7 +65,8 @@ struct RunOptions {
     std::optional<std::chrono::nanoseconds> within{};
     /// How a program that must end is made to: signals go to its `ending.scope`. One that is left after the
     /// last action gets SIGKILL in any case. One that even this does not end within five seconds is left
-    /// behind (RunStage::survivor).
+    /// behind (RunStage::survivor). An action other than SIGKILL must have a limit, or it is
+    /// std::invalid_argument.
     StopActions stop{Stop::kill()};
 
     Capture output{};

@@ -26,9 +26,9 @@
 ///     map_subordinate_ids()     it is root, and has all ids that /etc/subuid and /etc/subgid give you
 ///     map_ids({...})            what you say; for ranges you must be privileged
 ///
-/// The parent writes the map while the child gets ready. The child's parts that come later find it written; if
-/// there are none, no rendezvous is needed. Memory may be shared. The parent's /proc must be that of its own pid
-/// namespace; else the launch fails with ENOENT.
+/// The parent writes the map while the child gets ready. The child's parts that come later find it written;
+/// if there are none, no rendezvous is needed. Memory may be shared. The parent's /proc must be that of its
+/// own pid namespace; else the launch fails with ENOENT.
 ///
 /// A map can be written once, so one such step is all there can be in a launch.
 
@@ -48,13 +48,13 @@ struct IdMaps {
     std::vector<IdRange> groups{};
 };
 
-/// Root in there is the caller: its effective user and group when the program is launched. No other id exists.
-/// No privilege is needed. A caller without CAP_SETGID gives up setgroups(2) for the namespace, as the kernel
-/// demands: its supplementary groups stay, and are shown as "nogroup".
+/// Root in there is the caller: its effective user and group when the program is launched. No other id
+/// exists. No privilege is needed. A caller without CAP_SETGID gives up setgroups(2) for the namespace, as
+/// the kernel demands: its supplementary groups stay, and are shown as "nogroup".
 [[nodiscard]] SYNCSPAWN_API Step map_root();
 
-/// The same, but the caller keeps its numbers. Like any program that is executed with an id other than 0, this
-/// one has no capabilities in its namespace. (Your parts have, before execve.)
+/// The same, but the caller keeps its numbers. Like any program that is executed with an id other than 0,
+/// this one has no capabilities in its namespace. (Your parts have, before execve.)
 [[nodiscard]] SYNCSPAWN_API Step map_caller();
 
 /// These ids.
@@ -62,9 +62,9 @@ struct IdMaps {
 ///     steps::map_ids({.users = {{.inside = 0, .outside = 100000, .count = 65536}},
 ///                     .groups = {{.inside = 0, .outside = 100000, .count = 65536}}})
 ///
-/// It takes CAP_SETUID and CAP_SETGID, and CAP_SETFCAP to map the id 0 from outside, unless the only id is the
-/// caller's own. Throws std::invalid_argument if both lists are empty, if a range is empty, ends beyond the
-/// last id (4294967294) or overlaps another one, or if there are more than 340 of a kind.
+/// It takes CAP_SETUID and CAP_SETGID, and CAP_SETFCAP to map the id 0 from outside, unless the only id is
+/// the caller's own. Throws std::invalid_argument if both lists are empty, if a range is empty, ends beyond
+/// the last id (4294967294) or overlaps another one, or if there are more than 340 of a kind.
 [[nodiscard]] SYNCSPAWN_API Step map_ids(IdMaps maps);
 
 /// Root in there is the caller; the ids from 1 on are those that /etc/subuid and /etc/subgid give the caller,

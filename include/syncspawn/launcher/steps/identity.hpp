@@ -22,15 +22,15 @@
 ///         return spawner.spawn().wait().shell_code();
 ///     }
 ///
-/// The order is the only right one: supplementary groups, group, user. Afterwards the step looks whether it has
-/// what it asked for, and whether the ids 0 are out of reach for good; if not, the launch fails.
+/// The order is the only right one: supplementary groups, group, user. Afterwards the step looks whether it
+/// has what it asked for, and whether the ids 0 are out of reach for good; if not, the launch fails.
 ///
 /// Put it behind all steps that need privileges. In a user namespace, put it behind the id map.
 ///
 /// It changes the child alone, whatever threads the parent has. It takes copied memory (its child part is
-/// async_signal_safe): a change of credentials makes memory "not dumpable", and shared memory is the parent's.
-/// The program's memory is its own again. A parent without privileges cannot signal a program that has become
-/// another user: see Process::signal().
+/// async_signal_safe): a change of credentials makes memory "not dumpable", and shared memory is the
+/// parent's. The program's memory is its own again. A parent without privileges cannot signal a program that
+/// has become another user: see Process::signal().
 
 namespace syncspawn::steps {
 
@@ -38,9 +38,9 @@ namespace syncspawn::steps {
 struct Identity {
     std::optional<uid_t> user{};   ///< real, effective and saved
     std::optional<gid_t> group{};  ///< the same
-    /// The supplementary groups. None by default, so that those of the caller do not stay by oversight. Not set:
-    /// they stay. That is the only choice where setgroups(2) is denied: in most user namespaces made without
-    /// privileges, and for those without CAP_SETGID.
+    /// The supplementary groups. None by default, so that those of the caller do not stay by oversight. Not
+    /// set: they stay. That is the only choice where setgroups(2) is denied: in most user namespaces made
+    /// without privileges, and for those without CAP_SETGID.
     std::optional<std::vector<gid_t>> groups = std::vector<gid_t>{};
 };
 

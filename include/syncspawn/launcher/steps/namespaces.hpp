@@ -46,13 +46,13 @@
 
 namespace syncspawn::steps {
 
-/// Joins these namespaces of a running process. Throws std::system_error if one cannot be opened (EACCES: this
-/// process may not trace that one), and std::invalid_argument if there is Namespaces::pid among them, or
+/// Joins these namespaces of a running process. Throws std::system_error if one cannot be opened (EACCES:
+/// this process may not trace that one), and std::invalid_argument if there is Namespaces::pid among them, or
 /// none at all.
 [[nodiscard]] SYNCSPAWN_API Step join_namespaces(pid_t process, Namespaces which);
 
-/// Joins the namespace that a path leads to: "/run/netns/blue", "/proc/4711/ns/time". Throws as the other does,
-/// also if it leads to something else.
+/// Joins the namespace that a path leads to: "/run/netns/blue", "/proc/4711/ns/time". Throws as the other
+/// does, also if it leads to something else.
 [[nodiscard]] SYNCSPAWN_API Step join_namespace(const std::string& path);
 
 /// The same for an open one. The step owns the descriptor.
