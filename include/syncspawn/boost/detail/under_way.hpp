@@ -69,8 +69,7 @@ private:
         for (const Owned& one : entries_) {
             one.entry->abandon();
         }
-        while (!entries_.empty()) {
-            advance_the_ready(watched);
+        for (advance_the_ready(watched); !entries_.empty(); advance_the_ready(watched)) {
             if (poll(watched.data(), watched.size(), -1) < 0) {
                 watched.assign(watched.size(), seems_ready);
             }
