@@ -75,9 +75,9 @@ void join_all() {
 }
 
 // The thread sanitizer has a thread of its own in each process that fork(3) makes.
-#define SKIP_UNDER_THREAD_SANITIZER()                                            \
-    if (detail::is_thread_sanitized()) {                                         \
-        SKIP_TEST("a process of several threads may not join a user namespace"); \
+#define SKIP_UNDER_THREAD_SANITIZER()                                                    \
+    if (detail::is_thread_sanitized()) {                                                 \
+        SKIP_TEST("a process of several threads may not join a user or time namespace"); \
     }
 
 }  // namespace
@@ -152,6 +152,7 @@ TEST_CASE("without a user or a time namespace, memory may be shared") {
 }
 
 TEST_CASE("a time namespace is joined in copied memory") {
+    SKIP_UNDER_THREAD_SANITIZER();
     if (access("/proc/self/ns/time", F_OK) < 0) {
         SKIP_TEST("there are no time namespaces before Linux 5.6");
     }
