@@ -13,12 +13,14 @@ using syncspawn::bench::Target;
 
 constexpr double faster_than_go = 300;
 constexpr double of_posix_spawn = 1.5;
+// See Rounds::overhead.
+constexpr double overhead = 2.2;
 
 const std::string shared_user = "syncspawn_shared_user";
 
 Plan plan_for(const Options& options) {
     return {.methods = {shared_user, "syncspawn_copied_user", "fork_user", "syncspawn_shared_all",
-                        "syncspawn_copied_all", "fork_all", "posix_spawn"},
+                        "syncspawn_copied_all", "fork_all", "vfork_execve", "posix_spawn"},
             .peers = {{"go", {"go_user", "go_all"}}},
             .flat = shared_user,
             .rounds = options.is_quick ? 24 : 80,
@@ -40,6 +42,8 @@ std::vector<Target> targets_of(const Rounds& rounds, const std::vector<Ballast>&
         targets.push_back({"shared, user namespace, of posix_spawn without" + where,
                            rounds.ratio({shared_user, ballast}, {"posix_spawn", ballast}),
                            Bound::at_most, of_posix_spawn});
+        targets.push_back({"overhead, shared, user namespace" + where,
+                           rounds.overhead(shared_user, ballast), Bound::at_most, overhead});
         if (ballast.mib == 4096 && ballast.pages == "small") {
             targets.push_back({"Go with UidMappings, of shared, user namespace" + where,
                                rounds.ratio({"go_user", ballast}, {shared_user, ballast}),

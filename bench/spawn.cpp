@@ -12,6 +12,9 @@ using syncspawn::bench::Target;
 
 constexpr double of_posix_spawn_with_hooks = 1.15;
 constexpr double of_posix_spawn = 1.0;
+// See Rounds::overhead.
+constexpr double overhead_with_hooks = 1.0;
+constexpr double overhead = 0.5;
 constexpr double of_10_mib = 1.15;
 constexpr double faster_than_fork = 500;
 
@@ -52,6 +55,11 @@ std::vector<Target> targets_of(const Rounds& rounds, const std::vector<Ballast>&
         targets.push_back({"shared, of posix_spawn" + where,
                            ratio("syncspawn_shared", "posix_spawn"), Bound::at_most,
                            of_posix_spawn});
+        targets.push_back({"overhead, shared with hooks" + where,
+                           rounds.overhead(shared_hooks, ballast), Bound::at_most,
+                           overhead_with_hooks});
+        targets.push_back({"overhead, shared" + where, rounds.overhead("syncspawn_shared", ballast),
+                           Bound::at_most, overhead});
         if (ballast.mib == 4096) {
             const Ballast small{10, ballast.pages};
             const std::string beside = Rounds::beside(ballast.mib);

@@ -18,6 +18,7 @@
 ///     child_rules.hpp           what lets your own initializers launch in constant time
 ///     launch_error.hpp          what that launcher throws
 ///     barrier_initializer.hpp   a barrier for those who must keep another launcher
+///     async_run.hpp             run a command or a pipeline without blocking, and get what it wrote
 ///     async_spawn.hpp           launch without blocking
 ///     async_wait_exit.hpp       wait for the end of a process without blocking
 ///     async_barrier.hpp         meet the program at a barrier without blocking
@@ -26,6 +27,7 @@
 /// Headers alone: there is nothing to link beyond the launcher. Needs Boost 1.81 or newer.
 
 #include <syncspawn/boost/async_barrier.hpp>
+#include <syncspawn/boost/async_run.hpp>
 #include <syncspawn/boost/async_spawn.hpp>
 #include <syncspawn/boost/async_wait_exit.hpp>
 #include <syncspawn/boost/barrier_initializer.hpp>

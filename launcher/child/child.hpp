@@ -44,8 +44,10 @@ struct Child {
     [[noreturn]] static void vanish() noexcept;
     // If it did, as far as a look tells.
     void leave_if_told_to(std::uint32_t item) noexcept;
-    // The same by the end of an operation on the barrier.
-    void leave_if_aborted(Outcome outcome, std::uint32_t item) noexcept;
+    // If another process is the parent by now. Returns getppid(2): 0 tells nothing.
+    pid_t leave_if_orphaned() const noexcept;
+    // The next rendezvous. Returns once the parent is there, if this side is to wait for it.
+    void meet(const ChildOperation& rendezvous) noexcept;
 
     Plan plan;  // a copy: some descriptors get other numbers
     const Arrival arrival;
@@ -55,6 +57,13 @@ struct Child {
     Replacement replacement{};      // what the parts want instead of the plan's
     Search search;
     bool has_death_signal = false;
+
+private:
+    // If the parent gave up, by the end of an operation on the barrier.
+    void leave_if_aborted(Outcome outcome, std::uint32_t item) noexcept;
+    void meet_by_words(const ChildOperation& rendezvous) noexcept;
+
+    std::uint32_t rendezvous_ = 0;  // the number of the last one, by words
 };
 
 // arrival.cpp: becomes what the parts may rely on, however it was started.

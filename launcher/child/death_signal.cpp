@@ -34,15 +34,6 @@ bool needs_no_tie(const Child& child) noexcept {
            !child.plan.birth.die_with_parent && child.plan.program.working_directory == nullptr;
 }
 
-// Returns getppid(2): 0 tells nothing.
-pid_t vanish_as_an_orphan(const Child& child) noexcept {
-    const pid_t parent = getppid();
-    if (parent != 0 && parent != child.plan.parent.pid) {
-        Child::vanish();
-    }
-    return parent;
-}
-
 }  // namespace
 
 void tie_to_parent(Child& child, std::uint32_t item, const ChildOperation& next) noexcept {
@@ -50,7 +41,7 @@ void tie_to_parent(Child& child, std::uint32_t item, const ChildOperation& next)
         return;
     }
     set_death_signal(child, item);
-    const pid_t parent = vanish_as_an_orphan(child);
+    const pid_t parent = child.leave_if_orphaned();
     // A rendezvous will tell soon enough whether the parent gave up. A child that is alone has none.
     if (parent == 0 || child.arrival.is_alone || next.kind != ItemKind::rendezvous) {
         child.leave_if_told_to(item);
@@ -65,7 +56,7 @@ void settle_death_signal(Child& child, std::uint32_t item) noexcept {
 }
 
 void leave_if_parent_is_gone(Child& child, std::uint32_t item) noexcept {
-    (void)vanish_as_an_orphan(child);
+    (void)child.leave_if_orphaned();
     child.leave_if_told_to(item);
 }
 

@@ -57,6 +57,7 @@ struct LaunchRecord {
     std::atomic<Commit> commit;
     std::atomic<std::uint32_t> first_failure;  // nobody, or the side whose slot is the first cause
     std::atomic<std::uint32_t> child_item;     // where the child is
+    std::atomic<std::uint32_t> parents_word;   // words.hpp
     // CLOCK_REALTIME less CLOCK_MONOTONIC, at its begin; 0: it has the parent's.
     std::atomic<std::int64_t> childs_clocks;
     FailureSlot child_failure;

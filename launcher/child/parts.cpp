@@ -56,7 +56,7 @@ void perform(Child& child, const ChildOperation* current) noexcept {
             enter_working_directory(child, operation.item);
             break;
         default:
-            child.leave_if_aborted(child.barrier.place_and_sync(), operation.item);
+            child.meet(operation);
     }
     child.record.end(WhichSide::child, operation.item);
 }

@@ -35,6 +35,9 @@ enum class ItemKind {
     readiness,
 };
 
+// Who may not pass a rendezvous before the other side is there.
+enum class Waits { both, parent, child };
+
 struct Redirection {
     int from;
     int to;
@@ -48,6 +51,7 @@ struct ChildOperation {
     const Part<ChildSide>* part;  // of a step, else null
     const Part<ChildSide>*
         exec_failed;  // the same; null, too, where another item of the step has it
+    Waits waits;      // of a rendezvous
 };
 
 // What is executed, and where. PlanStorage.
@@ -62,6 +66,7 @@ struct ProgramPlan {
 struct OrderPlan {
     const ChildOperation* operations;  // the last one is the rendezvous "ready to exec"
     std::size_t operation_count;
+    std::uint32_t rendezvous_count;  // among them
     const ChildOperation* last_parts;
     std::size_t last_part_count;
     std::uint32_t begin_item, descriptors_item, execve_item;
@@ -133,9 +138,11 @@ static_assert(std::is_trivially_destructible_v<Plan>, "the child never destroys 
 // What the start has seen to already, or left to the child.
 struct Arrival {
     bool joins_cgroup;  // the child itself: it was not born there
-    bool
-        shares_memory;  // with the parent: then all handlers are default, and its clocks are the parent's
+    // With the parent: then all handlers are default, and its clocks are the parent's.
+    bool shares_memory;
     bool is_alone;  // the parent is suspended until execve: there is nobody to meet
+    // words.hpp: the child's. Null: its memory is a copy, or it is alone.
+    std::atomic<std::uint32_t>* word;
 };
 
 }  // namespace syncspawn::detail

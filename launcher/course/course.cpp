@@ -39,7 +39,6 @@ Course::Course(std::shared_ptr<const Definition> definition, Waiter::Manner mann
       child_(definition_),
       waiter_(manner, options_.setup.cancel_when_readable),
       parts_(schedule_, child_.streams()),
-      meeting_(child_.barrier()),
       output_(child_.streams()),
       unwinding_(child_, waiter_, options_.setup.abort_grace) {}
 
@@ -184,7 +183,7 @@ Course::Progress Course::prepare() {
             const auto within = options_.setup.within.value_or(std::chrono::nanoseconds::max());
             deadline_ = std::min(after(within), deadline_of_all_);
         }
-        std::optional<SpawnError::Facts> why_not = child_.start(waiter_.manner(), readiness_.get());
+        std::optional<SpawnError::Facts> why_not = child_.start(waiter_, readiness_.get());
         if (why_not) {
             return fail_without_child(SpawnError(std::move(*why_not)));
         }
@@ -222,10 +221,18 @@ Course::Progress Course::pass_items(const std::vector<std::uint32_t>& items) {
     return Progress::done;
 }
 
+Waiter::Woken Course::wait_for_execve(Deadline until) {
+    if (!child_.contact().goes_by_words()) {
+        return waiter_.wait(until, hung_up(child_.end_of_setup()));
+    }
+    return child_.contact().child_leaves_by(until) ? Waiter::Woken::child_ended
+                                                   : Waiter::Woken::deadline;
+}
+
 // A foreign holder of the pipe (another thread's fork, before its own execve) hides its end of file. A
 // death still shows by the pidfd, and an execve by a look from time to time.
 Course::Progress Course::await_execve() {
-    if (child_.left_memory_at_start()) {  // by its execve or its death
+    if (child_.has_left_memory()) {  // by its execve or its death
         return after_execve();
     }
     if (!has_begun_) {
@@ -235,7 +242,7 @@ Course::Progress Course::await_execve() {
     }
     for (;;) {
         const Deadline next = std::min(*phase_deadline_, deadline_.value_or(Deadline::max()));
-        switch (waiter_.wait(next, hung_up(child_.end_of_setup()))) {
+        switch (wait_for_execve(next)) {
             case Waiter::Woken::nothing:
                 return Progress::waits;
             case Waiter::Woken::failure:

@@ -13,7 +13,6 @@
 #include "launched_child.hpp"
 #include "launcher/plan/definition.hpp"
 #include "launcher/readiness/captured_output.hpp"
-#include "launcher/readiness/meeting.hpp"
 #include "launcher/readiness/readiness.hpp"
 #include "launcher/result/trace.hpp"
 #include "parent_parts.hpp"
@@ -64,6 +63,7 @@ private:
     Progress prepare();
     Progress pass_items(const std::vector<std::uint32_t>& items);
     Progress await_execve();
+    Waiter::Woken wait_for_execve(Deadline until);
     Progress after_execve();
     Progress await_readiness();
     Progress after_readiness(Readiness::Answer answer);
@@ -115,7 +115,6 @@ private:
     LaunchedChild child_;
     Waiter waiter_;
     ParentParts parts_;
-    Meeting meeting_;
     CapturedOutput output_;
     std::unique_ptr<Readiness> readiness_;  // null: the program has no part in the launch
     Unwinding unwinding_;

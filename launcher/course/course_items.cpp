@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "course.hpp"
@@ -36,16 +37,15 @@ Course::Progress Course::pass_part(std::uint32_t item) {
 // the program runs, the barrier is the program's, and only the part knows what its end means.
 Course::Progress Course::await_part(std::uint32_t item) {
     PartWait& wait = parts_.wait();
-    const syncspawn_barrier& side = *child_.barrier().native();
     const bool is_behind_execve = program_runs();
+    const auto signs = is_behind_execve ? std::array{hung_up(-1), hung_up(-1)}
+                                        : child_.contact().signs_of_the_child();
     const bool has_deadline = wait.until || deadline_;
     const Deadline first =
         std::min(wait.until.value_or(Deadline::max()), deadline_.value_or(Deadline::max()));
     for (;;) {
-        const Waiter::Woken woken = waiter_.wait(
-            has_deadline ? std::optional(first) : std::nullopt, readable(wait.descriptor),
-            readable(is_behind_execve ? -1 : side.remote_fd),
-            hung_up(is_behind_execve ? -1 : side.pipe_read_fd));
+        const Waiter::Woken woken = waiter_.wait(has_deadline ? std::optional(first) : std::nullopt,
+                                                 readable(wait.descriptor), signs[0], signs[1]);
         if (const auto stopped = stop_at(woken, WhichSide::parent, item)) {
             return *stopped;
         }
@@ -84,18 +84,20 @@ Course::Progress Course::look_at_child(std::uint32_t item) {
     if (program_runs()) {
         return Progress::done;
     }
-    const Outcome outcome = child_.barrier().poll_now();
+    const Outcome outcome = child_.contact().look();
     return outcome == Outcome::timed_out ? Progress::done : judge(outcome, item);
 }
 
 Course::Progress Course::meet(std::uint32_t item) {
     const bool may_sleep = waiter_.may_leave_it_to_the_barrier();
     for (;;) {
-        const auto outcome = meeting_.advance(may_sleep ? deadline_ : Deadline());
+        const auto outcome =
+            child_.contact().meet(schedule_.items[item], item == schedule_.ready_to_exec,
+                                  may_sleep ? deadline_ : Deadline());
         if (outcome) {
             return after_meeting(item, *outcome);
         }
-        const Waiter::Woken woken = waiter_.wait(deadline_, meeting_.polled());
+        const Waiter::Woken woken = waiter_.wait(deadline_, child_.contact().polled());
         if (const auto stopped = stop_at(woken, WhichSide::parent, item)) {
             return *stopped;
         }

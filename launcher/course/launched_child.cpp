@@ -62,10 +62,10 @@ void LaunchedChild::open() {
     kill_reach_ = KillReach(definition_->options);
 }
 
-std::optional<SpawnError::Facts> LaunchedChild::start(Waiter::Manner manner, Readiness* readiness) {
+std::optional<SpawnError::Facts> LaunchedChild::start(const Waiter& waiter, Readiness* readiness) {
     const SpawnOptions& options = definition_->options;
     // A Launch may be begun by any thread, which may end at any time.
-    const bool sleeps = manner == Waiter::Manner::sleeps;
+    const bool sleeps = waiter.sleeps();
     const bool stays = sleeps || options.ending.die_with_parent || is_first_thread();
     // Not on the thread for children that die with their parent: others would have to wait for it.
     const bool may_be_suspended = sleeps && definition_->leaves_the_parent_nothing_to_do() &&
@@ -73,6 +73,7 @@ std::optional<SpawnError::Facts> LaunchedChild::start(Waiter::Manner manner, Rea
     const Caller caller = may_be_suspended ? Caller::may_be_suspended : Caller::goes_on;
     const Starter starter = stays ? Starter::stays : Starter::may_end;
     hand_over_ = readiness != nullptr ? readiness->plan(definition_->plan) : HandOverPlan{};
+    may_go_by_words_ = waiter.may_leave_it_to_the_barrier() && !definition_->plan.hands_over();
     StartedChild started;
     const StartMethod wanted = definition_->start_method();
     if (wanted != StartMethod::copied_memory) {
@@ -93,14 +94,18 @@ std::optional<SpawnError::Facts> LaunchedChild::start(Waiter::Manner manner, Rea
     (void)barrier_.watch_peer(handle_.pidfd());
     left_memory_at_start_ = started.left_memory;
     went_alone_ = started.went_alone;
+    if (loan_ && !barrier_.is_open()) {
+        contact_.go_by_words(loan_->is_lent, record());
+    }
     return std::nullopt;
 }
 
-// A child that is alone meets nobody. But until memory was seen to be shared, the end of the barrier's pipe must
-// tell of its execve; and in a pid namespace of its own it knows its parent by the barrier alone.
+// Where memory is shared, both sides meet by words, and a child that is alone meets nobody. But until memory was seen to
+// be shared, the end of the barrier's pipe must tell of its execve; and in a pid namespace of its own the child knows its
+// parent by the barrier alone.
 bool LaunchedChild::needs_barrier(StartMethod method, Caller caller) const noexcept {
-    return method == StartMethod::copied_memory || caller == Caller::goes_on ||
-           !is_sharing_proven() ||
+    const bool does_without = caller == Caller::goes_on ? may_go_by_words_ : is_sharing_proven();
+    return method == StartMethod::copied_memory || !does_without ||
            (definition_->options.birth.namespaces & Namespaces::pid) != Namespaces::none;
 }
 
@@ -128,7 +133,7 @@ StartedChild LaunchedChild::start_by(StartMethod method, Caller caller, Starter 
                                    : LaunchRecordMemory::Place::heap);
     record().begin(WhichSide::parent, schedule.begin);
     std::optional<SignalsBlocked> signals;
-    if (barrier_.is_open()) {
+    if (barrier_.is_open() || caller == Caller::goes_on) {
         signals.emplace();
     }
     plan_ =
@@ -177,6 +182,7 @@ Execution LaunchedChild::execution() const {
 }
 
 void LaunchedChild::note_execve() noexcept {
+    contact_.forget_words();
     loan_.give_back();
     (void)barrier_.distrust_peer();  // which is the program by now
 }

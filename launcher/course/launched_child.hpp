@@ -8,6 +8,7 @@
 #include <syncspawn/barrier/barrier.hpp>
 #include <syncspawn/launcher/spawn_error.hpp>
 
+#include "contact.hpp"
 #include "launcher/child/launch_record.hpp"
 #include "launcher/plan/definition.hpp"
 #include "launcher/plan/descriptor_setup.hpp"
@@ -35,19 +36,22 @@ public:
 
     // Both throw std::system_error. Why there is no child, if there is none.
     void open();
-    std::optional<SpawnError::Facts> start(Waiter::Manner manner, Readiness* readiness);
+    std::optional<SpawnError::Facts> start(const Waiter& waiter, Readiness* readiness);
 
     [[nodiscard]] const ChildHandle& handle() const noexcept { return handle_; }
     [[nodiscard]] StandardStreams& streams() noexcept { return streams_; }
     [[nodiscard]] const StandardStreams& streams() const noexcept { return streams_; }
     [[nodiscard]] Barrier& barrier() noexcept { return barrier_; }
     [[nodiscard]] const Barrier& barrier() const noexcept { return barrier_; }
+    [[nodiscard]] Contact& contact() noexcept { return contact_; }
     [[nodiscard]] LaunchRecord& record() const noexcept { return **record_memory_; }
     [[nodiscard]] StartMethod start_method() const noexcept { return start_method_; }
     // It passed the last rendezvous by itself.
     [[nodiscard]] bool went_alone() const noexcept { return went_alone_; }
-    // It shared this process's memory, and did not any more at the end of the start.
-    [[nodiscard]] bool left_memory_at_start() const noexcept { return left_memory_at_start_; }
+    // It shared this process's memory, and does not any more, as far as that is known: nobody need wait for it.
+    [[nodiscard]] bool has_left_memory() const noexcept {
+        return left_memory_at_start_ || (contact_.goes_by_words() && loan_.is_over());
+    }
     // There is none yet, or none any more, or it is one of the process that asks.
     [[nodiscard]] bool is_of_this_process() const noexcept {
         return handle_.pid() < 0 || handle_.status() || handle_.is_ours();
@@ -91,7 +95,8 @@ private:
     std::shared_ptr<const Definition> definition_;
     StandardStreams streams_;  // until there is a Process
     std::optional<DescriptorSetup> descriptors_;
-    Barrier barrier_;  // not open: there is nobody to meet
+    Barrier barrier_;  // not open: they meet by words, or there is nobody to meet
+    bool may_go_by_words_ = false;
     HandOverPlan hand_over_{};
     std::unique_ptr<LaunchRecordMemory> record_memory_;
     bool is_record_lost_ = false;  // the child may still use it
@@ -102,6 +107,7 @@ private:
     StartMethod start_method_ = StartMethod::copied_memory;
     bool went_alone_ = false;
     bool left_memory_at_start_ = false;
+    Contact contact_{barrier_, handle_};
 };
 
 }  // namespace syncspawn::detail

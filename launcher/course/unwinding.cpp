@@ -75,7 +75,7 @@ void Unwinding::finish_now(Program program) {
 void Unwinding::tell_to_end() {
     Commit expected = Commit::armed;
     child_.record().commit.compare_exchange_strong(expected, Commit::cancelled);
-    (void)child_.barrier().abort();
+    child_.contact().give_up();
     stage_ = Stage::grace;
     const bool is_deaf = evidence_.program_has_run && !child_.hands_over_barrier();
     deadline_ = is_deaf ? Deadline() : after(abort_grace_);

@@ -1,5 +1,6 @@
 #include "plan_storage.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <syncspawn/barrier/hand_over.hpp>
@@ -30,7 +31,7 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 // `exec_failed` is told once for each step: with its first part.
 ChildOperation operation_of(const Schedule& schedule, std::uint32_t index) {
     const Item& item = schedule.items[index];
-    ChildOperation operation{item.kind, index, nullptr, nullptr};
+    ChildOperation operation{item.kind, index, nullptr, nullptr, item.waits};
     if (item.kind == ItemKind::step) {
         operation.part = &item.step->child.run;
         operation.exec_failed = &item.step->exec_failed;
@@ -141,6 +142,8 @@ ProgramPlan PlanStorage::program_plan() const noexcept {
 OrderPlan PlanStorage::order_plan() const noexcept {
     return {.operations = operations_.data(),
             .operation_count = operations_.size(),
+            .rendezvous_count = static_cast<std::uint32_t>(
+                std::ranges::count(operations_, ItemKind::rendezvous, &ChildOperation::kind)),
             .last_parts = last_parts_.data(),
             .last_part_count = last_parts_.size(),
             .begin_item = schedule_.begin,

@@ -118,6 +118,7 @@ private:
         }
         const std::uint32_t item = add_item(
             ItemKind::rendezvous, (child_first ? "the child's " : "the parent's ") + steps);
+        schedule_.items[item].waits = child_first ? Waits::parent : Waits::child;
         cuts_.push_back({child_first ? first_parts : child_.size(),
                          child_first ? parent_.size() : first_parts, item, order});
     }

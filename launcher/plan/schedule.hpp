@@ -20,6 +20,7 @@ struct Item {
     ItemKind kind;
     std::string name;
     const Step* step = nullptr;  // of a step
+    Waits waits = Waits::both;   // at a rendezvous
 };
 
 // A point that neither side passes before the other has reached it.

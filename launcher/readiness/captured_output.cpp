@@ -28,7 +28,7 @@ int largest_size() noexcept {
     return static_cast<int>(std::clamp<std::int64_t>(told, 0, std::numeric_limits<int>::max() / 2));
 }
 
-short events_of(pollfd one) noexcept { return poll(&one, 1, 0) > 0 ? one.revents : short{0}; }
+int events_of(pollfd one) noexcept { return poll(&one, 1, 0) > 0 ? one.revents : 0; }
 
 // A pipe holds pages, and not all of them are full: only its other end knows. It is opened for a moment;
 // where /proc is not there, bytes have to do.
@@ -78,7 +78,7 @@ std::optional<std::string> CapturedOutput::look() {
 }
 
 void CapturedOutput::look_at(int fd, Seen& seen) {
-    const short events = seen.state == Seen::State::closed ? POLLHUP : events_of(readable(fd));
+    const int events = seen.state == Seen::State::closed ? POLLHUP : events_of(readable(fd));
     if ((events & POLLHUP) != 0) {
         seen.state = Seen::State::closed;
     } else if ((events & POLLIN) != 0) {

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <vector>
 
 namespace syncspawn::detail {
 namespace {
@@ -42,9 +41,11 @@ std::size_t length_of_escape_sequence(std::string_view text) noexcept {
     if (!text.starts_with("\x1b[")) {
         return 0;
     }
-    const auto end = std::find_if(text.begin() + 2, text.end(),
-                                  [](char letter) { return letter >= '@' && letter <= '~'; });
-    return static_cast<std::size_t>(end - text.begin()) + (end != text.end() ? 1 : 0);
+    std::size_t length = 2;
+    while (length < text.size() && (text[length] < '@' || text[length] > '~')) {
+        ++length;
+    }
+    return std::min(length + 1, text.size());
 }
 
 std::string harmless(std::string_view line) {
@@ -86,18 +87,16 @@ std::string last_words_in(int pipe) {
 }
 
 std::string quoted_lines_of(std::string_view words) {
-    std::vector<std::string> lines;  // the last one first
-    while (!words.empty() && lines.size() < most_lines) {
-        const std::size_t end = words.find_last_of("\r\n");
-        std::string line = harmless(end == std::string_view::npos ? words : words.substr(end + 1));
-        if (line.find_first_not_of(' ') != std::string::npos) {
-            lines.push_back(std::move(line));
-        }
-        words = words.substr(0, end == std::string_view::npos ? 0 : end);
-    }
     std::string text;
-    for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
-        text += (text.empty() ? "\"" : ", \"") + *line + "\"";
+    for (std::size_t lines = 0; !words.empty() && lines < most_lines;) {  // the last one first
+        const std::size_t end = words.find_last_of("\r\n");
+        const bool is_first = end == std::string_view::npos;
+        const std::string line = harmless(is_first ? words : words.substr(end + 1));
+        if (line.find_first_not_of(' ') != std::string::npos) {
+            text.insert(0, "\"" + line + (text.empty() ? "\"" : "\", "));
+            ++lines;
+        }
+        words = words.substr(0, is_first ? 0 : end);
     }
     return text;
 }

@@ -138,12 +138,13 @@ std::optional<Process> ProcessSet::Members::look() {
         if (ready == 0) {
             return std::nullopt;
         }
-        if (ready > 0 && event.data.u64 == the_timer) {
+        const std::uint64_t number = event.data.u64;  // in there it is not aligned
+        if (ready > 0 && number == the_timer) {
             if (auto ended = look_without_pidfds()) {
                 return ended;
             }
         } else if (ready > 0) {
-            const auto one = processes_.find(event.data.u64);
+            const auto one = processes_.find(number);
             one->second.wait();
             return move_out(one);
         }

@@ -130,7 +130,7 @@ SpawnError SpawnError::with_code(std::error_code code) const {
     facts.code = code;
     return SpawnError(std::move(facts));
 }
-SpawnError SpawnError::with_last_words(std::string words) const {
+SpawnError SpawnError::with_last_words(std::string_view words) const {
     if (!*this) {
         return *this;
     }

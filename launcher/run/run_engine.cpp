@@ -1,7 +1,5 @@
 #include "run_engine.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <csignal>
 #include <ctime>
@@ -9,9 +7,9 @@
 #include <system_error>
 #include <utility>
 
-#include "barrier/linux/owned_descriptor.hpp"
 #include "barrier/linux/waiting.hpp"
-#include "launcher/plan/checks.hpp"
+#include "launcher/plan/opened_stream.hpp"
+#include "stop_actions.hpp"
 
 namespace syncspawn::detail {
 namespace {
@@ -19,26 +17,6 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::size_t buffer_size = 65'536;
-constexpr StopAction last_action{SIGKILL, std::chrono::seconds(5)};
-constexpr std::array kill_now{last_action};
-
-// None that waits for ever, and SIGKILL at the end.
-StopActions checked(StopActions actions) {
-    detail::check(actions);
-    for (StopAction& action : actions) {
-        if (action.signal == SIGKILL && !action.within) {
-            action.within = last_action.within;
-        }
-        if (!action.within) {
-            throw std::invalid_argument(
-                "syncspawn: in RunOptions::stop, each wait must have a limit");
-        }
-    }
-    if (actions.empty() || actions.back().signal != SIGKILL) {
-        actions.push_back(last_action);
-    }
-    return actions;
-}
 
 // True for as long as it is there.
 class Inside {
@@ -52,16 +30,6 @@ private:
     bool& flag_;
 };
 
-std::array<UniqueFd, 2> open_pipe() {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0) {
-        throw std::system_error(errno, std::generic_category(), "pipe between two programs");
-    }
-    UniqueFd write_end(ends[1]);
-    UniqueFd read_end = owned(ends[0], "pipe between two programs");
-    return {std::move(read_end), owned(write_end.release(), "pipe between two programs")};
-}
-
 // "The next one had read enough": no failure of a program before the last.
 bool is_excused(const RunStage& stage) noexcept {
     return stage.status.success() || stage.status.signal() == SIGPIPE;
@@ -71,7 +39,7 @@ bool is_excused(const RunStage& stage) noexcept {
 
 RunEngine::RunEngine(const std::vector<SyncedSpawner>& programs, RunOptions options,
                      DrivenBy driver)
-    : options_(std::move(options)), stop_actions_(checked(options_.stop)), driver_(driver) {
+    : options_(std::move(options)), stop_actions_(limited(options_.stop)), driver_(driver) {
     if ((options_.within && options_.within->count() < 0) || options_.drain.count() < 0) {
         throw std::invalid_argument("syncspawn: a duration must not be negative");
     }
@@ -93,11 +61,12 @@ RunEngine::~RunEngine() {
     try {
         for (Stage& stage : stages_) {
             stage.call_back_no_more();
-            stage.stop(kill_now);
+            stage.close_streams(watch());
+            stage.stop(kill_within_limit);
         }
         is_stopping_ = true;
         finish();
-    } catch (const std::exception&) {  // no memory: the stages end what they own by themselves
+    } catch (...) {  // no memory: the stages end what they own by themselves
     }
 }
 
@@ -143,7 +112,7 @@ void RunEngine::begin() {
     if (options_.within) {
         deadline_ = after(*options_.within);
     }
-    buffer_.resize(buffer_size);
+    buffer_ = std::make_unique_for_overwrite<char[]>(buffer_size);
     if (driver_ == DrivenBy::event_loop) {
         watch_.emplace();
     }
@@ -156,14 +125,14 @@ void RunEngine::connect_and_prepare() {
                           !any_stage([](const Stage& stage) { return !stage.may_start_at_once(); });
     UniqueFd from_previous;
     for (Stage& stage : stages_) {
-        std::array<UniqueFd, 2> pipe;
+        Pipe pipe;
         if (&stage != &stages_.back()) {
-            pipe = open_pipe();
+            pipe = open_pipe("pipe between two programs");
         }
-        stage.prepare(std::move(from_previous), std::move(pipe[1]),
+        stage.prepare(std::move(from_previous), std::move(pipe.write),
                       may_wait ? Stage::Start::at_once : Stage::Start::stepwise,
                       deadline_.value_or(Deadline::max()));
-        from_previous = std::move(pipe[0]);
+        from_previous = std::move(pipe.read);
     }
 }
 
@@ -194,7 +163,7 @@ void RunEngine::pass() {
 void RunEngine::move_streams() {
     for (Stage& stage : stages_) {
         try {
-            stage.move_streams(buffer_, watch());
+            stage.move_streams({buffer_.get(), buffer_size}, watch());
         } catch (...) {
             if (thrown_ == nullptr) {
                 thrown_ = std::current_exception();
@@ -329,7 +298,7 @@ RunResult RunEngine::take_result(SpawnError& error) {
         std::rethrow_exception(thrown_);
     }
     error = error_;
-    return std::move(result_);
+    return error_ ? RunResult() : std::move(result_);
 }
 
 }  // namespace syncspawn::detail

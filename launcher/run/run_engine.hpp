@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -72,7 +73,7 @@ private:
     std::optional<Watch> watch_;  // for an event loop
     std::vector<pollfd> events_;
     Deadline next_{};
-    std::vector<char> buffer_;
+    std::unique_ptr<char[]> buffer_;
     bool is_in_a_pass_ = false;
     bool is_cancel_asked_for_ = false;
     bool is_stopping_ = false;

@@ -15,6 +15,8 @@
 
 namespace syncspawn::detail {
 
+struct Plan;
+
 class ParkedThread {
 public:
     // Throws std::system_error. The thread blocks every signal.
@@ -33,8 +35,11 @@ public:
     void give_up() noexcept;
 
     // Not 0 while a child lives on the loan. The kernel sets it to 0 and wakes its (shared) futex when
-    // the child leaves the memory, by execve or by its end: CLONE_CHILD_CLEARTID.
+    // the child leaves the memory, by execve or by its end: CLONE_CHILD_CLEARTID. Until then the child may say
+    // there how far it is: words.hpp.
     std::atomic<std::uint32_t> is_lent{0};
+    // Of the child that lives on it.
+    const Plan* plan = nullptr;
 
 private:
     ParkedThread() = default;

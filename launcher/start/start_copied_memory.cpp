@@ -66,7 +66,10 @@ void clone_with_pidfd(const BirthPlan& plan, Arrival& arrival, StartedChild& chi
 StartedChild start_with_copied_memory(const Plan& plan) noexcept {
     StartedChild child;
     const BirthPlan& birth = plan.birth;
-    Arrival arrival{.joins_cgroup = birth.cgroup >= 0, .shares_memory = false, .is_alone = false};
+    Arrival arrival{.joins_cgroup = birth.cgroup >= 0,
+                    .shares_memory = false,
+                    .is_alone = false,
+                    .word = nullptr};
     // Joining a cgroup takes milliseconds, being born there nothing.
     if (birth.namespaces == 0 && (birth.cgroup < 0 || !plan.order.may_be_cloned)) {
         fork_with_pidfd(child);

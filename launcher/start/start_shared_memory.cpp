@@ -22,6 +22,7 @@
 #include "clone_with_stack.hpp"
 #include "launcher/child/post_fork.hpp"
 #include "launcher/child/sanitizers.hpp"
+#include "launcher/child/words.hpp"
 #include "start_child.hpp"
 
 namespace syncspawn::detail {
@@ -177,8 +178,11 @@ constinit Finding about_the_process(look_at_the_process);
 constinit Finding about_the_trial(try_it_out);
 
 // CLONE_CLEAR_SIGHAND and CLONE_INTO_CGROUP have seen to the rest.
-constexpr Arrival arrival_alone{.joins_cgroup = false, .shares_memory = true, .is_alone = true};
-constexpr Arrival arrival_beside{.joins_cgroup = false, .shares_memory = true, .is_alone = false};
+constexpr Arrival arrival_alone{
+    .joins_cgroup = false, .shares_memory = true, .is_alone = true, .word = nullptr};
+Arrival arrival_beside(Word& word) noexcept {
+    return {.joins_cgroup = false, .shares_memory = true, .is_alone = false, .word = &word};
+}
 
 struct LoneChild {
     const Plan& plan;
@@ -226,11 +230,15 @@ StartedChild start_beside(const Plan& plan) noexcept {
     ParkedThread& lender = *child.loan;
     int pidfd = -1;
     const clone_args arguments = beside(birth_of(plan.birth, pidfd), lender);
-    lender.is_lent.store(1);
+    lender.is_lent.store(childs_word_at(0));
+    lender.plan = &plan;
     const long result = clone_with_stack(
         arguments,
-        [](void* argument) { run_child(*static_cast<const Plan*>(argument), arrival_beside); },
-        const_cast<Plan*>(&plan));
+        [](void* argument) {
+            auto& its_lender = *static_cast<ParkedThread*>(argument);
+            run_child(*its_lender.plan, arrival_beside(its_lender.is_lent));
+        },
+        &lender);
     if (result < 0) {
         lender.is_lent.store(0);
         child.loan.give_back();

@@ -474,6 +474,19 @@ TEST_CASE("a cancellation of the type total is ignored") {
     CHECK(result.process.wait().success());
 }
 
+TEST_CASE("a part of the parent may cancel its own launch through the slot") {
+    const NothingIsLeft nothing;
+    asio::io_context context;
+    asio::cancellation_signal signal;
+    SyncedSpawner spawner(program_that("sleeps", 1h));
+    spawner.step({.name = "x",
+                  .parent = [&](ParentSide&) { signal.emit(asio::cancellation_type::terminal); }});
+    Result result;
+    async_spawn(context, spawner, asio::bind_cancellation_slot(signal.slot(), result.handler()));
+    context.run();
+    check_cancelled(result);
+}
+
 // The loop does not run until the program is a zombie, so it cannot know of the execve.
 TEST_CASE("a launch that is cancelled after its program has ended already is cancelled, too") {
     const NothingIsLeft nothing;

@@ -1,5 +1,4 @@
 #include <doctest/doctest.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -20,6 +19,7 @@
 #include <syncspawn/boost/async_spawn.hpp>
 #include <syncspawn/boost/async_wait_exit.hpp>
 
+#include "support/descriptor_limit.hpp"
 #include "support/launched.hpp"
 #include "support/observe.hpp"
 #include "support/shared_memory.hpp"
@@ -37,13 +37,8 @@ namespace {
 
 constexpr int most_in_flight = 256;
 
-// 256 launches need more descriptors than the usual soft limit gives. False if there are not as many.
 bool raise_descriptor_limit() {
-    rlimit limit{};
-    REQUIRE(getrlimit(RLIMIT_NOFILE, &limit) == 0);
-    limit.rlim_cur = limit.rlim_max;
-    REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-    return limit.rlim_cur >= rlim_t{16} * most_in_flight;
+    return testing::raise_descriptor_limit(rlim_t{16} * most_in_flight);
 }
 
 struct Sums {

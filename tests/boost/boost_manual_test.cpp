@@ -4,6 +4,9 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/readable_pipe.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 #include <cerrno>
@@ -11,6 +14,7 @@
 #include <csignal>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <syncspawn/boost.hpp>
 #include <syncspawn/steps.hpp>
@@ -23,6 +27,7 @@ using namespace std::chrono_literals;
 using namespace syncspawn::testing;
 using boost::system::error_code;
 using boost::system::system_category;
+using syncspawn::for_boost::async_run;
 using syncspawn::for_boost::async_spawn;
 using syncspawn::for_boost::async_wait_exit;
 
@@ -56,7 +61,60 @@ asio::awaitable<int> session(const syncspawn::SyncedSpawner& spawner) {
 }
 // [end]
 
+// [commands]
+asio::awaitable<std::string> newest_tag(std::string directory) {
+    const auto executor = co_await asio::this_coro::executor;
+    const syncspawn::SyncedSpawner list({.program = "ls", .arguments = {directory}});
+    const syncspawn::SyncedSpawner last({.program = "tail", .arguments = {"-n1"}});
+    const std::vector<syncspawn::SyncedSpawner> pipeline = {list, last};
+    const syncspawn::RunOptions options{.within = 10s};
+    const auto result = co_await async_run(executor, pipeline, options, asio::use_awaitable);
+    co_return result.success() ? result.output : result.error;
+}
+// [end]
+
+// [streaming]
+asio::awaitable<int> count_lines(
+    const syncspawn::SyncedSpawner& spawner) {  // .output = Stdio::pipe()
+    const auto executor = co_await asio::this_coro::executor;
+    syncspawn::Process child = co_await async_spawn(executor, spawner, asio::use_awaitable);
+    asio::readable_pipe output(executor, child.take_standard_output().release());
+    std::string text;
+    error_code end;
+    for (int lines = 0;; ++lines) {
+        const std::size_t size =
+            co_await asio::async_read_until(output, asio::dynamic_buffer(text), '\n',
+                                            asio::redirect_error(asio::use_awaitable, end));
+        if (end) {
+            co_await async_wait_exit(executor, child, asio::use_awaitable);
+            co_return lines;
+        }
+        text.erase(0, size);
+    }
+}
+// [end]
+
 }  // namespace
+
+TEST_CASE("the manual's commands") {
+    asio::io_context context;
+    const TemporaryDirectory directory;
+    (void)directory.file("v1", "", 0600);
+    (void)directory.file("v2", "", 0600);
+    auto tag = asio::co_spawn(context, newest_tag(directory.path()), asio::use_future);
+    context.run();
+    CHECK(tag.get() == "v2\n");
+}
+
+TEST_CASE("the manual's streaming") {
+    asio::io_context context;
+    const syncspawn::SyncedSpawner spawner({.program = "printf",
+                                            .arguments = {"one\\ntwo\\n"},
+                                            .streams = {.output = syncspawn::Stdio::pipe()}});
+    auto lines = asio::co_spawn(context, count_lines(spawner), asio::use_future);
+    context.run();
+    CHECK(lines.get() == 2);
+}
 
 TEST_CASE("the manual's hook that may share memory") {
     Ours launcher;

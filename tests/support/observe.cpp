@@ -70,12 +70,13 @@ long sleeps_of(pid_t pid) {
     return std::atol(value_in(in_proc(pid, "status"), "voluntary_ctxt_switches").c_str());
 }
 
-bool sleeps_in(pid_t pid, long system_call) {
+bool sleeps_in_one_of(pid_t pid, std::initializer_list<long> system_calls) {
     bool is_gone = false;
     const bool came = comes_true([&] {
         const char state = state_of(pid);
         is_gone = state == '\0' || state == 'Z';
-        return is_gone || (state == 'S' && system_call_of(pid) == system_call);
+        return is_gone || (state == 'S' && std::ranges::find(system_calls, system_call_of(pid)) !=
+                                               system_calls.end());
     });
     return came && !is_gone;
 }

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,12 @@ long sleeps_of(pid_t pid);
 
 // Waits until the process sleeps in this system call; false if it ended, or never did. The state of
 // a process that nobody wakes does not change any more, so what this saw is no moment's chance.
-bool sleeps_in(pid_t pid, long system_call);
-// A wait of the barrier is one sleeping ppoll(2).
-inline bool is_blocked_in_a_wait(pid_t pid) { return sleeps_in(pid, SYS_ppoll); }
+bool sleeps_in_one_of(pid_t pid, std::initializer_list<long> system_calls);
+inline bool sleeps_in(pid_t pid, long system_call) { return sleeps_in_one_of(pid, {system_call}); }
+// A wait for the other side is one sleeping ppoll(2); in a launch it may be a futex(2).
+inline bool is_blocked_in_a_wait(pid_t pid) {
+    return sleeps_in_one_of(pid, {SYS_ppoll, SYS_futex});
+}
 // Waits until the process is in this state.
 bool comes_to_state(pid_t pid, char state);
 

@@ -2,10 +2,9 @@
 
 #include <boost/asio/async_result.hpp>
 #include <exception>
-#include <memory>
 #include <utility>
 
-#include <syncspawn/boost/detail/launches.hpp>
+#include <syncspawn/boost/detail/driving_task.hpp>
 #include <syncspawn/boost/detail/polling.hpp>
 #include <syncspawn/launcher/launch.hpp>
 #include <syncspawn/launcher/synced_spawner.hpp>
@@ -40,47 +39,25 @@ namespace syncspawn::for_boost {
 
 namespace detail {
 
-/// Drives a Launch. From its first wait on, the execution context has the launch on a list.
 template <class Executor>
-class LaunchTask {
+class LaunchTask : public DrivingTask<Executor, Launch> {
 public:
-    explicit LaunchTask(Launch launch) : launch_(std::move(launch)) {}
+    explicit LaunchTask(Launch launch) : DrivingTask<Executor, Launch>(std::move(launch)) {}
 
     template <class Self>
-    void expects(Self& self) {
-        self.reset_cancellation_state(asio::enable_partial_cancellation());
-    }
-    static std::shared_ptr<typename Waiter<Executor>::Registry> registry() { return nullptr; }
-    static bool is_cancelled() { return false; }
-    bool cancel() {
-        launch_.cancel();
-        return false;  // the child has to end first
-    }
-    bool looks_done() { return launch_.advance(); }
-    void watch(Waiter<Executor>& waiter) {
-        waiter.watch(launch_.descriptor(), EPOLLIN);
-        if (!listed_) {
-            listed_ = std::make_unique<LaunchOnList>(waiter.context(), launch_);
-        }
-    }
-    template <class Self>
     void complete(Self& self, error_code error) {
-        listed_.reset();
-        if (error) {             // what was needed to wait for it failed
-            launch_ = Launch();  // ends the child
+        Launch launch = this->take_work();
+        if (error) {            // what was needed to wait for it failed
+            launch = Launch();  // ends the child
             return self.complete(
                 std::make_exception_ptr(SpawnError::in_preparation(
                     "wait for the launch", {error.value(), std::generic_category()})),
                 Process());
         }
         SpawnError failure;
-        Process process = launch_.take_process(failure);
+        Process process = launch.take_process(failure);
         self.complete(failure ? std::make_exception_ptr(failure) : nullptr, std::move(process));
     }
-
-private:
-    Launch launch_;
-    std::unique_ptr<LaunchOnList> listed_;
 };
 
 }  // namespace detail
@@ -112,8 +89,8 @@ auto async_spawn(ExecutorOrContext&& where, const SyncedSpawner& spawner, Token&
         detail::Polling<Executor, Task>(executor, Task(spawner.launch())), token, executor);
 }
 
-/// The SpawnError inside the pointer that async_spawn() completed with; "no error" if that is null. Throws
-/// any other exception on.
+/// The SpawnError inside the pointer that async_spawn() or async_run() completed with; "no error" if that is
+/// null. Throws any other exception on.
 ///
 ///     async_spawn(context, spawner, [](std::exception_ptr failure, syncspawn::Process child) {
 ///         if (const syncspawn::SpawnError error = spawn_error_of(failure)) { ... error.what() ... }

@@ -36,6 +36,9 @@
 /// the output was read gets SIGKILL. So with KillScope::process_group nothing in the group outlives the run;
 /// with KillScope::process what the program has started lives on.
 ///
+/// The run reads and writes its streams itself, so your parts must leave those where they are
+/// (ParentSide::take_standard_output()).
+///
 /// In a pipeline each program's output is the next one's input, so those two streams must be left at inherit;
 /// std::invalid_argument otherwise. An error stream that is same_as_output() goes down the pipe, too. If one of
 /// the launches fails, the other programs are ended, and the error is that of the first that failed.

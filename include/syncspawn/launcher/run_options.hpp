@@ -36,7 +36,7 @@ namespace syncspawn {
 
 /// What becomes of a stream of the program that is captured.
 struct Capture {
-    /// How many bytes are kept. The run holds them in memory, so it never holds more than this.
+    /// How many bytes are kept, in memory.
     std::size_t limit = std::size_t{64} << 20;
     /// Which are kept, if there are more.
     enum class Keep { beginning, end } keep = Keep::beginning;
@@ -65,7 +65,8 @@ struct RunOptions {
     std::optional<std::chrono::nanoseconds> within{};
     /// How a program that must end is made to: signals go to its `ending.scope`. One that is left after the
     /// last action gets SIGKILL in any case. One that even this does not end within five seconds is left
-    /// behind (RunStage::survivor).
+    /// behind (RunStage::survivor). An action other than SIGKILL must have a limit, or it is
+    /// std::invalid_argument.
     StopActions stop{Stop::kill()};
 
     Capture output{};

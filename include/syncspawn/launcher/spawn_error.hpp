@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -120,7 +121,7 @@ public:
     [[nodiscard]] const std::string& last_words() const noexcept;
     /// The same failure with other last words, for a caller who has read the stream himself. Of a longer text
     /// the end is kept.
-    [[nodiscard]] SpawnError with_last_words(std::string words) const;
+    [[nodiscard]] SpawnError with_last_words(std::string_view words) const;
     /// All of that in one line, in lower case; of the last words up to three lines, without what a terminal
     /// might take for a command. Valid as long as any copy of this error.
     [[nodiscard]] const char* what() const noexcept override;

@@ -98,8 +98,8 @@ struct Readiness {
     ///
     /// What the program writes to a Stdio::pipe() before it is ready, nobody reads yet. So the pipe grows, up
     /// to 1 MiB as a rule (/proc/sys/fs/pipe-max-size). If it is full then, and still after a second, the
-    /// launch fails with ENOBUFS. To read meanwhile, take your end out: in a part of the parent
-    /// (ParentSide::take_standard_output()), or from the Launch.
+    /// launch fails with ENOBUFS. run() reads meanwhile; to do so yourself, take your end out, in a part of the
+    /// parent (ParentSide::take_standard_output()) or from the Launch.
     std::optional<std::chrono::nanoseconds> within{};
 };
 

@@ -245,6 +245,26 @@ TEST_CASE("what the steps did is undone once, what began last first, with what t
     }
 }
 
+TEST_CASE("what the program has said until then is in the error") {
+    for (const Way way : both_ways) {
+        int ends[2];
+        REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+        const UniqueFd says(ends[0]);
+        const UniqueFd output(ends[1]);
+        SpawnOptions options = shell("echo trouble >&2; echo x; exec sleep 1000");
+        options.streams.output = Stdio::descriptor(output.get());
+        options.streams.error = Stdio::pipe();
+        bool was_called = false;
+        SpawnError error;
+        const SyncedSpawner spawner = with_part(options, [&](ParentSide& side) {
+            return std::exchange(was_called, true) ? side.fail(EIO, "y")
+                                                   : side.wait_for(says.get());
+        });
+        CHECK_FALSE(way(spawner, error));
+        CHECK(error.last_words() == "trouble\n");
+    }
+}
+
 // Waiting.
 
 TEST_CASE("it waits as a part before execve does") {

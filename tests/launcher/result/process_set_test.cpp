@@ -155,7 +155,7 @@ TEST_CASE("an empty process is refused, and one that is refused is still its own
     CHECK_THROWS_AS(set.add(Process()), std::logic_error);
     Process process = SyncedSpawner({.program = "true"}).spawn();
     ProcessSet moved = std::move(set);
-    CHECK_THROWS_AS(set.add(std::move(process)),  // NOLINT(bugprone-use-after-move)
+    CHECK_THROWS_AS(set.add(std::move(process)),  // NOLINT(*-use-after-move,*.Move)
                     std::logic_error);
     CHECK(process.wait().success());  // NOLINT(bugprone-use-after-move)
 }

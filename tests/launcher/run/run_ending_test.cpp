@@ -1,8 +1,10 @@
 #include <doctest/doctest.h>
+#include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/wait.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <stdexcept>
 #include <string>
@@ -49,6 +51,13 @@ Capture signals_when_written(int event) {
     return {.receive = [event](std::string_view) { eventfd_write(event, 1); }};
 }
 
+// The program may have written before its launch was seen to be over.
+bool was_cancelled(Run& run) {
+    SpawnError error;
+    const RunResult result = run.take_result(error);
+    return result.end == RunEnd::cancelled || error.cause() == Cause::cancelled;
+}
+
 UniqueFd make_event() { return UniqueFd(eventfd(0, EFD_CLOEXEC)); }
 
 }  // namespace
@@ -84,6 +93,19 @@ TEST_CASE("a launch that takes longer than the run may fails as timed out") {
     CHECK(std::string(error.what()).find("in time") != std::string::npos);
     (void)run(options, {.within = 0ns}, error);
     CHECK(error.cause() == Cause::timed_out);
+}
+
+TEST_CASE("a program that fails before it is ready has said why, wherever its errors go") {
+    const NothingIsLeft nothing_is_left;
+    SpawnOptions options = script("head -c 100000 /dev/zero; echo 'no port is free' >&2; exit 3");
+    options.readiness.within = 60s;
+    SpawnError error;
+    (void)run(options, {.error = {.limit = 0}}, error);
+    CHECK(error.cause() == Cause::exited);
+    CHECK(error.last_words() == "no port is free\n");
+    options.streams.error = Stdio::same_as_output();
+    (void)run(options, {.output = {.limit = 10}}, error);
+    CHECK(error.last_words().ends_with("no port is free\n"));
 }
 
 TEST_CASE("a late program is asked first, if so wished, and then killed") {
@@ -151,11 +173,10 @@ TEST_CASE("a callback may cancel its own run, but not advance it") {
         pollfd loop{run.descriptor(), POLLIN, 0};
         REQUIRE(poll(&loop, 1, -1) == 1);
     }
-    CHECK(run.take_result().end == RunEnd::cancelled);
+    CHECK(was_cancelled(run));
 }
 
 TEST_CASE("a process that holds a stream open does not hold up the end") {
-    const UniqueFd event = make_event();
     const RunResult result = run(script("sleep 1000 & echo $!"), {.drain = 1ms});
     CHECK(result.success());
     CHECK(result.is_held_open);
@@ -183,6 +204,40 @@ TEST_CASE("a process that writes after the program's end is read, while the drai
     const RunResult result = run(script("(read line; echo late) <&0 & exit 0"), {.drain = 1h});
     CHECK(result.output == "late\n");
     CHECK_FALSE(result.is_held_open);
+}
+
+TEST_CASE("a program that may not be killed is left behind") {
+    Peer peer([] {
+        refuse_system_calls({SYS_kill, SYS_pidfd_send_signal}, EPERM);
+        SpawnOptions options = script("echo; exec sleep 1000");
+        options.ending.die_with_parent = true;  // of which nobody else would be rid
+        const UniqueFd event = make_event();
+        options.setup.cancel_when_readable = event.get();
+        const RunResult result =
+            run(options,
+                {.output = {.receive = [&](std::string_view) { eventfd_write(event.get(), 1); }}});
+        expect(result.end == RunEnd::cancelled);
+        expect(result.status == ExitStatus::unknown());
+        expect(result.stages.at(0).survivor.has_value());
+        expect(state_of(*result.stages.at(0).survivor) != 'Z');
+    });
+    CHECK_REACHED_THE_END_OR_SKIP(peer);
+}
+
+TEST_CASE("without pidfds the ends are seen as well") {
+    Peer peer([] {
+        refuse_system_calls({SYS_pidfd_open}, ENOSYS);
+        SpawnOptions options = shell("echo out; exit 3");
+        options.birth.method = StartMethod::copied_memory;
+        expect(run(options).status == ExitStatus::exited(3));
+        Run run{SyncedSpawner(options)};
+        while (!run.advance()) {
+            pollfd loop{run.descriptor(), POLLIN, 0};
+            expect(poll(&loop, 1, -1) == 1);
+        }
+        expect(run.take_result().output == "out\n");
+    });
+    CHECK_REACHED_THE_END_OR_SKIP(peer);
 }
 
 TEST_CASE("a run that is dropped ends its program, without asking and without a call") {
@@ -230,7 +285,7 @@ TEST_CASE("in a copy of this process a run is somebody else's") {
     run.cancel();
     while (!run.advance()) {
     }
-    CHECK(run.take_result().end == RunEnd::cancelled);
+    CHECK(was_cancelled(run));
 }
 
 TEST_CASE("an empty run is misuse, and so is a result before the end") {

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 #include <poll.h>
 
+#include <chrono>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -86,6 +88,36 @@ TEST_CASE("one spawner may be run by many, and keeps its own options") {
     CHECK(run_pipeline({spawner, SyncedSpawner({.program = "cat"})}).output == "hello\n");
     CHECK(begun == 2);
     CHECK(spawner.options().streams.output.kind() == Stdio::Kind::inherit);
+}
+
+TEST_CASE("a spawner with other options has the same steps, which must bear them") {
+    const NothingIsLeft nothing_is_left;
+    int begun = 0;
+    SyncedSpawner spawner({.program = "false"});
+    spawner.step({.name = "count", .parent = [&](ParentSide&) { ++begun; }});
+    CHECK(spawner.with({.program = "true"}).spawn().wait().success());
+    CHECK(begun == 1);
+    CHECK(spawner.options().program == "false");
+    spawner.step({.name = "x", .child = after_fork([](ChildSide&) {})});
+    CHECK_THROWS_AS(
+        (void)spawner.with({.program = "true", .birth = {.method = StartMethod::shared_memory}}),
+        std::invalid_argument);
+    CHECK_THROWS_AS((void)spawner.with({.program = ""}), std::invalid_argument);
+}
+
+TEST_CASE("a launch may have a deadline for all of it") {
+    const NothingIsLeft nothing_is_left;
+    const SyncedSpawner spawner({.program = "sleep",
+                                 .arguments = {"1000"},
+                                 .setup = {.abort_grace = 0ns},
+                                 .readiness = {.within = 1h}});
+    SpawnError error;
+    (void)spawner.spawn(std::chrono::steady_clock::now() + 20ms, error);
+    CHECK(error.cause() == Cause::timed_out);
+    (void)spawner.spawn(Deadline(), error);
+    CHECK(error.cause() == Cause::timed_out);
+    CHECK_FALSE(error.program_may_have_run());
+    CHECK(SyncedSpawner({.program = "true"}).spawn(Deadline::max(), error).wait().success());
 }
 
 TEST_CASE("the descriptor of a run tells of all that there is to do") {

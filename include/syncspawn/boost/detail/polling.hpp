@@ -44,15 +44,17 @@ public:
             asio::post(Executor(executor_), std::move(self));
             return;
         }
-        const bool is_cancelled =
-            self.cancelled() != asio::cancellation_type::none || task_->is_cancelled();
         try {
-            if (is_cancelled && task_->cancel()) {
-                return complete(self, asio::error::operation_aborted);
-            }
-            if (task_->looks_done()) {
-                return complete(self, {});
-            }
+            bool was_cancelled = false;
+            do {
+                was_cancelled = is_cancelled(self);
+                if (was_cancelled && task_->cancel()) {
+                    return complete(self, asio::error::operation_aborted);
+                }
+                if (task_->looks_done()) {
+                    return complete(self, {});
+                }
+            } while (is_cancelled(self) != was_cancelled);  // by what it has called
             if (!waiter_) {
                 waiter_ = std::make_unique<Waiter<Executor>>(executor_, task_->registry());
             }
@@ -65,6 +67,10 @@ public:
     }
 
 private:
+    template <class Self>
+    bool is_cancelled(Self& self) const {
+        return self.cancelled() != asio::cancellation_type::none || task_->is_cancelled();
+    }
     template <class Self>
     void complete(Self& self, error_code error) {
         // A rule of Asio: all that the operation owns is gone before the handler runs.

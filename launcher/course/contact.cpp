@@ -1,0 +1,114 @@
+#include "contact.hpp"
+
+#include <algorithm>
+
+#include "barrier/linux/time_left.hpp"
+
+namespace syncspawn::detail {
+
+using std::chrono::steady_clock;
+
+void Contact::go_by_words(Word& childs, LaunchRecord& record) noexcept {
+    childs_word_ = &childs;
+    record_ = &record;
+}
+
+std::optional<Outcome> Contact::meet(const Item& item, bool is_last,
+                                     const std::optional<Deadline>& may_wait_until) noexcept {
+    return goes_by_words() ? meet_by_words(item.waits, is_last, may_wait_until)
+                           : meeting_.advance(may_wait_until);
+}
+
+Polled Contact::polled() const noexcept {
+    return goes_by_words() ? Polled{hung_up(-1), hung_up(-1), hung_up(-1), hung_up(-1)}
+                           : meeting_.polled();
+}
+
+std::array<pollfd, 2> Contact::signs_of_the_child() const noexcept {
+    const syncspawn_barrier& side = *barrier_.native();
+    return goes_by_words() ? std::array{hung_up(-1), hung_up(-1)}
+                           : std::array{readable(side.remote_fd), hung_up(side.pipe_read_fd)};
+}
+
+Outcome Contact::look() noexcept {
+    if (!goes_by_words()) {
+        return barrier_.poll_now();
+    }
+    return childs_word_->load() == left_memory ? after_leaving() : Outcome::reached;
+}
+
+// Only one that was given leave can have left by execve.
+Outcome Contact::after_leaving() const noexcept {
+    return record_->commit.load() == Commit::hot ? Outcome::reached : Outcome::peer_gone;
+}
+
+// The child is woken only if it is there already: else it finds the word as it comes. Both write before they read.
+std::optional<Outcome> Contact::meet_by_words(
+    Waits waits, bool is_last, const std::optional<Deadline>& may_wait_until) noexcept {
+    if (!has_placed_) {
+        has_placed_ = true;
+        record_->parents_word.store(++rendezvous_);
+        if (waits != Waits::parent && look_at_word(rendezvous_) == Seen::there) {
+            wake(record_->parents_word, Waker::other_side);
+        }
+    }
+    for (bool is_late = false;;) {
+        const Seen seen = look_at_word(rendezvous_);
+        const bool is_over = seen == Seen::left || waits == Waits::child ||
+                             (seen == Seen::there && (!is_last || is_late));
+        if (is_over) {
+            has_placed_ = false;
+            return seen == Seen::left ? after_leaving() : Outcome::reached;
+        }
+        if (is_late) {
+            return std::nullopt;
+        }
+        is_late = !sleep_until(may_wait_until);
+    }
+}
+
+Contact::Seen Contact::look_at_word(std::uint32_t rendezvous) const noexcept {
+    const std::uint32_t word = childs_word_->load();
+    return word == left_memory                  ? Seen::left
+           : word >= childs_word_at(rendezvous) ? Seen::there
+                                                : Seen::not_yet;
+}
+
+// Until the child's word may be another, or the deadline has passed: false then. If the child has ended and its word
+// does not say so, a part has told the kernel to forget it.
+bool Contact::sleep_until(const std::optional<Deadline>& deadline) noexcept {
+    const std::uint32_t seen = childs_word_->load();
+    if (seen == left_memory) {
+        return true;
+    }
+    const Deadline look = after(std::chrono::milliseconds(100));
+    const Deadline until = std::min(look, deadline.value_or(Deadline::max()));
+    sleep_while(*childs_word_, Waker::kernel, seen, time_left(to_timespec(until)));
+    const Deadline now = steady_clock::now();
+    const Deadline past{};
+    if (now >= look && childs_word_->load() == seen && child_.wait_for_end(&past)) {
+        childs_word_->store(left_memory);
+    }
+    return !deadline || now < *deadline;
+}
+
+bool Contact::child_leaves_by(Deadline deadline) noexcept {
+    for (bool is_late = false; childs_word_->load() != left_memory;) {
+        if (is_late) {
+            return false;
+        }
+        is_late = !sleep_until(deadline);
+    }
+    return true;
+}
+
+void Contact::give_up() noexcept {
+    if (!goes_by_words()) {
+        (void)barrier_.abort();
+        return;
+    }
+    record_->parents_word.store(given_up);
+    wake(record_->parents_word, Waker::other_side);
+}
+
+}  // namespace syncspawn::detail
