@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -162,6 +163,13 @@ TEST_CASE("a time namespace is joined in copied memory") {
     CHECK(outcome == (geteuid() == 0 ? link_of("self", "time")
                                      : "join namespaces in the child: setns: time namespace: "
                                        "operation not permitted"));
+}
+
+TEST_CASE("a path that leads to a FIFO is refused, and not waited for") {
+    const TemporaryDirectory directory;
+    const std::string fifo = directory.path() + "/fifo";
+    REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
+    CHECK_THROWS_AS((void)steps::join_namespace(fifo), std::system_error);
 }
 
 TEST_CASE("who may not join is told which namespace it was") {

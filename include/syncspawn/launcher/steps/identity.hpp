@@ -44,7 +44,7 @@ struct Identity {
     std::optional<std::vector<gid_t>> groups = std::vector<gid_t>{};
 };
 
-/// The program runs as this. Throws std::invalid_argument if nothing is set.
+/// The program runs as this. Throws std::invalid_argument if nothing is set, or an id is -1, which is none.
 [[nodiscard]] SYNCSPAWN_API Step become(Identity identity);
 
 /// The program runs as this user, in all groups that the user is in. See identity_of().
