@@ -13,7 +13,8 @@
 ///         return spawner.spawn().wait().shell_code();
 ///     }
 ///
-/// This header includes the whole layer. If you would rather pick:
+/// This header includes the whole layer but for the ready-made steps, which are in <syncspawn/steps.hpp>.
+/// If you would rather pick:
 ///
 ///     synced_spawner.hpp   what you begin with: it launches
 ///     spawn_options.hpp    the program, its streams, environment, namespaces, deadlines

@@ -32,8 +32,6 @@ Step become(Identity identity) {
             })};
 }
 
-Step become(const std::string& user) { return become(identity_of(user)); }
-
 Identity identity_of(const std::string& user) {
     auto entry = find_user(user);
     if (!entry) {

@@ -69,7 +69,7 @@ const Std own_std_category;
 // A category by which 0 is a failure, too.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
-// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor)
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): that of Boost has none
 class ZeroFails final : public boost::system::error_category {
 public:
     const char* name() const noexcept override { return "zero fails"; }

@@ -33,7 +33,7 @@ enum { number_of_write = 1, number_of_exit_group = 231 };
 enum { number_of_write = 64, number_of_exit_group = 94 };
 #endif
 
-// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming)
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming): as above
 void _start(void) {
     call(number_of_write, 1, (long)"ran", 3);
     for (;;) {

@@ -60,7 +60,7 @@ static long long field(const char *state, int count) {
 static long long eventfd_id(int fd) {
     char text[128];
     long long id = 0;
-    /* NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling) */
+    /* NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling): glibc has no other */
     snprintf(text, sizeof text, "/proc/self/fdinfo/%d", fd);
     FILE *file = fopen(text, "re");
     while (file != NULL && fgets(text, sizeof text, file) != NULL) {

@@ -314,7 +314,7 @@ private:
     static void tell_of(const error_code& failure, detail::AnyHooks& hooks) noexcept {
         try {
             hooks.on_exec_error(failure);
-        } catch (...) {  // NOLINT(bugprone-empty-catch)
+        } catch (...) {  // NOLINT(bugprone-empty-catch): the first failure counts
         }
     }
 

@@ -24,7 +24,7 @@ namespace syncspawn::for_boost {
 
 namespace asio = boost::asio;
 namespace v2 = boost::process::v2;
-using error_code = boost::system::error_code;  // NOLINT(readability-identifier-naming)
+using error_code = boost::system::error_code;  // NOLINT(*-identifier-naming): Boost's name
 
 namespace detail {
 

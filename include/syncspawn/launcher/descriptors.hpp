@@ -35,7 +35,7 @@ namespace syncspawn {
 /// Where a standard stream of the program comes from or goes to.
 ///
 ///     .streams = {.input = Stdio::text("hello"), .output = Stdio::pipe(), .error = Stdio::same_as_output()}
-///     .streams = {.input = Stdio::read_from("in"), .output = Stdio::write_to("out"), .error = Stdio::append_to("log")}
+///     .streams = {.input = Stdio::read_from("in"), .output = Stdio::write_to("out")}
 ///
 /// A value: copy it, keep it. What it stands for is opened for each launch anew, in this process, with its
 /// rights, its directory and its umask. If that fails, so does the launch (Stage::prepare), and nothing was

@@ -81,7 +81,7 @@ public:
     /// number belongs to nobody else. (In an `undo` the child is gone, and the number is for your log.)
     ///
     /// A child that shares memory with you (StartMethod::shared_memory) bears two things badly:
-    ///  - Writing its /proc/PID/oom_score_adj changes your own. Do it after spawn().
+    ///  - Writing its /proc/PID/oom_score_adj changes your own. Do it in Step::after_execve.
     ///  - Moving it into another cgroup. When the memory of that runs out, the kernel counts all of *your*
     ///    memory as the child's, and kills you both. The option `birth.cgroup` avoids that.
     /// Or ask for StartMethod::copied_memory.
@@ -112,7 +112,8 @@ public:
 
     /// What the part remembers from call to call: one object for each step and launch. The first call of
     /// state() default-constructs it, the step's `undo` sees the same one, and the end of the launch destroys
-    /// it: that of the last step first, each after its undo. Throws std::logic_error if an earlier call was for another type.
+    /// it: that of the last step first, each after its undo. Throws std::logic_error if an earlier call was
+    /// for another type.
     template <std::default_initializable State>
     [[nodiscard]] State& state() {
         if (call_->state.value == nullptr) {

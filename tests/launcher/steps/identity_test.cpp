@@ -87,7 +87,7 @@ TEST_CASE("a name stands for what the databases say, and a name that is none is 
     CHECK_THROWS_AS((void)steps::become("no such user"), std::invalid_argument);
     CHECK_THROWS_AS((void)steps::identity_of(""), std::invalid_argument);
     CHECK_THROWS_AS((void)steps::group_of("no such group"), std::invalid_argument);
-    CHECK_THROWS_AS((void)steps::become(Identity{.groups = std::nullopt}), std::invalid_argument);
+    CHECK_THROWS_AS((void)steps::become({.groups = std::nullopt}), std::invalid_argument);
     CHECK_THROWS_AS((void)steps::become(Identity{.user = -1U}), std::invalid_argument);
     CHECK_THROWS_AS((void)steps::become(Identity{.group = -1U}), std::invalid_argument);
     CHECK_THROWS_AS((void)steps::become(Identity{.groups = {{7, -1U}}}), std::invalid_argument);
@@ -151,8 +151,8 @@ TEST_CASE("beside threads and in a user namespace it changes the child alone") {
     SpawnOptions options = shell("id -u; id -g");
     options.birth.namespaces = Namespaces::user;
     const std::string outcome = outcome_of(
-        options, {steps::map_root(),
-                  steps::become(Identity{.user = 0, .group = 0, .groups = std::nullopt})});
+        options,
+        {steps::map_root(), steps::become({.user = 0, .group = 0, .groups = std::nullopt})});
     is_over = true;
     is_over.notify_all();
     thread.join();
@@ -162,9 +162,17 @@ TEST_CASE("beside threads and in a user namespace it changes the child alone") {
     CHECK(outcome == "0\n0\n");
 }
 
+TEST_CASE("ids in braces need no type, not even where they might spell a string") {
+    CHECK(steps::become({.user = 0}).name == "identity");
+    CHECK(steps::become({.group = 1}).name == "identity");
+    CHECK(steps::become({.user = 1000, .group = 1000}).name == "identity");
+    CHECK(steps::become({.user = 0, .group = 0, .groups = {{0, 1}}}).name == "identity");
+    CHECK(steps::become(std::string("root")).name == "identity");
+}
+
 TEST_CASE("it copies memory, since a change of credentials makes that undumpable") {
     SyncedSpawner spawner({.program = "true"});
-    spawner.step(steps::become(Identity{.user = geteuid(), .groups = std::nullopt}));
+    spawner.step(steps::become({.user = geteuid(), .groups = std::nullopt}));
     Process process = spawner.spawn();
     CHECK(process.start_method() == StartMethod::copied_memory);
     CHECK(process.wait().success());

@@ -2,8 +2,10 @@
 
 #include <sys/types.h>
 
+#include <concepts>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <syncspawn/launcher/step.hpp>
@@ -47,14 +49,18 @@ struct Identity {
 /// The program runs as this. Throws std::invalid_argument if nothing is set, or an id is -1, which is none.
 [[nodiscard]] SYNCSPAWN_API Step become(Identity identity);
 
-/// The program runs as this user, in all groups that the user is in. See identity_of().
-[[nodiscard]] SYNCSPAWN_API Step become(const std::string& user);
-
 /// What the databases of users and groups say about a user: getpwnam(3), getgrouplist(3). They are asked by
 /// this call, not by the launch. Throws std::invalid_argument if there is no such user, and std::system_error
 /// if they cannot be asked.
 [[nodiscard]] SYNCSPAWN_API Identity identity_of(const std::string& user);
 /// The same for the number of a group.
 [[nodiscard]] SYNCSPAWN_API gid_t group_of(const std::string& name);
+
+/// The program runs as this user, in all groups that the user is in: become(identity_of(user)).
+template <
+    std::convertible_to<std::string_view> Name>  // else GCC takes {.user = 0} for a string, too
+[[nodiscard]] Step become(const Name& user) {
+    return become(identity_of(std::string(std::string_view(user))));
+}
 
 }  // namespace syncspawn::steps
