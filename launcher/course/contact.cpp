@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "barrier/linux/time_left.hpp"
+#include "launcher/result/program_state.hpp"
 
 namespace syncspawn::detail {
 
@@ -14,7 +15,7 @@ void Contact::go_by_words(Word& childs, LaunchRecord& record) noexcept {
 }
 
 std::optional<Outcome> Contact::meet(const Item& item, bool is_last,
-                                     const std::optional<Deadline>& may_wait_until) noexcept {
+                                     const std::optional<Deadline>& may_wait_until) {
     return goes_by_words() ? meet_by_words(item.waits, is_last, may_wait_until)
                            : meeting_.advance(may_wait_until);
 }
@@ -37,14 +38,28 @@ Outcome Contact::look() noexcept {
     return childs_word_->load() == left_memory ? after_leaving() : Outcome::reached;
 }
 
+void Contact::look_behind_the_word() {
+    if (!goes_by_words() || childs_word_->load() == left_memory) {
+        return;
+    }
+    const Deadline past{};
+    if (child_.wait_for_end(&past) || execution_of(child_.pid()) == Execution::done) {
+        childs_word_->store(left_memory);
+    }
+}
+
+Deadline Contact::look_again_at() const noexcept {
+    return goes_by_words() ? after(std::chrono::milliseconds(100)) : Deadline::max();
+}
+
 // Only one that was given leave can have left by execve.
 Outcome Contact::after_leaving() const noexcept {
     return record_->commit.load() == Commit::hot ? Outcome::reached : Outcome::peer_gone;
 }
 
 // The child is woken only if it is there already: else it finds the word as it comes. Both write before they read.
-std::optional<Outcome> Contact::meet_by_words(
-    Waits waits, bool is_last, const std::optional<Deadline>& may_wait_until) noexcept {
+std::optional<Outcome> Contact::meet_by_words(Waits waits, bool is_last,
+                                              const std::optional<Deadline>& may_wait_until) {
     if (!has_placed_) {
         has_placed_ = true;
         record_->parents_word.store(++rendezvous_);
@@ -74,25 +89,23 @@ Contact::Seen Contact::look_at_word(std::uint32_t rendezvous) const noexcept {
                                                 : Seen::not_yet;
 }
 
-// Until the child's word may be another, or the deadline has passed: false then. If the child has ended and its word
-// does not say so, a part has told the kernel to forget it.
-bool Contact::sleep_until(const std::optional<Deadline>& deadline) noexcept {
+// Until the child's word may be another, or the deadline has passed: false then.
+bool Contact::sleep_until(const std::optional<Deadline>& deadline) {
     const std::uint32_t seen = childs_word_->load();
     if (seen == left_memory) {
         return true;
     }
-    const Deadline look = after(std::chrono::milliseconds(100));
+    const Deadline look = look_again_at();
     const Deadline until = std::min(look, deadline.value_or(Deadline::max()));
     sleep_while(*childs_word_, Waker::kernel, seen, time_left(to_timespec(until)));
     const Deadline now = steady_clock::now();
-    const Deadline past{};
-    if (now >= look && childs_word_->load() == seen && child_.wait_for_end(&past)) {
-        childs_word_->store(left_memory);
+    if (now >= look && childs_word_->load() == seen) {
+        look_behind_the_word();
     }
     return !deadline || now < *deadline;
 }
 
-bool Contact::child_leaves_by(Deadline deadline) noexcept {
+bool Contact::child_leaves_by(Deadline deadline) {
     for (bool is_late = false; childs_word_->load() != left_memory;) {
         if (is_late) {
             return false;

@@ -33,7 +33,7 @@ public:
     // makes it a look, none waits for ever. By words the last one is over only when the child has left the memory,
     // or the time has passed.
     std::optional<Outcome> meet(const Item& item, bool is_last,
-                                const std::optional<Deadline>& may_wait_until) noexcept;
+                                const std::optional<Deadline>& may_wait_until);
     // What tells that there is more to do; by words nothing does.
     [[nodiscard]] Polled polled() const noexcept;
     // Those of it that tell of the child while this side waits for something else.
@@ -41,15 +41,20 @@ public:
     // Takes what the child has said or what became of it; `reached` and `timed_out` if that is nothing.
     Outcome look() noexcept;
     // By words: whether the child has left the memory by then.
-    bool child_leaves_by(Deadline deadline) noexcept;
+    bool child_leaves_by(Deadline deadline);
+    // By words: a part may have told the kernel to forget the child's (set_tid_address). Then its end, and its execve,
+    // are found by this alone; call it when the child has ended, and from time to time. A descriptor tells of no execve
+    // either.
+    void look_behind_the_word();
+    [[nodiscard]] Deadline look_again_at() const noexcept;
     void give_up() noexcept;
 
 private:
     enum class Seen { there, not_yet, left };
     [[nodiscard]] Seen look_at_word(std::uint32_t rendezvous) const noexcept;
     std::optional<Outcome> meet_by_words(Waits waits, bool is_last,
-                                         const std::optional<Deadline>& may_wait_until) noexcept;
-    bool sleep_until(const std::optional<Deadline>& deadline) noexcept;
+                                         const std::optional<Deadline>& may_wait_until);
+    bool sleep_until(const std::optional<Deadline>& deadline);
     [[nodiscard]] Outcome after_leaving() const noexcept;
 
     Barrier& barrier_;

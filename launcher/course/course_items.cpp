@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <utility>
 
 #include "course.hpp"
@@ -40,12 +41,13 @@ Course::Progress Course::await_part(std::uint32_t item) {
     const bool is_behind_execve = program_runs();
     const auto signs = is_behind_execve ? std::array{hung_up(-1), hung_up(-1)}
                                         : child_.contact().signs_of_the_child();
-    const bool has_deadline = wait.until || deadline_;
     const Deadline first =
         std::min(wait.until.value_or(Deadline::max()), deadline_.value_or(Deadline::max()));
     for (;;) {
-        const Waiter::Woken woken = waiter_.wait(has_deadline ? std::optional(first) : std::nullopt,
-                                                 readable(wait.descriptor), signs[0], signs[1]);
+        const Deadline next = std::min(first, child_.contact().look_again_at());
+        const Waiter::Woken woken =
+            waiter_.wait(next < Deadline::max() ? std::optional(next) : std::nullopt,
+                         readable(wait.descriptor), signs[0], signs[1]);
         if (const auto stopped = stop_at(woken, WhichSide::parent, item)) {
             return *stopped;
         }
@@ -55,11 +57,15 @@ Course::Progress Course::await_part(std::uint32_t item) {
                                  schedule_.items[item].name + "'"));
         }
         // However often it is ready: a child that is gone ends it.
+        if (woken != Waiter::Woken::event) {
+            child_.contact().look_behind_the_word();
+        }
         const Progress progress = look_at_child(item);
         if (progress != Progress::done) {
             return progress;
         }
-        wait.is_past_deadline = woken == Waiter::Woken::deadline;
+        wait.is_past_deadline =
+            woken == Waiter::Woken::deadline && std::chrono::steady_clock::now() >= first;
         const bool has_ended = is_behind_execve && woken == Waiter::Woken::child_ended;
         if (has_ended) {
             waiter_.watch_child(-1);  // told once
@@ -103,6 +109,9 @@ Course::Progress Course::meet(std::uint32_t item) {
         }
         if (woken == Waiter::Woken::deadline) {
             return fail(late_child());
+        }
+        if (woken == Waiter::Woken::child_ended) {
+            child_.contact().look_behind_the_word();
         }
     }
 }

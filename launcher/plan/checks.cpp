@@ -6,6 +6,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace syncspawn::detail {
@@ -17,7 +18,7 @@ void require(bool is_met, const std::string& rule) {
     }
 }
 
-bool has_nul(const std::string& text) { return text.find('\0') != std::string::npos; }
+bool has_nul(std::string_view text) { return text.find('\0') != std::string::npos; }
 
 bool is_negative(const std::optional<std::chrono::nanoseconds>& duration) {
     return duration && duration->count() < 0;
@@ -47,7 +48,7 @@ bool names_a_file(Kind kind) { return kind == Kind::read_from || writes_a_file(k
 
 void check_stream(const Stdio& stream, const std::string& name) {
     require(stream.pipe_bytes() >= 0, "the pipe of the " + name + " must hold 1 byte to 1 GiB");
-    const std::string& path = stream.text_or_path();
+    const std::string_view path = stream.text_or_path();
     require(!names_a_file(stream.kind()) || (!path.empty() && !has_nul(path)),
             "the file of the " + name + " must have a name, without a NUL");
 }

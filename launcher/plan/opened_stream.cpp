@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <string_view>
 
 #include "barrier/linux/owned_descriptor.hpp"
 
@@ -53,7 +54,7 @@ int open_nameless_file() noexcept {
     return file;
 }
 
-void write_all(int file, const std::string& text) {
+void write_all(int file, std::string_view text) {
     rlimit limit{};
     // To write beyond it would end this process by SIGXFSZ.
     if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < text.size()) {
@@ -69,7 +70,7 @@ void write_all(int file, const std::string& text) {
     }
 }
 
-UniqueFd open_text(const std::string& text) {
+UniqueFd open_text(std::string_view text) {
     const int memory = open_memory("standard input");
     UniqueFd file = owned(memory >= 0 ? memory : open_nameless_file(),
                           "memfd_create, or a file in /tmp, for the standard input");
@@ -174,7 +175,7 @@ OpenedStream open_stream(const Stdio& stream, int number) {
         case Stdio::Kind::terminal:
             return {.childs = open_file("/dev/tty", stream, number)};
         default:
-            return {.childs = open_file(stream.text_or_path(), stream, number)};
+            return {.childs = open_file(std::string(stream.text_or_path()), stream, number)};
     }
 }
 

@@ -7,12 +7,13 @@ namespace syncspawn::detail {
 namespace {
 
 // Where a rendezvous cuts the parts of each side: it comes after so many of them. An inserted one
-// belongs to the order that asked for it, and moves on while a later step asks for the same.
+// belongs to the order that asked for it, and moves on while a later step asks for the same. It does not
+// move past a part without an order: that may wait for one of the other side, or be waited for.
 struct Cut {
     std::size_t child_parts;
     std::size_t parent_parts;
     std::uint32_t item;
-    StepOrder serves;  // together: the user's own, which does not move
+    StepOrder serves;  // together: it does not move (any more)
 };
 
 // An order that somebody asked for: nothing of the other side that comes later begins before this. It becomes
@@ -21,6 +22,7 @@ struct Wish {
     StepOrder order;
     std::size_t first_parts;  // of the side that goes first
     std::string steps;
+    bool moves_cut;  // the last one comes to serve this order, too
 };
 
 class Builder {
@@ -62,6 +64,9 @@ public:
         if (has_second) {
             (child_first ? parent_ : child_).push_back(item);
         }
+        if (step.order == StepOrder::together && !cuts_.empty()) {
+            cuts_.back().serves = StepOrder::together;
+        }
     }
 
     void add_parts_after_execve(const std::vector<Entry>& entries) {
@@ -93,7 +98,8 @@ private:
             return;
         }
         const std::string earlier = wish_ ? wish_->steps + ", " : "";
-        wish_ = Wish{step.order, first_parts, earlier + "'" + step.name + "'"};
+        const bool moves_cut = !cuts_.empty() && cuts_.back().serves == step.order;
+        wish_ = Wish{step.order, first_parts, earlier + "'" + step.name + "'", moves_cut};
     }
 
     // What comes next is on these sides.
@@ -107,9 +113,9 @@ private:
         if (!wish_) {
             return;
         }
-        const auto [order, first_parts, steps] = *std::exchange(wish_, std::nullopt);
+        const auto [order, first_parts, steps, moves_cut] = *std::exchange(wish_, std::nullopt);
         const bool child_first = order == StepOrder::child_first;
-        if (!cuts_.empty() && cuts_.back().serves == order) {
+        if (moves_cut) {
             // Still before the parts that it already holds back, now after more first parts.
             Cut& cut = cuts_.back();
             (child_first ? cut.child_parts : cut.parent_parts) = first_parts;

@@ -124,15 +124,28 @@ int ChildHandle::send(int signal) const noexcept {
     return errno == ESRCH ? 0 : errno;
 }
 
+// To the group that the child leads; before it has made that, only the child itself is there.
+bool ChildHandle::send_to_group(int signal) const noexcept {
+    constexpr unsigned to_its_group = 1U << 2;  // PIDFD_SIGNAL_PROCESS_GROUP, Linux 6.9
+    // The pidfd knows the group even if somebody else has reaped the child: others may be left in it.
+    if (pidfd_ &&
+        syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, to_its_group) == 0) {
+        return true;
+    }
+    if (pidfd_ && !is_not_here(NewerCall::pidfd_send_signal, errno)) {
+        return false;
+    }
+    // A number is that of this group alone only while the leader is not reaped.
+    return getpgid(pid_) == pid_ && ::kill(-pid_, signal) == 0;
+}
+
 int ChildHandle::send_to_scope(int signal) const noexcept {
     if (reach_.send_beside(pid_, signal)) {
         return 0;
     }
-    // The group exists as long as its leader is not reaped; before the child has made it, only the
-    // child itself is there.
     const bool has_group =
         reach_.scope() == KillScope::process_group || reach_.scope() == KillScope::session;
-    if (has_group && !status_ && getpgid(pid_) == pid_ && ::kill(-pid_, signal) == 0) {
+    if (has_group && !status_ && send_to_group(signal)) {
         return send(0);  // it has it, unless it alone may not be signalled
     }
     return send(signal);

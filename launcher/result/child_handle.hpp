@@ -51,6 +51,8 @@ public:
     int stop(std::span<const StopAction> actions);
 
 private:
+    [[nodiscard]] bool send_to_group(int signal) const noexcept;
+
     pid_t pid_ = -1;
     pid_t owner_ = own_pid();
     UniqueFd pidfd_;

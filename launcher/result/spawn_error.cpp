@@ -2,6 +2,7 @@
 
 #include <cctype>
 
+#include "hints.hpp"
 #include "last_words.hpp"
 #include "spawn_error_facts.hpp"
 
@@ -109,12 +110,17 @@ const SpawnError::Facts& SpawnError::facts() const noexcept {
 }
 
 SpawnError SpawnError::in_preparation(std::string what, std::error_code code) {
-    return SpawnError({.stage = Stage::prepare,
-                       .cause = Cause::error,
-                       .step = "prepare the launch",
-                       .error = code.value(),
-                       .code = code,
-                       .detail = std::move(what)});
+    Facts facts{.stage = Stage::prepare,
+                .cause = Cause::error,
+                .step = "prepare the launch",
+                .error = code.value(),
+                .code = code,
+                .detail = std::move(what),
+                .call = detail::KnownCall::preparation};
+    if (code.category() == std::generic_category() || code.category() == std::system_category()) {
+        facts.hint = detail::hint_for({}, StartMethod::automatic, facts);
+    }
+    return SpawnError(std::move(facts));
 }
 
 WhichSide SpawnError::side() const noexcept { return facts().side; }

@@ -66,12 +66,12 @@ void FedStream::open(UniqueFd end) {
 FedStream::Answer FedStream::write() {
     constexpr int writes_in_a_pass = 16;  // then the other streams have their turn
     for (int count = 0; count < writes_in_a_pass; ++count) {
-        if (written_ == piece_.size()) {
+        if (may_ask_ && written_ == piece_.size()) {
             piece_ = (*source_)();
             written_ = 0;
-            if (piece_.empty()) {
-                return Answer::end;
-            }
+        }
+        if (!may_ask_ || piece_.empty()) {
+            return Answer::end;
         }
         const auto [size, error] =
             write_quietly(end_.get(), piece_.data() + written_, piece_.size() - written_);

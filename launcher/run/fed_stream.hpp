@@ -23,6 +23,8 @@ public:
     [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(end_); }
     [[nodiscard]] pollfd event() const noexcept { return {end_.get(), POLLOUT, 0}; }
     void close() noexcept { end_.reset(); }
+    // From now on there is no more, and it is at its end.
+    void ask_no_more() noexcept { may_ask_ = false; }
 
     enum class Answer {
         full,  // for now, or enough for one pass
@@ -34,6 +36,7 @@ public:
 private:
     const std::function<std::string()>* source_;
     UniqueFd end_;
+    bool may_ask_ = true;
     std::string piece_;
     std::size_t written_ = 0;  // of it
 };

@@ -64,7 +64,7 @@ Run::Run() noexcept = default;
 Run::Run(const SyncedSpawner& spawner, RunOptions options)
     : Run(std::vector{spawner}, std::move(options)) {}
 Run::Run(const std::vector<SyncedSpawner>& pipeline, RunOptions options)
-    : engine_(std::make_unique<detail::RunEngine>(pipeline, std::move(options),
+    : engine_(std::make_shared<detail::RunEngine>(pipeline, std::move(options),
                                                   detail::RunEngine::DrivenBy::event_loop)) {}
 Run::Run(Run&&) noexcept = default;
 
@@ -78,6 +78,9 @@ Run& Run::operator=(Run&& other) noexcept {
 
 Run::~Run() {
     const detail::CancellationHeldBack held_back;
+    if (engine_.use_count() > 1) {  // a callback of its own does this
+        engine_->abandon();
+    }
     engine_.reset();
 }
 
@@ -94,7 +97,10 @@ detail::RunEngine& Run::engine() const {
 
 bool Run::advance() {
     const detail::CancellationHeldBack held_back;
-    return engine().advance();
+    (void)engine();
+    // A callback may destroy this Run.
+    const std::shared_ptr<detail::RunEngine> until_the_end_of_the_pass = engine_;
+    return until_the_end_of_the_pass->advance();
 }
 
 int Run::descriptor() const { return engine().descriptor(); }
@@ -114,7 +120,7 @@ RunResult Run::take_result(SpawnError& error) {
     if (!engine().is_over()) {
         throw std::logic_error("syncspawn::Run: it is not over yet");
     }
-    const std::unique_ptr<detail::RunEngine> engine = std::move(engine_);
+    const std::shared_ptr<detail::RunEngine> engine = std::move(engine_);
     return engine->take_result(error);
 }
 

@@ -83,6 +83,14 @@ bool RunEngine::is_at_rest() const {
     return !any_stage([](const Stage& stage) { return !stage.is_at_rest(); });
 }
 
+bool RunEngine::has_open_capture() const {
+    return any_stage([](const Stage& stage) { return stage.has_open_capture(); });
+}
+
+bool RunEngine::is_too_full() const {
+    return any_stage([](const Stage& stage) { return stage.is_too_full(); });
+}
+
 bool RunEngine::advance() {
     if (is_in_a_pass_) {
         throw std::logic_error("syncspawn::Run: a callback cannot advance its own run");
@@ -183,8 +191,8 @@ bool RunEngine::is_cancelled() const {
 
 // What ends it before its programs do. The launches that are under way know the deadline themselves.
 void RunEngine::look_for_reasons() {
-    const bool is_anything_left = any_stage([](const Stage& stage) { return !stage.is_at_rest(); });
-    if (is_stopping_ || !is_anything_left) {
+    const bool has_ended = is_at_rest();
+    if (is_stopping_ || (has_ended && !has_open_capture())) {
         return;
     }
     if (failed_ != nullptr || thrown_ != nullptr) {
@@ -192,10 +200,10 @@ void RunEngine::look_for_reasons() {
     } else if (is_cancelled()) {
         result_.end = RunEnd::cancelled;
         stop();
-    } else if (is_launched() && any_stage([](const Stage& stage) { return stage.is_too_full(); })) {
+    } else if (is_launched() && is_too_full()) {
         result_.end = RunEnd::output_limit;
         stop();
-    } else if (is_launched() && deadline_ && steady_clock::now() >= *deadline_) {
+    } else if (!has_ended && is_launched() && deadline_ && steady_clock::now() >= *deadline_) {
         result_.end = RunEnd::time_limit;
         stop();
     }
@@ -206,12 +214,14 @@ void RunEngine::stop() {
     for (Stage& stage : stages_) {
         stage.stop(stop_actions_);
     }
+    if (is_at_rest()) {  // what is left is to wait for others, and that is over
+        drained_by_ = Deadline();
+    }
 }
 
 // Or the time for that is up, or nobody wants it any more.
 bool RunEngine::has_drained() {
-    if (failed_ != nullptr || thrown_ != nullptr ||
-        !any_stage([](const Stage& stage) { return stage.has_open_capture(); })) {
+    if (failed_ != nullptr || thrown_ != nullptr || !has_open_capture()) {
         return true;
     }
     if (!drained_by_) {
@@ -239,6 +249,10 @@ void RunEngine::conclude() {
 }
 
 void RunEngine::make_result() {
+    // Whether the program has ended by itself meanwhile is chance.
+    if (result_.end == RunEnd::program && is_too_full()) {
+        result_.end = RunEnd::output_limit;
+    }
     for (Stage& stage : stages_) {
         RunStage& one = result_.stages.emplace_back(stage.result());
         result_.error += one.error;
@@ -260,14 +274,14 @@ void RunEngine::note_what_to_wait_for() {
     for (const Stage& stage : stages_) {
         stage.add_events(events_);
         next_ = std::min(next_, stage.next_look());
-        if (may_still_be_stopped()) {
+        if (!is_stopping_) {
             events_.push_back(readable(stage.cancels_when_readable()));
         }
     }
-    if (may_still_be_stopped() && is_launched() && deadline_) {
+    if (!is_stopping_ && !drained_by_ && is_launched() && deadline_) {
         next_ = std::min(next_, *deadline_);
     }
-    if (may_still_be_stopped() && is_cancel_asked_for_) {
+    if (!is_stopping_ && is_cancel_asked_for_) {
         next_ = Deadline();
     }
     if (watch_) {
@@ -282,6 +296,12 @@ void RunEngine::finish() {
             const timespec pause = to_timespec(std::chrono::nanoseconds(look_every));
             nanosleep(&pause, nullptr);
         }
+    }
+}
+
+void RunEngine::abandon() noexcept {
+    for (Stage& stage : stages_) {
+        stage.call_back_no_more();
     }
 }
 

@@ -33,6 +33,8 @@ public:
     // Calls advance() until it is over, and sleeps between.
     void finish();
     void cancel() noexcept;
+    // From now on no callback is called, not even by a pass that is under way.
+    void abandon() noexcept;
     [[nodiscard]] bool is_over() const noexcept { return is_over_; }
     // Nothing has begun, or it was begun by the process that asks.
     [[nodiscard]] bool is_of_this_process() const noexcept {
@@ -53,11 +55,10 @@ private:
     void conclude();
     void make_result();
     void note_what_to_wait_for();
-    [[nodiscard]] bool may_still_be_stopped() const noexcept {
-        return !is_stopping_ && !drained_by_;
-    }
     [[nodiscard]] bool is_launched() const;
     [[nodiscard]] bool is_at_rest() const;
+    [[nodiscard]] bool has_open_capture() const;
+    [[nodiscard]] bool is_too_full() const;
     template <class Test>
     [[nodiscard]] bool any_stage(Test test) const;
     [[nodiscard]] Watch* watch() noexcept { return watch_ ? &*watch_ : nullptr; }

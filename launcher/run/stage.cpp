@@ -171,13 +171,15 @@ void Stage::move_capture(std::optional<CapturedStream>& stream, std::span<char> 
     }
 }
 
-void Stage::call_back_no_more() {
+void Stage::call_back_no_more() noexcept {
     for (std::optional<CapturedStream>* const stream : {&output_, &error_stream_}) {
         if (*stream) {
             (*stream)->receive_no_more();
         }
     }
-    input_.reset();
+    if (input_) {
+        input_->ask_no_more();
+    }
 }
 
 void Stage::close_streams(Watch* watch) noexcept {

@@ -58,7 +58,7 @@ public:
 
     // Reads and writes what can be. What callbacks throw passes through.
     void move_streams(std::span<char> buffer, Watch* watch);
-    void call_back_no_more();
+    void call_back_no_more() noexcept;
     void close_streams(Watch* watch) noexcept;
     [[nodiscard]] bool has_open_capture() const noexcept;
     [[nodiscard]] bool is_too_full() const noexcept;

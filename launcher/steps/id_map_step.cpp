@@ -79,4 +79,8 @@ Step before_what_follows(ParentPart write) {
             .order = StepOrder::parent_first};
 }
 
+bool is_written(pid_t child, const char* file) noexcept {
+    return detail::proc::number_in("/proc/", child, file).has_value();
+}
+
 }  // namespace syncspawn::steps

@@ -41,6 +41,9 @@ std::error_code refuse(ParentSide& side, const std::string& process, const char*
     if (error == EPERM && is_in_own_user_namespace(process)) {
         return side.fail(EINVAL, "the child is in no user namespace of its own: birth.namespaces");
     }
+    if (error == EPERM && is_written(side.child_pid(), file)) {
+        return side.fail(error, is_written_already);
+    }
     return side.fail(error, (process + file).c_str(), Hint::id_map);
 }
 

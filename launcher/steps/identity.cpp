@@ -1,7 +1,9 @@
 #include <syncspawn/launcher/steps/identity.hpp>
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include "child/identity.hpp"
 #include "user_database.hpp"
@@ -12,9 +14,21 @@ Step become(Identity identity) {
     if (!identity.user && !identity.group && !identity.groups) {
         throw std::invalid_argument("become: no id is set");
     }
+    constexpr auto no_id = static_cast<uid_t>(-1);
+    std::vector<gid_t> groups = identity.groups.value_or(std::vector<gid_t>{});
+    if (identity.user == no_id || identity.group == no_id ||
+        std::find(groups.begin(), groups.end(), no_id) != groups.end()) {
+        throw std::invalid_argument("become: -1 is no id");
+    }
+    if (identity.groups) {
+        std::sort(groups.begin(), groups.end());  // as getgroups(2) tells them
+        identity.groups = groups;
+    }
+    // The copy of the memory is the child's own: there is room in it for what the kernel says.
     return {.name = "identity",
-            .child = async_signal_safe([identity = std::move(identity)](ChildSide& side) {
-                return take_identity(side, identity);
+            .child = async_signal_safe([identity = std::move(identity),
+                                        room = std::move(groups)](ChildSide& side) mutable {
+                return take_identity(side, identity, room);
             })};
 }
 

@@ -53,8 +53,9 @@ struct Joined {
         "the program, or start nsenter(1) or unshare(1) instead of it");
 }
 
+// O_NONBLOCK, O_NOCTTY: whatever it is, a FIFO or a terminal, we look at it and are gone.
 UniqueFd open_namespace(const std::string& path) {
-    UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (!fd) {
         throw std::system_error(errno, std::generic_category(), "open '" + path + "'");
     }

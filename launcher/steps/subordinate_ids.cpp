@@ -1,17 +1,16 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <fstream>
-#include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
 #include <syncspawn/launcher.hpp>
 #include <syncspawn/launcher/steps/id_maps.hpp>
 
-#include "barrier/linux/proc.hpp"
 #include "id_map_step.hpp"
 #include "user_database.hpp"
 
@@ -21,13 +20,12 @@
 namespace syncspawn::steps {
 namespace {
 
-// One of the two. A default-constructed one has not been started.
+// What the parent's part keeps between its calls: those that have been started, and then those that are done.
+// A launch that fails ends the processes with it.
 struct Helper {
-    Process process{};
+    Run run{};
     bool is_done = false;
 };
-
-// What the parent's part keeps between its calls. A launch that fails ends the processes with it.
 struct Helpers {
     Helper users{};
     Helper groups{};
@@ -49,19 +47,24 @@ SpawnOptions call_of(const Kind& kind, pid_t child, const std::vector<IdRange>& 
             options.arguments.push_back(std::to_string(number));
         }
     }
-    options.streams.input = Stdio::null();
     options.streams.output = Stdio::null();
-    options.streams.error = Stdio::pipe();
+    options.ending.scope = KillScope::process_group;  // a script, maybe
     return options;
 }
 
 std::error_code start(ParentSide& side, const Kind& kind, const std::vector<IdRange>& ranges,
                       Helper& helper) {
-    SpawnError error;
-    helper.process = SyncedSpawner(call_of(kind, side.child_pid(), ranges)).spawn(error);
-    if (!error) {
-        return side.done();
+    if (is_written(side.child_pid(), kind.map)) {
+        return side.fail(EPERM, is_written_already);
     }
+    constexpr std::size_t one_line = 256;
+    helper.run =
+        Run(SyncedSpawner(call_of(kind, side.child_pid(), ranges)), {.error = {.limit = one_line}});
+    helper.run.advance();
+    return side.done();
+}
+
+std::error_code refuse_launch(ParentSide& side, const Kind& kind, const SpawnError& error) {
     if (error.stage() == Stage::execve && error.code() == std::errc::no_such_file_or_directory) {
         const std::string problem =
             std::string(kind.program) + " is not installed (Debian: the package uidmap)";
@@ -71,40 +74,37 @@ std::error_code start(ParentSide& side, const Kind& kind, const std::vector<IdRa
 }
 
 // What it said, in one line.
-std::string complaint_of(const Kind& kind, const Process& process) {
-    char text[256];
-    const ssize_t size = read(process.standard_error(), text, sizeof text);
-    std::string line(text, size > 0 ? static_cast<std::size_t>(size) : 0);
-    line.erase(std::min(line.find('\n'), line.size()));
-    return line.empty() ? std::string(kind.program) + " has failed without a word" : line;
+std::string complaint_of(const Kind& kind, std::string said) {
+    said.erase(std::min(said.find('\n'), said.size()));
+    return said.empty() ? std::string(kind.program) + " has failed without a word" : said;
 }
 
-// The map says whether it has succeeded: its status may be lost, where SIGCHLD is ignored.
-bool is_written(pid_t child, const Kind& kind) {
-    return detail::proc::number_in("/proc/", child, kind.map).has_value();
-}
-
-std::error_code refuse(ParentSide& side, const Kind& kind, const Process& process) {
+std::error_code refuse(ParentSide& side, const Kind& kind, std::string said) {
     if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
         const std::string problem = std::string(kind.program) +
                                     " gains no privileges: no_new_privs is set for this process";
         return side.fail(EPERM, problem.c_str());
     }
-    return side.fail(EPERM, complaint_of(kind, process).c_str());
+    return side.fail(EPERM, complaint_of(kind, std::move(said)).c_str());
 }
 
-// "Not yet" is what wait_for() has noted.
-std::error_code wait_for_end(ParentSide& side, const Process& process) {
-    constexpr std::chrono::milliseconds glance(2);  // before Linux 5.3 there is no pidfd
-    return process.pidfd() >= 0 ? side.wait_for(process.pidfd())
-                                : side.wait_until(std::chrono::steady_clock::now() + glance);
+std::error_code finish(ParentSide& side, const Kind& kind, Helper& helper) {
+    SpawnError error;
+    RunResult result = helper.run.take_result(error);
+    helper.is_done = true;
+    if (error) {
+        return refuse_launch(side, kind, error);
+    }
+    // The map says whether it has succeeded: its status may be lost, where SIGCHLD is ignored.
+    return is_written(side.child_pid(), kind.map) ? side.done()
+                                                  : refuse(side, kind, std::move(result.error));
 }
 
 std::error_code write_maps(ParentSide& side, const IdMaps& maps) {
     auto& helpers = side.state<Helpers>();
     for (const Kind& kind : kinds) {  // both run at the same time
         Helper& helper = helpers.*kind.helper;
-        if ((maps.*kind.ranges).empty() || helper.is_done || helper.process) {
+        if ((maps.*kind.ranges).empty() || helper.is_done || helper.run) {
             continue;
         }
         if (const auto error = start(side, kind, maps.*kind.ranges, helper)) {
@@ -113,17 +113,15 @@ std::error_code write_maps(ParentSide& side, const IdMaps& maps) {
     }
     for (const Kind& kind : kinds) {
         Helper& helper = helpers.*kind.helper;
-        if (!helper.process || helper.is_done) {
+        if (!helper.run || helper.is_done) {
             continue;
         }
-        const auto status = helper.process.try_wait();
-        if (!status) {
-            return wait_for_end(side, helper.process);
+        if (!helper.run.advance()) {
+            return side.wait_for(helper.run.descriptor());
         }
-        if (!is_written(side.child_pid(), kind)) {
-            return refuse(side, kind, helper.process);
+        if (const auto error = finish(side, kind, helper)) {
+            return error;
         }
-        helper.is_done = true;
     }
     return side.done();
 }
@@ -150,6 +148,11 @@ std::vector<IdRange> subordinate_ranges(const char* path, const std::string& nam
     return ranges;
 }
 
+Step failing(int error, const std::string& problem) {
+    return before_what_follows(
+        [error, problem](ParentSide& side) { return side.fail(error, problem.c_str()); });
+}
+
 }  // namespace
 
 Step map_subordinate_ids(IdMaps maps) {
@@ -167,13 +170,17 @@ Step map_subordinate_ids() {
         if (ranges->empty()) {
             const std::string problem = std::string(file) + " has no ids for '" + name +
                                         "': usermod --add-subuids, --add-subgids";
-            return before_what_follows(
-                [problem](ParentSide& side) { return side.fail(ENOENT, problem.c_str()); });
+            return failing(ENOENT, problem);
         }
     }
     maps.users.insert(maps.users.begin(), {.outside = geteuid()});
     maps.groups.insert(maps.groups.begin(), {.outside = getegid()});
-    return map_subordinate_ids(std::move(maps));
+    try {
+        return map_subordinate_ids(std::move(maps));
+    } catch (const std::invalid_argument& odd) {  // it is not the caller who has written that
+        const std::string problem = std::string("/etc/subuid, /etc/subgid: ") + odd.what();
+        return failing(EINVAL, problem);
+    }
 }
 
 }  // namespace syncspawn::steps

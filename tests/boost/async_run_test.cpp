@@ -111,11 +111,10 @@ SpawnOptions leaves_when_told() {
 class Begun {
 public:
     Begun(asio::io_context& context, const SpawnOptions& program, RunOptions options = {}) {
-        bool has_spoken = false;
-        options.output.receive = [&](std::string_view) { has_spoken = true; };
+        options.output.receive = [this](std::string_view) { has_spoken_ = true; };
         start(context, program, options,
               asio::bind_cancellation_slot(signal.slot(), completion.handler()));
-        while (!has_spoken) {
+        while (!has_spoken_) {
             REQUIRE(context.run_one() > 0);
         }
         while (context.poll() > 0) {
@@ -124,6 +123,9 @@ public:
 
     asio::cancellation_signal signal;
     Completion completion;
+
+private:
+    bool has_spoken_ = false;
 };
 
 }  // namespace

@@ -3,7 +3,9 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -60,7 +62,7 @@ public:
     /// /dev/null.
     static Stdio null() noexcept { return Stdio(Kind::null); }
     /// A descriptor of the parent. Borrowed until spawn() returns.
-    static Stdio descriptor(int fd) noexcept { return {Kind::descriptor, fd}; }
+    static Stdio descriptor(int fd) noexcept { return Stdio(Kind::descriptor, fd); }
     /// A new pipe. Your end of it is in the Process: Process::standard_input() and so on. A pipe holds
     /// 64 KiB, as a rule; whoever writes more waits until somebody reads.
     static Stdio pipe() noexcept { return Stdio(Kind::pipe); }
@@ -68,7 +70,7 @@ public:
     /// /proc/sys/fs/pipe-max-size says, 1 MiB as a rule.
     static Stdio pipe(std::size_t bytes) noexcept {
         constexpr std::size_t most = std::size_t{1} << 30;
-        return {Kind::pipe, bytes == 0 || bytes > most ? -1 : static_cast<int>(bytes)};
+        return Stdio(Kind::pipe, bytes == 0 || bytes > most ? -1 : static_cast<int>(bytes));
     }
     /// For `error`: wherever `output` goes, as `2>&1` in a shell. What is written to both stays in order.
     static Stdio same_as_output() noexcept { return Stdio(Kind::same_as_output); }
@@ -77,25 +79,25 @@ public:
 
     /// For `input`: this text, and then the end of the input. It lies in memory (memfd_create(2)), or in a
     /// file without a name where that is refused. So no text is too long for a pipe, and nobody waits.
-    static Stdio text(std::string text) noexcept { return {Kind::text, 0, std::move(text)}; }
+    ///
+    /// Copies of a Stdio share the text.
+    static Stdio text(std::string text) { return {Kind::text, 0, std::move(text)}; }
     /// For `input`: a file, as `< path`.
     ///
     /// This and the following never wait for the other end of a FIFO: if nobody has that open, the launch fails
     /// with ENXIO.
-    static Stdio read_from(std::string path) noexcept {
-        return {Kind::read_from, 0, std::move(path)};
-    }
+    static Stdio read_from(std::string path) { return {Kind::read_from, 0, std::move(path)}; }
     /// For `output` and `error`: a file, as `> path`: it is emptied, or made with these permissions less the
     /// umask. For both into one file, use same_as_output(): each of two would overwrite the other.
-    static Stdio write_to(std::string path, mode_t permissions = 0666) noexcept {
+    static Stdio write_to(std::string path, mode_t permissions = 0666) {
         return {Kind::write_to, static_cast<int>(permissions), std::move(path)};
     }
     /// The same, but written to its end, as `>> path`.
-    static Stdio append_to(std::string path, mode_t permissions = 0666) noexcept {
+    static Stdio append_to(std::string path, mode_t permissions = 0666) {
         return {Kind::append_to, static_cast<int>(permissions), std::move(path)};
     }
     /// The same, but the file must not exist yet (EEXIST).
-    static Stdio create(std::string path, mode_t permissions = 0666) noexcept {
+    static Stdio create(std::string path, mode_t permissions = 0666) {
         return {Kind::create, static_cast<int>(permissions), std::move(path)};
     }
     /// This process's terminal, /dev/tty, wherever its own streams go. ENXIO if it has none.
@@ -110,16 +112,20 @@ public:
     /// Of a file that may be made.
     [[nodiscard]] mode_t permissions() const noexcept { return static_cast<mode_t>(number_); }
     /// The text, or the path of a file.
-    [[nodiscard]] const std::string& text_or_path() const noexcept { return text_or_path_; }
+    [[nodiscard]] std::string_view text_or_path() const noexcept {
+        return text_or_path_ != nullptr ? std::string_view(*text_or_path_) : std::string_view();
+    }
 
 private:
-    explicit Stdio(Kind kind) noexcept : kind_(kind) {}
-    Stdio(Kind kind, int number, std::string text_or_path = {}) noexcept
-        : kind_(kind), number_(number), text_or_path_(std::move(text_or_path)) {}
+    explicit Stdio(Kind kind, int number = 0) noexcept : kind_(kind), number_(number) {}
+    Stdio(Kind kind, int number, std::string text_or_path)
+        : kind_(kind),
+          number_(number),
+          text_or_path_(std::make_shared<const std::string>(std::move(text_or_path))) {}
 
     Kind kind_ = Kind::inherit;
     int number_ = 0;
-    std::string text_or_path_{};
+    std::shared_ptr<const std::string> text_or_path_{};
 };
 
 /// The standard streams.

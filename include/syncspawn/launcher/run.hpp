@@ -94,8 +94,9 @@ public:
     Run& operator=(Run&&) noexcept;
     Run(const Run&) = delete;
     Run& operator=(const Run&) = delete;
-    /// Kills and reaps what still runs, and waits for that; to avoid it, cancel() and advance(). In a copy
-    /// that fork(2) made it just closes descriptors.
+    /// Kills and reaps what still runs, and waits for that; to avoid it, cancel() and advance(). A callback
+    /// of its own may do this, too: it is the last one that is called, and the rest happens before that
+    /// advance() returns. In a copy that fork(2) made it just closes descriptors.
     ~Run();
     explicit operator bool() const noexcept { return engine_ != nullptr; }
 
@@ -106,8 +107,8 @@ public:
     /// same from the first advance() until the run is over, else -1.
     [[nodiscard]] int descriptor() const;
     /// Makes the programs end, without waiting: the next calls of advance() do that, as RunOptions::stop
-    /// says. The result has RunEnd::cancelled, or the launch fails with Cause::cancelled. Does nothing if
-    /// the run is over.
+    /// says; if only the output is still read (RunOptions::drain), that ends. The result has
+    /// RunEnd::cancelled, or the launch fails with Cause::cancelled. Does nothing if the run is over.
     void cancel();
     /// The result; or throws SpawnError if a launch failed, and what a callback has thrown. Call it once,
     /// when the run is over; else it throws std::logic_error.
@@ -117,7 +118,7 @@ public:
 
 private:
     detail::RunEngine& engine() const;
-    std::unique_ptr<detail::RunEngine> engine_;
+    std::shared_ptr<detail::RunEngine> engine_;
 };
 
 }  // namespace syncspawn

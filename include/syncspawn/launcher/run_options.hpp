@@ -40,10 +40,10 @@ struct Capture {
     std::size_t limit = std::size_t{64} << 20;
     /// Which are kept, if there are more.
     enum class Keep { beginning, end } keep = Keep::beginning;
-    /// What happens when there are more. Either way the stream is read to its end.
+    /// What happens when there are more. Either way the others are counted (RunResult::output_dropped).
     enum class WhenFull {
-        discard,  ///< the others are dropped, and counted: RunResult::output_dropped
-        stop,     ///< the program is made to end: RunEnd::output_limit
+        discard,  ///< they are dropped, and nothing else: the stream is read to its end
+        stop,  ///< the program is made to end: RunEnd::output_limit, also if it has just done so itself
     } when_full = WhenFull::discard;
     /// Called with all bytes as they come, kept or not, by the thread that runs. While it works, nothing is
     /// read, and the program may have to wait. An exception ends the run, and run() throws it then.

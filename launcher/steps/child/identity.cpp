@@ -3,6 +3,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <span>
 
@@ -32,15 +33,23 @@ constexpr long get_user = SYS_getresuid;
 // To setresuid(2) and its kin: as it is.
 constexpr unsigned unchanged = -1U;
 
-std::error_code take_groups(ChildSide& side, std::span<const gid_t> groups) noexcept {
+std::error_code take_groups(ChildSide& side, std::span<const gid_t> groups,
+                            std::span<gid_t> room) noexcept {
     if (groups.empty() && syscall(get_groups, 0, nullptr) == 0) {
         return side.done();  // there are none: that takes no privilege
     }
-    if (syscall(set_groups, groups.size(), groups.data()) == 0) {
-        return side.done();
+    if (syscall(set_groups, groups.size(), groups.data()) < 0) {
+        return side.fail(errno == EPERM ? "setgroups (without the right to, only .groups = nullopt)"
+                                        : "setgroups");
     }
-    return side.fail(errno == EPERM ? "setgroups (without the right to, only .groups = nullopt)"
-                                    : "setgroups");
+    // What pretends that all ids can be had, as some container builders do, says yes and does nothing.
+    const auto count = static_cast<long>(groups.size());
+    if (syscall(get_groups, 0, nullptr) != count ||
+        syscall(get_groups, room.size(), room.data()) != count ||
+        !std::equal(groups.begin(), groups.end(), room.begin(), room.end())) {
+        return side.fail(ECANCELED, "the supplementary groups are others afterwards");
+    }
+    return side.done();
 }
 
 struct Calls {
@@ -78,10 +87,11 @@ std::error_code try_to_come_back(ChildSide& side, const Calls& calls) noexcept {
 
 }  // namespace
 
-std::error_code take_identity(ChildSide& side, const Identity& identity) noexcept {
+std::error_code take_identity(ChildSide& side, const Identity& identity,
+                              std::span<gid_t> room) noexcept {
     std::error_code error;
     if (identity.groups) {
-        error = take_groups(side, *identity.groups);
+        error = take_groups(side, *identity.groups, room);
     }
     if (!error && identity.group) {
         error = take(side, of_groups, *identity.group);

@@ -107,7 +107,9 @@ std::size_t fewest(const std::vector<Shape>& shapes) {
         }
         child = is_on_child(shape) ? std::max(child, childs_next) : child;
         parent = is_on_parent(shape) ? std::max(parent, parents_next) : parent;
-        if (shape == Shape::child_first) {
+        if (order_of(shape) == StepOrder::together) {
+            child = parent = std::max(child, parent);  // what comes later may wait for it
+        } else if (shape == Shape::child_first) {
             parent = std::max(parent, child + 1);
         } else if (shape == Shape::parent_first) {
             child = std::max(child, parent + 1);
@@ -152,6 +154,9 @@ void check(const std::vector<Shape>& shapes) {
             CHECK(parent < child);
         } else if (shapes[index] == Shape::rendezvous) {
             CHECK(child == parent);
+        } else if (shapes[index] == Shape::together) {
+            CHECK(child == parent);  // nothing keeps one part from waiting for the other
+            CHECK(child > parents_gate);
         } else if (child >= 0) {
             CHECK(child > parents_gate);
         }
@@ -195,6 +200,15 @@ TEST_CASE("neighbours that want the same order share a rendezvous, which names t
     const Schedule schedule = make_schedule(entries, "true", "");
     CHECK(written(schedule, schedule.child) == "a b [the child's 'a', 'b'] [ready to exec]");
     CHECK(written(schedule, schedule.parent) == "[the child's 'a', 'b'] a b [ready to exec]");
+}
+
+TEST_CASE("parts that run together are not driven apart by a rendezvous that neighbours share") {
+    const auto entries = entries_of({Shape::child_first, Shape::together, Shape::child_first});
+    const Schedule schedule = make_schedule(entries, "true", "");
+    CHECK(written(schedule, schedule.child) ==
+          "a [the child's 'a'] b c [the child's 'c'] [ready to exec]");
+    CHECK(written(schedule, schedule.parent) ==
+          "[the child's 'a'] a b [the child's 'c'] c [ready to exec]");
 }
 
 TEST_CASE("what follows on the other side waits for an ordered step of one part") {

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <linux/securebits.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -87,6 +88,9 @@ TEST_CASE("a name stands for what the databases say, and a name that is none is 
     CHECK_THROWS_AS((void)steps::identity_of(""), std::invalid_argument);
     CHECK_THROWS_AS((void)steps::group_of("no such group"), std::invalid_argument);
     CHECK_THROWS_AS((void)steps::become({.groups = std::nullopt}), std::invalid_argument);
+    CHECK_THROWS_AS((void)steps::become(Identity{.user = -1U}), std::invalid_argument);
+    CHECK_THROWS_AS((void)steps::become(Identity{.group = -1U}), std::invalid_argument);
+    CHECK_THROWS_AS((void)steps::become(Identity{.groups = {{7, -1U}}}), std::invalid_argument);
     if (geteuid() == 0) {
         const Identity daemon = steps::identity_of("daemon");
         const std::string user = std::to_string(daemon.user.value());
@@ -123,6 +127,20 @@ TEST_CASE("if user 0 could be taken again, the program does not run") {
                         "the user 0 can be taken again"));
         expect(
             contains(outcome_of({.user = 1234, .group = 2345}), "the group 0 can be taken again"));
+    });
+    CHECK_REACHED_THE_END_OR_SKIP(peer);
+}
+
+TEST_CASE("a machine that says yes to setgroups and does nothing is seen through") {
+    SKIP_UNLESS_ROOT();
+    Peer peer([] {
+        const gid_t groups[]{11, 12};
+        expect(setgroups(2, groups) == 0);
+        refuse_system_calls({SYS_setgroups}, 0);
+        const char* const problem = "the supplementary groups are others afterwards";
+        expect(contains(outcome_of({.user = 5, .group = 6}), problem));
+        expect(contains(outcome_of({.group = 6, .groups = {{11, 13}}}), problem));
+        expect(!contains(outcome_of({.group = 6, .groups = {{12, 11}}}), problem));
     });
     CHECK_REACHED_THE_END_OR_SKIP(peer);
 }

@@ -185,3 +185,52 @@ TEST_CASE("a program that fails without a word is an error too, and so is one th
         CHECK_REACHED_THE_END_OR_SKIP(peer);
     }
 }
+
+TEST_CASE(
+    "neither a helper that says much nor one that leaves a process behind holds up a launch") {
+    const TemporaryDirectory directory;
+    for (const char* const script : {"echo no >&2; head -c 1000000 /dev/zero >&2; exit 1",
+                                     "sleep 1000 & echo no >&2; exit 1"}) {
+        Peer peer([&] {
+            take_helpers(directory, script);
+            const SpawnError error =
+                failure_of(spawner_with("true", steps::map_subordinate_ids(two_ids())));
+            if (error.stage() == Stage::start) {
+                leave_out_here("this machine forbids user namespaces");
+            }
+            expect_same(error.what(), "id maps in the parent: no: operation not permitted");
+            expect_same(static_cast<long long>(count_children()), 0);
+        });
+        CHECK_REACHED_THE_END_OR_SKIP(peer);
+    }
+}
+
+TEST_CASE("a map that another step has written does not pass for the one that was asked for") {
+    const TemporaryDirectory directory;
+    Peer peer([&] {
+        take_helpers(directory, "exit 0");
+        const steps::IdMaps maps = two_ids();
+        SpawnOptions options{.program = "true", .birth = {.namespaces = Namespaces::user}};
+        const SpawnError error = failure_of(
+            SyncedSpawner(options).step(steps::map_root()).step(steps::map_subordinate_ids(maps)));
+        if (error.stage() == Stage::start) {
+            leave_out_here("this machine forbids user namespaces");
+        }
+        expect_same(error.what(),
+                    "id maps in the parent: a map is written already: one step of id maps is all "
+                    "there can be: operation not permitted");
+    });
+    CHECK_REACHED_THE_END_OR_SKIP(peer);
+}
+
+TEST_CASE("ranges of /etc/subuid that overlap fail the launch, and throw nothing before") {
+    SKIP_UNLESS_ROOT_WITH_HELPERS();
+    const TemporaryDirectory directory;
+    Peer peer([&] {
+        become_user_with(directory, "nobody:300000:10\nnobody:300005:10\n", "nobody:300000:10\n");
+        expect_same(outcome_of("true", steps::map_subordinate_ids()).c_str(),
+                    "id maps in the parent: /etc/subuid, /etc/subgid: id map of users: two ranges "
+                    "overlap: invalid argument");
+    });
+    CHECK_REACHED_THE_END_OR_SKIP(peer);
+}

@@ -49,7 +49,7 @@ struct IdMaps {
 };
 
 /// Root in there is the caller: its effective user and group when the program is launched. No other id
-/// exists. No privilege is needed. A caller without CAP_SETGID gives up setgroups(2) for the namespace, as
+/// exists. No privilege is needed; but root itself needs CAP_SETFCAP (Linux 5.12). A caller without CAP_SETGID gives up setgroups(2) for the namespace, as
 /// the kernel demands: its supplementary groups stay, and are shown as "nogroup".
 [[nodiscard]] SYNCSPAWN_API Step map_root();
 
@@ -62,8 +62,8 @@ struct IdMaps {
 ///     steps::map_ids({.users = {{.inside = 0, .outside = 100000, .count = 65536}},
 ///                     .groups = {{.inside = 0, .outside = 100000, .count = 65536}}})
 ///
-/// It takes CAP_SETUID and CAP_SETGID, and CAP_SETFCAP to map the id 0 from outside, unless the only id is
-/// the caller's own. Throws std::invalid_argument if both lists are empty, if a range is empty, ends beyond
+/// It takes CAP_SETUID and CAP_SETGID, unless the only id is the caller's own, and in any case CAP_SETFCAP to
+/// map the user 0 from outside. Throws std::invalid_argument if both lists are empty, if a range is empty, ends beyond
 /// the last id (4294967294) or overlaps another one, or if there are more than 340 of a kind.
 [[nodiscard]] SYNCSPAWN_API Step map_ids(IdMaps maps);
 
@@ -72,7 +72,7 @@ struct IdMaps {
 /// newgidmap(1) write the maps. They are searched in PATH; in Debian they are in the package uidmap.
 ///
 /// The files are read by this call, not by the launch. The launch fails if they have nothing for the caller
-/// (ENOENT), if the programs are not installed (ENOENT), or if they refuse (EPERM; the error quotes them).
+/// (ENOENT) or ranges that overlap (EINVAL), if the programs are not installed (ENOENT), or if they refuse (EPERM; the error quotes them).
 /// Waiting for the programs blocks no event loop, and a launch that fails ends them.
 [[nodiscard]] SYNCSPAWN_API Step map_subordinate_ids();
 

@@ -46,7 +46,7 @@ struct Identity {
     std::optional<std::vector<gid_t>> groups = std::vector<gid_t>{};
 };
 
-/// The program runs as this. Throws std::invalid_argument if nothing is set.
+/// The program runs as this. Throws std::invalid_argument if nothing is set, or an id is -1, which is none.
 [[nodiscard]] SYNCSPAWN_API Step become(Identity identity);
 
 /// What the databases of users and groups say about a user: getpwnam(3), getgrouplist(3). They are asked by

@@ -37,8 +37,9 @@
 /// It takes CAP_SYS_ADMIN in the namespace and, unless that is a user namespace, in one's own. Joining a user
 /// namespace of one's own gives that. Whoever joins one keeps the ids. To be root in there, add
 ///
-///     spawner.step(steps::become({.user = 0, .group = 0, .groups = std::nullopt}));
+///     spawner.step(steps::become({.user = 0, .group = 0}));
 ///
+/// with `.groups = std::nullopt` where setgroups(2) is denied.
 /// After a mount namespace has been joined, the root and the working directory are its root; the program is
 /// searched in there.
 ///
