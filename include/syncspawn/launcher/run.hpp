@@ -40,8 +40,9 @@
 /// (ParentSide::take_standard_output()).
 ///
 /// In a pipeline each program's output is the next one's input, so those two streams must be left at inherit
-/// or pipe(); std::invalid_argument otherwise. An error stream that is same_as_output() goes down the pipe, too. If one of
-/// the launches fails, the other programs are ended, and the error is that of the first that failed.
+/// or pipe(); std::invalid_argument otherwise. An error stream that is same_as_output() goes down the pipe,
+/// too. If one of the launches fails, the other programs are ended, and the error is that of the first that
+/// failed.
 
 namespace syncspawn {
 
