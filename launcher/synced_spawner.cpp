@@ -61,6 +61,10 @@ Launch SyncedSpawner::launch(Deadline deadline) const {
 
 const SpawnOptions& SyncedSpawner::options() const noexcept { return draft_->options(); }
 
+bool SyncedSpawner::waits_for_the_program() const noexcept {
+    return options().readiness.within || draft_->has_part_after_execve();
+}
+
 SyncedSpawner SyncedSpawner::with(SpawnOptions options) const {
     auto draft = std::make_unique<detail::Draft>(std::move(options));
     draft->add_all_of(*draft_);

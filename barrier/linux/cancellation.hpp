@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <cxxabi.h>
+
 namespace syncspawn::detail {
 
 // pthread_cancel(3) waits until this is gone: a child is under way, and a cancellation would unwind
@@ -18,5 +20,13 @@ public:
 private:
     int callers_state_ = PTHREAD_CANCEL_ENABLE;
 };
+
+// As what the end of a thread (pthread_exit(3), pthread_cancel(3)) comes by. Whoever catches it must throw it
+// on, or the C library aborts.
+#ifdef __GLIBCXX__
+using EndOfThread = abi::__forced_unwind;
+#else
+struct EndOfThread {};  // it passes by handlers
+#endif
 
 }  // namespace syncspawn::detail

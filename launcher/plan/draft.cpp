@@ -1,5 +1,6 @@
 #include "draft.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -30,6 +31,13 @@ void Draft::add_all_of(const Draft& other) {
     for (const Entry& entry : other.entries_) {
         add(entry);
     }
+}
+
+bool Draft::has_part_after_execve() const noexcept {
+    return std::ranges::any_of(entries_, [](const Entry& entry) {
+        const Step* const step = std::get_if<Step>(&entry);
+        return step != nullptr && step->after_execve;
+    });
 }
 
 std::shared_ptr<const Definition> Draft::definition() const {

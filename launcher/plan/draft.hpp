@@ -23,6 +23,7 @@ public:
     void add(Entry entry);
     void add_all_of(const Draft& other);
     [[nodiscard]] const SpawnOptions& options() const noexcept { return *options_; }
+    [[nodiscard]] bool has_part_after_execve() const noexcept;
     // By any number of threads at once: the first to be done makes that of all.
     [[nodiscard]] std::shared_ptr<const Definition> definition() const;
 

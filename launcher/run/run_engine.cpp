@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "barrier/linux/cancellation.hpp"
 #include "barrier/linux/waiting.hpp"
 #include "launcher/plan/opened_stream.hpp"
 #include "stop_actions.hpp"
@@ -172,6 +173,8 @@ void RunEngine::move_streams() {
     for (Stage& stage : stages_) {
         try {
             stage.move_streams({buffer_.get(), buffer_size}, watch());
+        } catch (const EndOfThread&) {  // the destructor ends the programs
+            throw;
         } catch (...) {
             if (thrown_ == nullptr) {
                 thrown_ = std::current_exception();

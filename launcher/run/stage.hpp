@@ -35,9 +35,9 @@ public:
         stepwise,  // by advance_launch(), while streams are moved
         at_once    // by launch_now(), which waits until it is launched
     };
-    // It may write more than a pipe holds before it is ready.
+    // Else it may write more than a pipe holds before it is launched.
     [[nodiscard]] bool may_start_at_once() const noexcept {
-        return !spawner_.options().readiness.within;
+        return !spawner_.waits_for_the_program();
     }
     // Gets ready to launch, by the deadline. The descriptors are the ends of the pipes to its neighbours,
     // none at the ends of the row; they are closed as soon as the program has them.

@@ -51,7 +51,8 @@ class RunEngine;
 }
 
 /// Runs one program. Throws SpawnError if it cannot be launched, and whatever your callbacks throw: then all
-/// is ended and reaped. How the program ends is no error: look at RunResult. No cancellation point.
+/// is ended and reaped. (So it is when a callback calls pthread_exit(3).) How the program ends is no error:
+/// look at RunResult. No cancellation point.
 SYNCSPAWN_API RunResult run(const SyncedSpawner& spawner, const RunOptions& options = {});
 SYNCSPAWN_API RunResult run(const SpawnOptions& program, const RunOptions& options = {});
 /// The same without throwing SpawnError: sets `error` and returns an empty result, or clears it.

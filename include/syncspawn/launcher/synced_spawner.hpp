@@ -48,7 +48,8 @@ namespace syncspawn {
 
 namespace detail {
 class Draft;
-}
+class Stage;
+}  // namespace detail
 
 /// Set it up in one thread; then any number of threads may launch from it at once, if your parts bear that.
 ///
@@ -110,7 +111,10 @@ public:
     static void end_idle_threads() noexcept;
 
 private:
+    friend class detail::Stage;
     explicit SyncedSpawner(std::unique_ptr<detail::Draft> draft) noexcept;
+    // Whether the program has run for a while when spawn() returns.
+    [[nodiscard]] bool waits_for_the_program() const noexcept;
     std::unique_ptr<detail::Draft> draft_;
 };
 

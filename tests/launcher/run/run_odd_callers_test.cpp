@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/resource.h>
@@ -26,6 +27,8 @@ using namespace syncspawn::testing;
 using namespace std::chrono_literals;
 
 namespace {
+
+int calls_that_came_back = 0;
 
 pid_t number_in(std::string_view text) { return std::stoi(std::string(text)); }
 
@@ -114,6 +117,36 @@ TEST_CASE("a callback may destroy its own run, and is not called again") {
     while (run != nullptr && !run->advance()) {
     }
     CHECK(calls == 1);
+}
+
+TEST_CASE("a callback may end its thread, and the program ends with it") {
+    const NothingIsLeft nothing_is_left;
+    pthread_t thread{};
+    const auto run_and_end = [](void*) -> void* {
+        (void)run(shell("echo; exec sleep 1000"),
+                  {.output = {.receive = [](std::string_view) { pthread_exit(nullptr); }}});
+        return &calls_that_came_back;
+    };
+    REQUIRE(pthread_create(&thread, nullptr, run_and_end, nullptr) == 0);
+    void* result = &thread;
+    REQUIRE(pthread_join(thread, &result) == 0);
+    CHECK(result == nullptr);
+}
+
+TEST_CASE("a part after execve may wait for a program that writes much") {
+    const NothingIsLeft nothing_is_left;
+    int ends[2];
+    REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+    const UniqueFd read_end(ends[0]);
+    const UniqueFd write_end(ends[1]);
+    SpawnOptions options = shell("head -c 1000000 /dev/zero; echo >&5");
+    options.descriptors.passed = {{.from = write_end.get(), .to = 5}};
+    SyncedSpawner spawner(options);
+    spawner.step({.name = "wait until it has written", .after_execve = [&](ParentSide& side) {
+                      pollfd told{read_end.get(), POLLIN, 0};
+                      return poll(&told, 1, 0) == 1 ? side.done() : side.wait_for(told.fd);
+                  }});
+    CHECK(run(spawner).output.size() == 1'000'000);
 }
 
 TEST_CASE("what is left in the kill scope ends even where somebody else reaps the program") {
