@@ -49,8 +49,9 @@ struct IdMaps {
 };
 
 /// Root in there is the caller: its effective user and group when the program is launched. No other id
-/// exists. No privilege is needed; but root itself needs CAP_SETFCAP (Linux 5.12). A caller without CAP_SETGID gives up setgroups(2) for the namespace, as
-/// the kernel demands: its supplementary groups stay, and are shown as "nogroup".
+/// exists. No privilege is needed, except that root itself needs CAP_SETFCAP (Linux 5.12). A caller without
+/// CAP_SETGID gives up setgroups(2) for the namespace, as the kernel demands: its supplementary groups stay,
+/// and are shown as "nogroup".
 [[nodiscard]] SYNCSPAWN_API Step map_root();
 
 /// The same, but the caller keeps its numbers. Like any program that is executed with an id other than 0,
