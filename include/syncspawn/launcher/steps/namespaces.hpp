@@ -36,8 +36,8 @@
 ///
 /// It takes CAP_SYS_ADMIN in the namespace and, unless that is a user namespace, in one's own. Joining a user
 /// namespace of one's own gives that. Whoever joins one keeps the ids: add become({.user = 0, .group = 0})
-/// to be root in there, with .groups = std::nullopt where setgroups(2) is denied. After a mount namespace has been joined, the root and the working directory are its
-/// root; the program is searched in there.
+/// to be root in there, with .groups = std::nullopt where setgroups(2) is denied. After a mount namespace has
+/// been joined, the root and the working directory are its root; the program is searched in there.
 ///
 /// A pid namespace cannot be joined by a process, only by its later children, so not in a step.
 ///
