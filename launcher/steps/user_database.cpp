@@ -13,6 +13,9 @@ namespace {
 // getpwnam_r(3) and its kin say how much room they need only by failing. Nothing if there is no such entry.
 template <class Entry, class Ask>
 bool look_up(Entry& entry, std::vector<char>& room, const std::string& what, Ask ask) {
+    if (what.find('\0') != std::string::npos) {
+        return false;  // what comes before is another name
+    }
     Entry* found = nullptr;
     int error = ERANGE;
     for (std::size_t size = 1024; error == ERANGE; size *= 4) {

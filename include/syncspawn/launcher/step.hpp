@@ -45,8 +45,8 @@ namespace syncspawn {
 using ParentPart = Part<ParentSide>;
 
 /// How the two parts of a step relate in time. If only the side that goes first has a part, the *next* part of
-/// the other side waits for it: steps::map_root() is such a step. Neighbours that ask for the same order may
-/// share one rendezvous: first this side's parts of them all, then the other's.
+/// the other side waits for it: steps::map_root() is such a step. Neighbours that ask for the same order share
+/// one rendezvous: all their first parts come before all their second ones.
 enum class StepOrder {
     together,      ///< neither waits for the other
     child_first,   ///< the parent's part, or its next one, begins after the child's has ended

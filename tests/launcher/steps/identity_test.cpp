@@ -86,6 +86,7 @@ TEST_CASE("a name stands for what the databases say, and a name that is none is 
     CHECK(steps::group_of("root") == 0);
     CHECK_THROWS_AS((void)steps::become("no such user"), std::invalid_argument);
     CHECK_THROWS_AS((void)steps::identity_of(""), std::invalid_argument);
+    CHECK_THROWS_AS((void)steps::identity_of(std::string("root\0x", 6)), std::invalid_argument);
     CHECK_THROWS_AS((void)steps::group_of("no such group"), std::invalid_argument);
     CHECK_THROWS_AS((void)steps::become({.groups = std::nullopt}), std::invalid_argument);
     CHECK_THROWS_AS((void)steps::become(Identity{.user = -1U}), std::invalid_argument);

@@ -49,8 +49,9 @@ struct IdMaps {
 };
 
 /// Root in there is the caller: its effective user and group when the program is launched. No other id
-/// exists. No privilege is needed; but root itself needs CAP_SETFCAP (Linux 5.12). A caller without CAP_SETGID gives up setgroups(2) for the namespace, as
-/// the kernel demands: its supplementary groups stay, and are shown as "nogroup".
+/// exists. No privilege is needed, except that root itself needs CAP_SETFCAP (Linux 5.12). A caller without
+/// CAP_SETGID gives up setgroups(2) for the namespace, as the kernel demands: its supplementary groups stay,
+/// and are shown as "nogroup".
 [[nodiscard]] SYNCSPAWN_API Step map_root();
 
 /// The same, but the caller keeps its numbers. Like any program that is executed with an id other than 0,
@@ -63,8 +64,8 @@ struct IdMaps {
 ///                     .groups = {{.inside = 0, .outside = 100000, .count = 65536}}})
 ///
 /// It takes CAP_SETUID and CAP_SETGID, unless the only id is the caller's own, and in any case CAP_SETFCAP to
-/// map the user 0 from outside. Throws std::invalid_argument if both lists are empty, if a range is empty, ends beyond
-/// the last id (4294967294) or overlaps another one, or if there are more than 340 of a kind.
+/// map the user 0 from outside. Throws std::invalid_argument if both lists are empty, if a range is empty,
+/// ends beyond the last id (4294967294) or overlaps another one, or if there are more than 340 of a kind.
 [[nodiscard]] SYNCSPAWN_API Step map_ids(IdMaps maps);
 
 /// Root in there is the caller; the ids from 1 on are those that /etc/subuid and /etc/subgid give the caller,
@@ -72,8 +73,9 @@ struct IdMaps {
 /// newgidmap(1) write the maps. They are searched in PATH; in Debian they are in the package uidmap.
 ///
 /// The files are read by this call, not by the launch. The launch fails if they have nothing for the caller
-/// (ENOENT) or ranges that overlap (EINVAL), if the programs are not installed (ENOENT), or if they refuse (EPERM; the error quotes them).
-/// Waiting for the programs blocks no event loop, and a launch that fails ends them.
+/// (ENOENT) or ranges that overlap (EINVAL), if the programs are not installed (ENOENT), or if they refuse
+/// (EPERM; the error quotes them). Waiting for the programs blocks no event loop, and a launch that fails
+/// ends them.
 [[nodiscard]] SYNCSPAWN_API Step map_subordinate_ids();
 
 /// The same for a map of your own. newuidmap(1) says which ids it allows. Throws as map_ids() does.

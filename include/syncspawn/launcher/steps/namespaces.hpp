@@ -39,9 +39,8 @@
 ///
 ///     spawner.step(steps::become({.user = 0, .group = 0}));
 ///
-/// with `.groups = std::nullopt` where setgroups(2) is denied.
-/// After a mount namespace has been joined, the root and the working directory are its root; the program is
-/// searched in there.
+/// with `.groups = std::nullopt` where setgroups(2) is denied. After a mount namespace has been joined, the
+/// root and the working directory are its root; the program is searched in there.
 ///
 /// A pid namespace cannot be joined by a process, only by its later children, so not in a step.
 ///
