@@ -63,12 +63,14 @@ std::optional<Outcome> Contact::meet_by_words(Waits waits, bool is_last,
     if (!has_placed_) {
         has_placed_ = true;
         record_->parents_word.store(++rendezvous_);
-        if (waits != Waits::parent && look_at_word(rendezvous_) == Seen::there) {
+        if (waits != Waits::parent && what_says(childs_word_->load()) == Seen::there) {
             wake(record_->parents_word, Waker::other_side);
         }
     }
     for (bool is_late = false;;) {
-        const Seen seen = look_at_word(rendezvous_);
+        const std::uint32_t word =
+            childs_word_->load();  // once: what is judged is what is slept on
+        const Seen seen = what_says(word);
         const bool is_over = seen == Seen::left || waits == Waits::child ||
                              (seen == Seen::there && (!is_last || is_late));
         if (is_over) {
@@ -78,23 +80,18 @@ std::optional<Outcome> Contact::meet_by_words(Waits waits, bool is_last,
         if (is_late) {
             return std::nullopt;
         }
-        is_late = !sleep_until(may_wait_until);
+        is_late = !sleep_while_it_says(word, may_wait_until);
     }
 }
 
-Contact::Seen Contact::look_at_word(std::uint32_t rendezvous) const noexcept {
-    const std::uint32_t word = childs_word_->load();
-    return word == left_memory                  ? Seen::left
-           : word >= childs_word_at(rendezvous) ? Seen::there
-                                                : Seen::not_yet;
+Contact::Seen Contact::what_says(std::uint32_t word) const noexcept {
+    return word == left_memory                   ? Seen::left
+           : word >= childs_word_at(rendezvous_) ? Seen::there
+                                                 : Seen::not_yet;
 }
 
 // Until the child's word may be another, or the deadline has passed: false then.
-bool Contact::sleep_until(const std::optional<Deadline>& deadline) {
-    const std::uint32_t seen = childs_word_->load();
-    if (seen == left_memory) {
-        return true;
-    }
+bool Contact::sleep_while_it_says(std::uint32_t seen, const std::optional<Deadline>& deadline) {
     const Deadline look = look_again_at();
     const Deadline until = std::min(look, deadline.value_or(Deadline::max()));
     sleep_while(*childs_word_, Waker::kernel, seen, time_left(to_timespec(until)));
@@ -106,11 +103,12 @@ bool Contact::sleep_until(const std::optional<Deadline>& deadline) {
 }
 
 bool Contact::child_leaves_by(Deadline deadline) {
-    for (bool is_late = false; childs_word_->load() != left_memory;) {
+    bool is_late = false;
+    for (std::uint32_t word = 0; (word = childs_word_->load()) != left_memory;) {
         if (is_late) {
             return false;
         }
-        is_late = !sleep_until(deadline);
+        is_late = !sleep_while_it_says(word, deadline);
     }
     return true;
 }

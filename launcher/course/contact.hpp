@@ -51,10 +51,10 @@ public:
 
 private:
     enum class Seen { there, not_yet, left };
-    [[nodiscard]] Seen look_at_word(std::uint32_t rendezvous) const noexcept;
+    [[nodiscard]] Seen what_says(std::uint32_t word) const noexcept;
     std::optional<Outcome> meet_by_words(Waits waits, bool is_last,
                                          const std::optional<Deadline>& may_wait_until);
-    bool sleep_until(const std::optional<Deadline>& deadline);
+    bool sleep_while_it_says(std::uint32_t seen, const std::optional<Deadline>& deadline);
     [[nodiscard]] Outcome after_leaving() const noexcept;
 
     Barrier& barrier_;

@@ -212,6 +212,9 @@ inline await_child(number)
         :: late -> goto give_up
         :: else
         fi;
+#ifdef WRONG_SLEEPS_ON_A_SECOND_LOOK
+        seen = childs_word;
+#endif
         atomic {
             if
             :: childs_word == seen -> asleep[PARENT] = true; reach(the_parent_slept)

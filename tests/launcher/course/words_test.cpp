@@ -200,7 +200,7 @@ TEST_CASE("a part that executes a program by itself ends the launch, and the par
 
 TEST_CASE("parts of random schedules run in the order that is asked for") {
     RETURN_UNLESS_MEMORY_CAN_BE_SHARED();
-    std::mt19937 random(1);  // the same each time
+    std::mt19937 random(1);  // NOLINT(cert-msc32-c,cert-msc51-cpp): the same each time
     for (int round = 0; round < 200; ++round) {
         std::vector<RandomStep> steps(1 + random() % 12);
         draw(steps, random);
