@@ -161,6 +161,14 @@ void Course::cancel() {
     waiter_.call_again_now();  // for the end
 }
 
+bool Course::turns_out_to_be_over() {
+    const bool is_last = phase_ == Phase::execve ||
+                         (phase_ == Phase::items && next_ + 1 == schedule_.parent.size() &&
+                          schedule_.items[schedule_.parent[next_]].kind == ItemKind::rendezvous);
+    return is_last && child_.is_through() && schedule_.after_execve.empty() &&
+           !options_.readiness.within && advance();
+}
+
 UniqueFd Course::take_stream(int number) {
     constexpr const char* whose = "syncspawn::Launch";
     if (phase_ == Phase::preparation) {

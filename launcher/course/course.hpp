@@ -43,6 +43,9 @@ public:
     [[nodiscard]] bool is_of_this_process() const noexcept { return child_.is_of_this_process(); }
     // Gives up: advance() goes on until the child is gone. Nothing happens if it is over.
     void cancel();
+    // Whether its program runs and nothing else is left to do, although nobody has looked yet; calls no
+    // part. Then it is over.
+    bool turns_out_to_be_over();
     // The caller's end of a pipe, while there is a child. Throws std::logic_error.
     UniqueFd take_stream(int number);
     // Once, after it is over.

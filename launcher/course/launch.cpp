@@ -46,6 +46,11 @@ UniqueFd Launch::take_standard_input() { return course().take_stream(0); }
 UniqueFd Launch::take_standard_output() { return course().take_stream(1); }
 UniqueFd Launch::take_standard_error() { return course().take_stream(2); }
 
+bool Launch::turns_out_to_be_over() {
+    const detail::CancellationHeldBack held_back;
+    return course().turns_out_to_be_over();
+}
+
 void Launch::cancel() { course().cancel(); }
 
 Process Launch::take_process() {

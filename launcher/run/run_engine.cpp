@@ -18,6 +18,7 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::size_t buffer_size = 65'536;
+constexpr std::chrono::milliseconds drain_once_cancelled(100);
 
 // True for as long as it is there.
 class Inside {
@@ -63,7 +64,7 @@ RunEngine::~RunEngine() {
         for (Stage& stage : stages_) {
             stage.call_back_no_more();
             stage.close_streams(watch());
-            stage.stop(kill_within_limit);
+            stage.stop(kill_within_limit, watch());
         }
         is_stopping_ = true;
         finish();
@@ -155,9 +156,7 @@ void RunEngine::pass() {
         }
         stage.advance_launch(watch());
         stage.look_for_end();
-        if (stage.phase() == Stage::Phase::failed && failed_ == nullptr) {
-            failed_ = &stage;
-        }
+        note_failure_of(stage);
     }
     move_streams();
     look_for_reasons();
@@ -166,6 +165,12 @@ void RunEngine::pass() {
     }
     if (is_at_rest() && has_drained()) {
         conclude();
+    }
+}
+
+void RunEngine::note_failure_of(Stage& stage) noexcept {
+    if (stage.phase() == Stage::Phase::failed && failed_ == nullptr) {
+        failed_ = &stage;
     }
 }
 
@@ -215,7 +220,8 @@ void RunEngine::look_for_reasons() {
 void RunEngine::stop() {
     is_stopping_ = true;
     for (Stage& stage : stages_) {
-        stage.stop(stop_actions_);
+        stage.stop(stop_actions_, watch());
+        note_failure_of(stage);
     }
     if (is_at_rest()) {  // what is left is to wait for others, and that is over
         drained_by_ = Deadline();
@@ -229,6 +235,13 @@ bool RunEngine::has_drained() {
     }
     if (!drained_by_) {
         drained_by_ = after(options_.drain);
+    }
+    if (!is_drain_short_ && is_cancelled()) {
+        is_drain_short_ = true;
+        drained_by_ = std::min(*drained_by_, Deadline(after(drain_once_cancelled)));
+        if (!is_stopping_) {
+            result_.end = RunEnd::cancelled;
+        }
     }
     result_.is_held_open = steady_clock::now() >= *drained_by_;
     return result_.is_held_open;
@@ -277,7 +290,7 @@ void RunEngine::note_what_to_wait_for() {
     for (const Stage& stage : stages_) {
         stage.add_events(events_);
         next_ = std::min(next_, stage.next_look());
-        if (!is_stopping_) {
+        if (!is_stopping_ || (drained_by_ && !is_drain_short_)) {
             events_.push_back(readable(stage.cancels_when_readable()));
         }
     }

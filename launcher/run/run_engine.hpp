@@ -47,6 +47,7 @@ private:
     void begin();
     void connect_and_prepare();
     void pass();
+    void note_failure_of(Stage& stage) noexcept;
     void move_streams();
     void look_for_reasons();
     [[nodiscard]] bool is_cancelled() const;
@@ -79,6 +80,7 @@ private:
     bool is_cancel_asked_for_ = false;
     bool is_stopping_ = false;
     std::optional<Deadline> drained_by_;  // once all programs have ended
+    bool is_drain_short_ = false;         // since it was cancelled
     bool is_over_ = false;
 
     Stage* failed_ = nullptr;  // the first whose launch has

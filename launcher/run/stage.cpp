@@ -142,9 +142,15 @@ void Stage::advance_stopping() {
     phase_ = stopping_->has_ended() ? Phase::ended : Phase::left_behind;
 }
 
-void Stage::stop(std::span<const StopAction> actions) {
+void Stage::stop(std::span<const StopAction> actions, Watch* watch) {
     if (phase_ == Phase::launching && launch_) {
-        launch_.cancel();
+        let_go(watch, launch_.descriptor());
+        if (launch_.turns_out_to_be_over()) {
+            process_ = launch_.take_process(error_);
+            after_launch();
+        } else {
+            launch_.cancel();
+        }
     } else if (phase_ == Phase::launching) {  // and nothing has begun
         phase_ = Phase::failed;
         from_previous_.reset();

@@ -53,8 +53,9 @@ public:
     void advance_launch(Watch* watch);
     void look_for_end();
     void advance_stopping();
-    // Cancels the launch, or begins with these actions, which are borrowed.
-    void stop(std::span<const StopAction> actions);
+    // Cancels the launch, unless the program turns out to run; or begins with these actions, which are
+    // borrowed.
+    void stop(std::span<const StopAction> actions, Watch* watch);
 
     // Reads and writes what can be. What callbacks throw passes through.
     void move_streams(std::span<char> buffer, Watch* watch);

@@ -142,7 +142,6 @@ TEST_CASE("a run from an event loop ends as one that waits by itself") {
         {one(shell("echo out; echo err >&2; exit 3")), {}},
         {one(shell("kill -KILL $$")), {}},
         {one({.program = "/nowhere"}), {}},
-        {one(shell("echo never")), {.within = 0ns}},
         {one({.program = "yes"}),
          {.output = {.limit = 10, .when_full = Capture::WhenFull::stop}, .error = {}}},
         {{SyncedSpawner({.program = "yes"}),

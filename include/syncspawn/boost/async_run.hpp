@@ -116,7 +116,8 @@ private:
         }
         const bool is_end_by_cancellation =
             failure ? failure.cause() == Cause::cancelled : result.end == RunEnd::cancelled;
-        if (this->was_cancelled() && is_end_by_cancellation) {
+        // A child that could not be killed is told of by the SpawnError alone.
+        if (this->was_cancelled() && is_end_by_cancellation && !failure.survivor()) {
             return exception_of(asio::error::operation_aborted);
         }
         return failure ? std::make_exception_ptr(failure) : nullptr;
@@ -147,7 +148,8 @@ inline const std::vector<SyncedSpawner>& pipeline_of(const std::vector<SyncedSpa
 /// Cancellation: terminal and partial. The programs are made to end as RunOptions::stop says, and only then
 /// does the operation complete: with asio::error::operation_aborted (in a boost::system::system_error), and the
 /// result so far beside it, which a handler and asio::as_tuple get. So a coroutine that is cancelled ends here,
-/// and does not take half an output for the whole. `setup.cancel_when_readable` is no cancellation of the
+/// and does not take half an output for the whole. (A cancelled launch whose child could not be killed completes
+/// with its SpawnError: see SpawnError::survivor().) `setup.cancel_when_readable` is no cancellation of the
 /// operation; it gives a result with RunEnd::cancelled, as in run().
 ///
 /// Where code runs. The callbacks of the options, and the parent's parts of the steps, run on the handler's

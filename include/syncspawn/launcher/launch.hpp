@@ -28,7 +28,8 @@ namespace syncspawn {
 
 namespace detail {
 class Course;
-}
+class Stage;
+}  // namespace detail
 
 /// Move-only. Use one object in one thread at a time. Nothing here is async-signal-safe.
 ///
@@ -82,7 +83,9 @@ public:
     explicit Launch(std::unique_ptr<detail::Course> course) noexcept;
 
 private:
+    friend class detail::Stage;
     detail::Course& course() const;
+    bool turns_out_to_be_over();
     std::unique_ptr<detail::Course> course_;
 };
 

@@ -109,8 +109,9 @@ public:
     /// same from the first advance() until the run is over, else -1.
     [[nodiscard]] int descriptor() const;
     /// Makes the programs end, without waiting: the next calls of advance() do that, as RunOptions::stop
-    /// says; if only the output is still read (RunOptions::drain), that ends. The result has
-    /// RunEnd::cancelled, or the launch fails with Cause::cancelled. Does nothing if the run is over.
+    /// says. The result has RunEnd::cancelled, or, where a program does not run yet (or is not ready yet), the
+    /// launch fails with Cause::cancelled. If the programs have ended and only their output is still read,
+    /// that ends; else `drain` is 100 ms at most from then on. Does nothing if the run is over.
     void cancel();
     /// The result; or throws SpawnError if a launch failed, and what a callback has thrown. Call it once,
     /// when the run is over; else it throws std::logic_error.

@@ -73,7 +73,8 @@ struct RunOptions {
     Capture error{};  ///< of each program of a pipeline
 
     /// When the programs have ended, their output is read to its end. How long to wait for that end, if
-    /// another process still holds the stream open (a daemon that was started, say).
+    /// another process still holds the stream open (a daemon that was started, say). Once the run is
+    /// cancelled, it is 100 ms at most.
     std::chrono::nanoseconds drain = std::chrono::milliseconds(100);
 };
 

@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -56,6 +58,13 @@ bool was_cancelled(Run& run) {
     SpawnError error;
     const RunResult result = run.take_result(error);
     return result.end == RunEnd::cancelled || error.cause() == Cause::cancelled;
+}
+
+void finish(Run& run) {
+    while (!run.advance()) {
+        pollfd loop{run.descriptor(), POLLIN, 0};
+        REQUIRE(poll(&loop, 1, -1) == 1);
+    }
 }
 
 UniqueFd make_event() { return UniqueFd(eventfd(0, EFD_CLOEXEC)); }
@@ -161,6 +170,59 @@ TEST_CASE("a run that is cancelled before or in its launch has a launch that was
     CHECK_FALSE(unbegun);
 }
 
+TEST_CASE(
+    "a program that runs when the run is cancelled is asked to end, even if nobody has looked "
+    "since") {
+    const NothingIsLeft nothing_is_left;
+    int told[2];
+    REQUIRE(pipe2(told, O_CLOEXEC) == 0);
+    const UniqueFd tells(told[0]);
+    const UniqueFd told_in(told[1]);
+    SpawnOptions asked = script("trap 'exit 4' TERM; echo >&2; while :; do sleep 0.01; done");
+    asked.streams.error = Stdio::descriptor(told_in.get());
+    Run run(SyncedSpawner(asked), {.stop = {Stop::terminate(1h)}});
+    char byte = 0;
+    REQUIRE_FALSE(run.advance());
+    REQUIRE(read(tells.get(), &byte, 1) == 1);
+    run.cancel();
+    finish(run);
+    const RunResult result = run.take_result();
+    CHECK(result.end == RunEnd::cancelled);
+    CHECK(result.status == ExitStatus::exited(4));
+}
+
+TEST_CASE("a run that is cancelled does not wait for the end of a long drain") {
+    const NothingIsLeft nothing_is_left;
+    for (const bool is_by_descriptor : {false, true}) {
+        const UniqueFd event = make_event();
+        SpawnOptions options = script("sleep 1000 & echo $$", KillScope::process_group);
+        options.setup.cancel_when_readable = event.get();
+        std::string output;
+        const auto keep = [&](std::string_view text) { output += text; };
+        Run run(SyncedSpawner(options), {.output = {.receive = keep}, .drain = 1h});
+        REQUIRE_FALSE(run.advance());
+        while (!output.ends_with("\n")) {
+            pollfd loop{run.descriptor(), POLLIN, 0};
+            REQUIRE(poll(&loop, 1, -1) == 1);
+            REQUIRE_FALSE(run.advance());
+        }
+        siginfo_t ended{};
+        const auto pid = static_cast<id_t>(last_pid_in(output));
+        REQUIRE(waitid(P_PID, pid, &ended, WEXITED | WNOWAIT) == 0);
+        REQUIRE_FALSE(run.advance());  // the drain begins
+        if (is_by_descriptor) {
+            eventfd_write(event.get(), 1);
+        } else {
+            run.cancel();
+        }
+        finish(run);
+        const RunResult result = run.take_result();
+        CHECK(result.end == RunEnd::cancelled);
+        CHECK(result.status.success());
+        CHECK(result.is_held_open);
+    }
+}
+
 TEST_CASE("a callback may cancel its own run, but not advance it") {
     const NothingIsLeft nothing_is_left;
     Run run;
@@ -169,10 +231,7 @@ TEST_CASE("a callback may cancel its own run, but not advance it") {
         run.cancel();
     };
     run = Run(SyncedSpawner(script("echo; exec sleep 1000")), {.output = {.receive = cancel}});
-    while (!run.advance()) {
-        pollfd loop{run.descriptor(), POLLIN, 0};
-        REQUIRE(poll(&loop, 1, -1) == 1);
-    }
+    finish(run);
     CHECK(was_cancelled(run));
 }
 
