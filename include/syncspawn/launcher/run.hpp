@@ -53,23 +53,25 @@ class RunEngine;
 /// Runs one program. Throws SpawnError if it cannot be launched, and whatever your callbacks throw: then all
 /// is ended and reaped. (So it is when a callback calls pthread_exit(3).) How the program ends is no error:
 /// look at RunResult. No cancellation point.
-SYNCSPAWN_API RunResult run(const SyncedSpawner& spawner, const RunOptions& options = {});
-SYNCSPAWN_API RunResult run(const SpawnOptions& program, const RunOptions& options = {});
+[[nodiscard]] SYNCSPAWN_API RunResult run(const SyncedSpawner& spawner,
+                                          const RunOptions& options = {});
+[[nodiscard]] SYNCSPAWN_API RunResult run(const SpawnOptions& program,
+                                          const RunOptions& options = {});
 /// The same without throwing SpawnError: sets `error` and returns an empty result, or clears it.
-SYNCSPAWN_API RunResult run(const SyncedSpawner& spawner, const RunOptions& options,
-                            SpawnError& error);
-SYNCSPAWN_API RunResult run(const SpawnOptions& program, const RunOptions& options,
-                            SpawnError& error);
+[[nodiscard]] SYNCSPAWN_API RunResult run(const SyncedSpawner& spawner, const RunOptions& options,
+                                          SpawnError& error);
+[[nodiscard]] SYNCSPAWN_API RunResult run(const SpawnOptions& program, const RunOptions& options,
+                                          SpawnError& error);
 
 /// Both for a pipeline, first program first. Throws std::invalid_argument if it is empty.
-SYNCSPAWN_API RunResult run_pipeline(const std::vector<SyncedSpawner>& programs,
-                                     const RunOptions& options = {});
-SYNCSPAWN_API RunResult run_pipeline(const std::vector<SpawnOptions>& programs,
-                                     const RunOptions& options = {});
-SYNCSPAWN_API RunResult run_pipeline(const std::vector<SyncedSpawner>& programs,
-                                     const RunOptions& options, SpawnError& error);
-SYNCSPAWN_API RunResult run_pipeline(const std::vector<SpawnOptions>& programs,
-                                     const RunOptions& options, SpawnError& error);
+[[nodiscard]] SYNCSPAWN_API RunResult run_pipeline(const std::vector<SyncedSpawner>& programs,
+                                                   const RunOptions& options = {});
+[[nodiscard]] SYNCSPAWN_API RunResult run_pipeline(const std::vector<SpawnOptions>& programs,
+                                                   const RunOptions& options = {});
+[[nodiscard]] SYNCSPAWN_API RunResult run_pipeline(const std::vector<SyncedSpawner>& programs,
+                                                   const RunOptions& options, SpawnError& error);
+[[nodiscard]] SYNCSPAWN_API RunResult run_pipeline(const std::vector<SpawnOptions>& programs,
+                                                   const RunOptions& options, SpawnError& error);
 
 /// A run in your event loop, so that no thread waits for it. It has the shape of a Launch:
 ///

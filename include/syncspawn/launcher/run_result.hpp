@@ -68,7 +68,8 @@ struct RunResult {
     /// One for each program, in order.
     std::vector<RunStage> stages{};
 
-    /// Whether all went well: the programs ended by themselves, and none has failed.
+    /// Whether all went well: the programs ended by themselves, and none has failed. A text may be cut all the
+    /// same: see output_dropped, error_dropped and is_held_open.
     [[nodiscard]] bool success() const noexcept {
         return end == RunEnd::program && status.success();
     }
