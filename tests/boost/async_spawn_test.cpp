@@ -32,11 +32,13 @@
 #include <syncspawn/boost/async_barrier.hpp>
 #include <syncspawn/boost/async_wait_exit.hpp>
 
+#include "support/descriptor_limit.hpp"
 #include "support/launch_ends.hpp"
 #include "support/launched.hpp"
 #include "support/nothing_is_left.hpp"
 #include "support/observe.hpp"
 #include "support/shared_memory.hpp"
+#include "support/skip.hpp"
 
 // A launch from an event loop of Asio: it ends as one that waits by itself, for any completion token, on
 // the right executor, and can be cancelled at any time.
@@ -346,8 +348,11 @@ TEST_CASE("the parent's parts and the handler run on the handler's executor") {
 }
 
 TEST_CASE("many threads run one loop with launches on strands") {
-    const NothingIsLeft nothing;
     constexpr int launches = 200;
+    if (!raise_descriptor_limit(rlim_t{24} * launches)) {
+        SKIP_TEST("RLIMIT_NOFILE is too low");
+    }
+    const NothingIsLeft nothing;
     std::atomic<int> successes{0};
     std::atomic<int> off_strand{0};
     {

@@ -175,6 +175,7 @@ auto async_run(ExecutorOrContext&& where, const Programs& programs, const RunOpt
         detail::Polling<Executor, Task>(executor, Task({detail::pipeline_of(programs), options})),
         token, executor);
 }
+/// Not for options without a name: write `const RunOptions options{...};` before the call. See above.
 template <class ExecutorOrContext, class Programs,
           class Token = asio::default_completion_token_t<detail::ExecutorOf<ExecutorOrContext>>>
 auto async_run(ExecutorOrContext&& where, const Programs& programs, RunOptions&& options,
