@@ -21,7 +21,7 @@
 ///     namespace asio = boost::asio;
 ///     using namespace syncspawn::for_boost;
 ///
-///     asio::awaitable<int> run(const syncspawn::SyncedSpawner& spawner) {
+///     asio::awaitable<int> wait_for_end_of(const syncspawn::SyncedSpawner& spawner) {
 ///         const auto executor = co_await asio::this_coro::executor;
 ///         syncspawn::Process child = co_await async_spawn(executor, spawner, asio::use_awaitable);
 ///         co_return (co_await async_wait_exit(executor, child, asio::use_awaitable)).shell_code();
@@ -30,7 +30,7 @@
 ///     int main() {
 ///         asio::io_context context;
 ///         const syncspawn::SyncedSpawner spawner({.program = "true"});
-///         auto code = asio::co_spawn(context, run(spawner), asio::use_future);
+///         auto code = asio::co_spawn(context, wait_for_end_of(spawner), asio::use_future);
 ///         context.run();
 ///         return code.get();
 ///     }
