@@ -12,7 +12,7 @@ using syncspawn::bench::Rounds;
 using syncspawn::bench::Target;
 
 constexpr double faster_than_go = 300;
-constexpr double of_posix_spawn = 1.5;
+constexpr double of_posix_spawn = 1.4;
 // See Rounds::overhead.
 constexpr double overhead = 2.2;
 
