@@ -24,7 +24,8 @@ Stdio pipe_as(const Stdio& stream) {
 
 void require_left_to_the_run(const Stdio& stream, const std::string& which) {
     if (!is_left_to_the_run(stream)) {
-        throw std::invalid_argument("syncspawn: " + which + " must be left at Stdio::inherit()");
+        throw std::invalid_argument("syncspawn: " + which +
+                                    " must be left at Stdio::inherit(), or be a pipe()");
     }
 }
 
