@@ -64,7 +64,7 @@ TEST_CASE("a run answers with output, error and status") {
 
 TEST_CASE("a run whose program cannot be launched throws, or sets the error") {
     const NothingIsLeft nothing_is_left;
-    CHECK_THROWS_AS(run({.program = "/nowhere"}), SpawnError);
+    CHECK_THROWS_AS((void)run({.program = "/nowhere"}), SpawnError);
     SpawnError error;
     const RunResult result = run({.program = "/nowhere"}, {}, error);
     CHECK(error.stage() == Stage::execve);
@@ -103,8 +103,8 @@ TEST_CASE("the input is that of the streams, or the source's, or nothing") {
     CHECK(run({.program = "cat", .streams = {.input = Stdio::text("given")}}).output == "given");
     CHECK(run({.program = "cat"}, {.input = pieces(3, "ab")}).output == "ababab");
     CHECK(run({.program = "cat"}, {.input = pieces(0, "")}).output.empty());
-    CHECK_THROWS_AS(run({.program = "cat", .streams = {.input = Stdio::text("given")}},
-                        {.input = pieces(3, "ab")}),
+    CHECK_THROWS_AS((void)run({.program = "cat", .streams = {.input = Stdio::text("given")}},
+                              {.input = pieces(3, "ab")}),
                     std::invalid_argument);
 }
 
@@ -207,12 +207,13 @@ TEST_CASE("a callback receives all bytes in order, kept or not") {
 TEST_CASE("what a callback throws comes out when all is ended") {
     const NothingIsLeft nothing_is_left;
     CHECK_THROWS_WITH_AS(
-        run(shell("echo; exec sleep 1000"),
+        (void)run(
+            shell("echo; exec sleep 1000"),
             {.output = {.receive = [](std::string_view) { throw std::runtime_error("thrown"); }}}),
         "thrown", std::runtime_error);
-    CHECK_THROWS_WITH_AS(run({.program = "cat"}, {.input = []() -> std::string {
-                                 throw std::runtime_error("no more");
-                             }}),
+    CHECK_THROWS_WITH_AS((void)run({.program = "cat"}, {.input = []() -> std::string {
+                                       throw std::runtime_error("no more");
+                                   }}),
                          "no more", std::runtime_error);
 }
 
