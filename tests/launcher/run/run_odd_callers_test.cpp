@@ -18,6 +18,7 @@
 #include "support/launched.hpp"
 #include "support/nothing_is_left.hpp"
 #include "support/peer.hpp"
+#include "support/sanitizers.hpp"
 #include "support/skip.hpp"
 
 // Runs whose caller cancels late, destroys them at a bad moment, ends its thread, or lets others reap.
@@ -165,6 +166,10 @@ TEST_CASE("what is left in the kill scope ends even where somebody else reaps th
 }
 
 TEST_CASE("a pipeline for which there are too few descriptors says which limit it is") {
+#if defined(SYNCSPAWN_ADDRESS_SANITIZER)
+    // The sanitizer `vptr`, which comes with it, needs a pipe to look at the exception thrown then.
+    SKIP_TEST("the sanitizer itself needs descriptors here");
+#else
     Peer peer([] {
         const rlimit few{16, 16};
         expect(setrlimit(RLIMIT_NOFILE, &few) == 0);
@@ -175,4 +180,5 @@ TEST_CASE("a pipeline for which there are too few descriptors says which limit i
         expect(error.hint().find("RLIMIT_NOFILE") != std::string::npos);
     });
     CHECK(peer.ending() == reached_the_end);
+#endif
 }
