@@ -8,6 +8,7 @@
 
 #include "launcher/result/process_state.hpp"
 #include "launcher/result/spawn_error_facts.hpp"
+#include "launcher/result/within.hpp"
 
 namespace syncspawn::detail {
 namespace {
@@ -15,18 +16,6 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr auto first_pause = std::chrono::milliseconds(5);
-
-// True for as long as it is there.
-class Within {
-public:
-    explicit Within(bool& flag) noexcept : flag_(flag) { flag_ = true; }
-    ~Within() { flag_ = false; }
-    Within(const Within&) = delete;
-    Within& operator=(const Within&) = delete;
-
-private:
-    bool& flag_;
-};
 
 }  // namespace
 

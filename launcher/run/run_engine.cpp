@@ -10,6 +10,7 @@
 #include "barrier/linux/cancellation.hpp"
 #include "barrier/linux/waiting.hpp"
 #include "launcher/plan/opened_stream.hpp"
+#include "launcher/result/within.hpp"
 #include "stop_actions.hpp"
 
 namespace syncspawn::detail {
@@ -19,18 +20,6 @@ using std::chrono::steady_clock;
 
 constexpr std::size_t buffer_size = 65'536;
 constexpr std::chrono::milliseconds drain_once_cancelled(100);
-
-// True for as long as it is there.
-class Inside {
-public:
-    explicit Inside(bool& flag) noexcept : flag_(flag) { flag_ = true; }
-    ~Inside() { flag_ = false; }
-    Inside(const Inside&) = delete;
-    Inside& operator=(const Inside&) = delete;
-
-private:
-    bool& flag_;
-};
 
 // "The next one had read enough": no failure of a program before the last.
 bool is_excused(const RunStage& stage) noexcept {
@@ -100,7 +89,7 @@ bool RunEngine::advance() {
     if (is_over_) {
         return true;
     }
-    const Inside pass_under_way(is_in_a_pass_);
+    const Within pass_under_way(is_in_a_pass_);
     try {
         if (owner_ < 0) {
             begin();
