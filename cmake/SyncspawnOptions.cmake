@@ -4,6 +4,7 @@ include(GNUInstallDirs)
 # suffice for: the libraries, and the program unless this is part of a larger build.
 option(SYNCSPAWN_BUILD_TOOLS "Build the program syncspawn" ${PROJECT_IS_TOP_LEVEL})
 option(SYNCSPAWN_BUILD_MANUAL "Build the manual pages of the program; needs scdoc" OFF)
+option(SYNCSPAWN_BUILD_SANDBOX "Build the sandbox library; needs libseccomp, libcap and toml++" OFF)
 option(SYNCSPAWN_BUILD_BOOST "Build the layer for Boost; needs Boost 1.81 or newer" OFF)
 option(SYNCSPAWN_BUILD_EXAMPLES "Build the examples" OFF)
 option(SYNCSPAWN_BUILD_TESTS "Build the tests; needs doctest and Python" OFF)

@@ -32,12 +32,16 @@ declare -A purpose=(
     [gnuplot-nox]="plots of the benchmarks"
     [libboost1.81-dev]="Boost.Process and Asio, for the layer boost and as a peer in the benchmarks"
     [libboost-filesystem1.81-dev]="what Boost.Process needs"
+    [libcap-dev]="names of capabilities, for the sandbox library"
+    [libseccomp-dev]="filters of system calls, for the sandbox library"
+    [libtomlplusplus-dev]="policy files, for the sandbox library"
     [libuv1-dev]="libuv, a peer in the benchmarks"
     [golang-go]="Go, a peer in the benchmarks"
 )
 boost_packages=(libboost1.81-dev libboost-filesystem1.81-dev)
+sandbox_packages=(libcap-dev libseccomp-dev libtomlplusplus-dev)
 quickstart_packages=(g++ cmake ninja-build python3)
-test_packages=("${quickstart_packages[@]}" "${boost_packages[@]}" doctest-dev scdoc pkg-config strace valgrind util-linux procps musl-tools)
+test_packages=("${quickstart_packages[@]}" "${boost_packages[@]}" "${sandbox_packages[@]}" doctest-dev scdoc pkg-config strace valgrind util-linux procps musl-tools)
 # For what `test` leaves out and `test --all` has.
 further_test_packages=(spin g++-aarch64-linux-gnu qemu-user mmdebstrap uidmap ccache)
 clang_packages=(clang libclang-rt-14-dev llvm)

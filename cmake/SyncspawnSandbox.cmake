@@ -1,0 +1,16 @@
+# What the sandbox library needs beside the C library.
+include_guard(GLOBAL)
+include(CheckIncludeFileCXX)
+
+# syncspawn_need_header(<header> <what it is of> <package of Debian>)
+function(syncspawn_need_header header what package)
+    string(MAKE_C_IDENTIFIER "SYNCSPAWN_HAS_${header}" variable)
+    set(CMAKE_REQUIRED_FLAGS "${CMAKE_REQUIRED_FLAGS} -std=c++20")
+    check_include_file_cxx("${header}" ${variable})
+    if(NOT ${variable})
+        syncspawn_is_missing("${what}" ${package} SYNCSPAWN_BUILD_SANDBOX)
+    endif()
+endfunction()
+syncspawn_need_header(seccomp.h libseccomp libseccomp-dev)
+syncspawn_need_header(sys/capability.h libcap libcap-dev)
+syncspawn_need_header(toml++/toml.h toml++ libtomlplusplus-dev)
