@@ -13,9 +13,10 @@ Opened new_context(MountWork& work, const char* type) noexcept {
     return context;
 }
 
-Opened create_and_mount(MountWork& work, int context, std::uint64_t attributes) noexcept {
+Opened create_and_mount(MountWork& work, int context, std::uint64_t attributes,
+                        const char* denied) noexcept {
     if (!calls::create(context)) {
-        refuse(work, "fsconfig");
+        refuse(work, errno == EPERM ? denied : "fsconfig");
         return {};
     }
     Opened mount(work.closing, calls::fsmount(context, attributes));
@@ -57,7 +58,12 @@ bool mount_tmpfs(MountWork& work, const MountAction& action) noexcept {
 }
 
 bool mount_mqueue(MountWork& work, const MountAction& action) noexcept {
-    Opened tree = new_file_system(work, "mqueue", {}, action.attributes);
+    const Opened context = new_context(work, "mqueue");
+    if (!context) {
+        return false;
+    }
+    Opened tree = create_and_mount(work, context.get(), action.attributes,
+                                   "fsconfig: it takes an ipc namespace of its own");
     return tree && attach(work, std::move(tree), action.destination, PlaceKind::directory);
 }
 

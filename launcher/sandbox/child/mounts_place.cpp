@@ -148,8 +148,16 @@ bool attach_here(MountWork& work, int tree, int place, const char* name) noexcep
     if (calls::move_mount(tree, place, name)) {
         return true;
     }
-    return refuse(
-        work, errno == ENOTDIR ? "move_mount: one is a directory, the other is not" : "move_mount");
+    // ENOTDIR, and since Linux 6.15 EINVAL, which means much else.
+    const int error = errno;
+    struct statx above {};
+    struct statx below {};
+    const bool are_unlike = calls::statx(tree, STATX_TYPE, above) &&
+                            calls::statx(place, STATX_TYPE, below, name) &&
+                            S_ISDIR(above.stx_mode) != S_ISDIR(below.stx_mode);
+    return refuse(work,
+                  are_unlike ? "move_mount: one is a directory, the other is not" : "move_mount",
+                  error);
 }
 
 bool attach(MountWork& work, Opened tree, const char* path, PlaceKind kind) noexcept {

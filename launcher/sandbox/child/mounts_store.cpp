@@ -44,6 +44,8 @@ bool fill(MountWork& work) noexcept {
             }
         }
     }
+    work.label = "mounts";
+    work.closing.flush();  // what is open for writing cannot become read-only
     return true;
 }
 

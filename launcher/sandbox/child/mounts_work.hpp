@@ -70,7 +70,8 @@ bool place_data(MountWork& work, const MountAction& action) noexcept;
 
 // mounts_file_systems.cpp
 Opened new_context(MountWork& work, const char* type) noexcept;
-Opened create_and_mount(MountWork& work, int context, std::uint64_t attributes) noexcept;
+Opened create_and_mount(MountWork& work, int context, std::uint64_t attributes,
+                        const char* denied = "fsconfig") noexcept;  // what EPERM means
 struct Setting {
     const char* key;
     const char* value;  // null: leave it
