@@ -10,6 +10,7 @@ using namespace syncspawn;
 using namespace syncspawn::testing;
 using sandbox::BindAccess;
 using sandbox::HostFiles;
+using sandbox::LastLink;
 using sandbox::MissingSource;
 
 TEST_CASE("directories, links and files are made where the operations say") {
@@ -100,6 +101,46 @@ TEST_CASE("what is protected is read-only within what is writable, and stays in 
           "/bin/sh: 1: cannot create f: Read-only file system\nrm: cannot remove 'f': Device or "
           "resource "
           "busy\nmv: cannot move 'f' to 'g': Device or resource busy\nkept\nfree\n");
+}
+
+TEST_CASE("a symbolic link is protected itself, if that was asked for") {
+    SKIP_WITHOUT_USER_NAMESPACES();
+    const TemporaryDirectory directory;
+    const std::string link = directory / "link";
+    directory.file("target", "old\n", 0644);
+    REQUIRE(symlink("target", link.c_str()) == 0);
+    CHECK(
+        seen(
+            "cd " + directory.path() +
+                "; rm link; mv link x; ln -sfn x link; echo new >link && cat target; readlink link",
+            on_the_host({Mount::bind_writable(directory.path(), directory.path()),
+                         Mount::protect(link, LastLink::itself)})) ==
+        "rm: cannot remove 'link': Device or resource busy\n"
+        "mv: cannot move 'link' to 'x': Device or resource busy\n"
+        "ln: failed to create symbolic link 'link': Device or resource busy\nnew\ntarget\n");
+    CHECK(read_file(link) == "new\n");
+}
+
+TEST_CASE("what is pinned stays in its place, and what is protected below it keeps its path") {
+    SKIP_WITHOUT_USER_NAMESPACES();
+    const TemporaryDirectory directory;
+    REQUIRE(output_of(shell("mkdir -p " + (directory / "a/b/c"))).empty());
+    const Operations writable =
+        on_the_host({Mount::bind_writable(directory.path(), directory.path())});
+    const std::string attack =
+        "cd " + directory.path() + "; mv a x && mkdir -p a/b/c && touch a/b/c/planted";
+    Operations pinned = writable;
+    for (const char* const name : {"a", "a/b"}) {
+        pinned.push_back(Mount::pin(directory / name));
+    }
+    pinned.push_back(Mount::protect(directory / "a/b/c"));
+    CHECK(seen(attack + "; touch a/free && rm a/free && touch a/b/c/x", pinned) ==
+          "mv: cannot move 'a' to 'x': Device or resource busy\n"
+          "touch: cannot touch 'a/b/c/x': Read-only file system\n[exited with code 1]");
+    Operations loose = writable;
+    loose.push_back(Mount::protect(directory / "a/b/c"));
+    CHECK(seen(attack, loose).empty());
+    CHECK(access((directory / "a/b/c/planted").c_str(), F_OK) == 0);
 }
 
 TEST_CASE("a mount becomes read-only, and those below it do not") {
