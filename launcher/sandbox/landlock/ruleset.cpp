@@ -10,6 +10,7 @@
 #include <string>
 #include <system_error>
 
+#include "barrier/linux/fresh_descriptor.hpp"
 #include "kernel.hpp"
 #include "plan.hpp"
 
@@ -105,8 +106,8 @@ UniqueFd make_ruleset(const LandlockRules& rules, const LandlockPlan& plan) {
     if (handled.files == 0 && handled.network == 0 && handled.scoped == 0) {
         return {};
     }
-    UniqueFd ruleset(
-        static_cast<int>(syscall(SYS_landlock_create_ruleset, &handled, sizeof handled, 0)));
+    const long made = syscall(SYS_landlock_create_ruleset, &handled, sizeof handled, 0);
+    UniqueFd ruleset(detail::above_standard_streams(static_cast<int>(made)));
     if (!ruleset) {
         refuse("landlock_create_ruleset");
     }
