@@ -27,7 +27,7 @@ Course::Course(std::shared_ptr<const Definition> definition, Waiter::Manner mann
       deadline_of_all_(deadline_of_all),
       child_(definition_),
       waiter_(manner, options_.setup.cancel_when_readable),
-      parts_(schedule_, child_.streams()),
+      parts_(schedule_, child_.streams(), child_.sent()),
       output_(child_.streams()),
       unwinding_(child_, waiter_, options_.setup.abort_grace) {}
 
@@ -106,6 +106,7 @@ void Course::enter_next_phase() {
         }
         waiter_.close();
         parts_.forget();
+        child_.sent().close();
     }
     if (next == Phase::after_execve) {
         next_ = 0;

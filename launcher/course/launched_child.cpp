@@ -59,6 +59,7 @@ LaunchedChild::~LaunchedChild() {
 void LaunchedChild::open() {
     descriptors_.emplace(definition_->options, definition_->entries, definition_->plan.hands_over(),
                          streams_);
+    sent_.open(descriptors_->take_channel());
     kill_reach_ = KillReach(definition_->options);
 }
 

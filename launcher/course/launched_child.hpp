@@ -19,6 +19,7 @@
 #include "launcher/result/kill_reach.hpp"
 #include "launcher/result/program_state.hpp"
 #include "launcher/start/start_child.hpp"
+#include "sent_descriptors.hpp"
 #include "waiter.hpp"
 
 namespace syncspawn::detail {
@@ -28,7 +29,7 @@ namespace syncspawn::detail {
 class LaunchedChild {
 public:
     explicit LaunchedChild(std::shared_ptr<const Definition> definition)
-        : definition_(std::move(definition)) {}
+        : definition_(std::move(definition)), sent_(definition_->schedule) {}
     // The child is buried or left behind by then, or the handle taken.
     ~LaunchedChild();
     LaunchedChild(const LaunchedChild&) = delete;
@@ -41,6 +42,7 @@ public:
     [[nodiscard]] const ChildHandle& handle() const noexcept { return handle_; }
     [[nodiscard]] StandardStreams& streams() noexcept { return streams_; }
     [[nodiscard]] const StandardStreams& streams() const noexcept { return streams_; }
+    [[nodiscard]] SentDescriptors& sent() noexcept { return sent_; }
     [[nodiscard]] Barrier& barrier() noexcept { return barrier_; }
     [[nodiscard]] const Barrier& barrier() const noexcept { return barrier_; }
     [[nodiscard]] Contact& contact() noexcept { return contact_; }
@@ -94,6 +96,7 @@ private:
 
     std::shared_ptr<const Definition> definition_;
     StandardStreams streams_;  // until there is a Process
+    SentDescriptors sent_;
     std::optional<DescriptorSetup> descriptors_;
     Barrier barrier_;  // not open: they meet by words, or there is nobody to meet
     bool may_go_by_words_ = false;

@@ -29,6 +29,10 @@ Ending ending_of(const ParentPart& part, ParentSide& side) {
     }
 }
 
+Failure failure_of(const SentDescriptors::Fault& fault, std::uint32_t item) {
+    return {WhichSide::parent, item, Cause::error, fault.error, fault.what, KnownCall::other};
+}
+
 Failure failure_of(const Ending& ending, const FailureSlot& slot, std::uint32_t item) {
     if (ending.exception) {
         return {WhichSide::parent, item, Cause::exception, ECANCELED, *ending.exception};
@@ -57,14 +61,27 @@ ParentParts::Answer ParentParts::call(std::uint32_t item, const ChildHandle& chi
     const Item& its_item = schedule_.items[item];
     const Step& step = *its_item.step;
     FailureSlot slot;
-    PartCall call{.wait = {.is_past_deadline = std::exchange(wait_, {}).is_past_deadline},
+    if (step.sends_descriptors > 0) {
+        sent_.read();
+    }
+    if (sent_.fault()) {
+        failure_ = failure_of(*sent_.fault(), item);
+        return Answer::failed;
+    }
+    PartCall call{.step = &step,
+                  .wait = {.is_past_deadline = std::exchange(wait_, {}).is_past_deadline},
                   .state = take_state(step),
-                  .streams = &streams_};
+                  .streams = &streams_,
+                  .sent = &sent_};
     ParentSide side(slot, child.pid(), child.pidfd(), setup_deadline, call);
     const Ending ending =
         ending_of(its_item.kind == ItemKind::step ? step.parent : step.after_execve, side);
     keep_state(step, std::move(call.state));
     const bool waits = is_not_yet(ending.error) && call.wait.is_asked_for;
+    if (sent_.fault()) {  // found by the part, whatever it made of that
+        failure_ = failure_of(*sent_.fault(), item);
+        return Answer::failed;
+    }
     if (!waits && (ending.error || ending.exception)) {
         failure_ = failure_of(ending, slot, item);
         return Answer::failed;
@@ -116,7 +133,7 @@ std::string ParentParts::undo_all(pid_t child) {
     });
     for (; !done_.empty(); done_.pop_back()) {
         const Step& step = *done_.back();
-        PartCall call{.state = take_state(step)};  // destroyed behind its undo
+        PartCall call{.step = &step, .state = take_state(step)};  // destroyed behind its undo
         if (!step.undo) {
             continue;
         }

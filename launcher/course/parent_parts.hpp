@@ -13,6 +13,7 @@
 #include "launcher/plan/standard_streams.hpp"
 #include "launcher/result/child_handle.hpp"
 #include "launcher/result/trace.hpp"
+#include "sent_descriptors.hpp"
 #include "verdict.hpp"
 
 namespace syncspawn::detail {
@@ -25,8 +26,8 @@ class ParentParts {
 public:
     enum class Answer { done, waits, failed };
 
-    ParentParts(const Schedule& schedule, StandardStreams& streams) noexcept
-        : schedule_(schedule), streams_(streams) {}
+    ParentParts(const Schedule& schedule, StandardStreams& streams, SentDescriptors& sent) noexcept
+        : schedule_(schedule), streams_(streams), sent_(sent) {}
 
     // The same item again after it has answered that it waits.
     Answer call(std::uint32_t item, const ChildHandle& child,
@@ -51,6 +52,7 @@ private:
 
     const Schedule& schedule_;
     StandardStreams& streams_;  // which a part may take
+    SentDescriptors& sent_;     // the same
     Failure failure_;
     PartWait wait_;
     std::vector<const Step*> done_;  // a part has succeeded, or has begun to wait

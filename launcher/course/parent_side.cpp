@@ -8,6 +8,7 @@
 
 #include "launcher/plan/standard_streams.hpp"
 #include "parent_parts.hpp"
+#include "sent_descriptors.hpp"
 
 namespace syncspawn {
 namespace detail {
@@ -66,6 +67,13 @@ UniqueFd ParentSide::take_stream(int number) {
                                ": an undo has no streams: their program is gone");
     }
     return call_->streams->take(number, self);
+}
+
+UniqueFd ParentSide::take_descriptor() {
+    if (call_->sent == nullptr) {
+        throw std::logic_error("syncspawn::ParentSide: nobody has sent an undo a descriptor");
+    }
+    return call_->sent->take(*call_->step);
 }
 
 void ParentSide::require_type(const std::type_info& type) const {

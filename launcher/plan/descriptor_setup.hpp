@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <syncspawn/barrier/unique_fd.hpp>
@@ -36,10 +37,13 @@ public:
     void close_childs_ends();
     // Hung up by execve, as the barrier's own pipe is if that is not handed over: -1 then.
     [[nodiscard]] int exec_pipe() const noexcept { return exec_pipe_read_.get(); }
+    // The parent's end of what the child's parts send descriptors by; none if no step does.
+    [[nodiscard]] UniqueFd take_channel() noexcept { return std::move(parents_channel_); }
 
 private:
     void keep(int fd, const std::string& whose);
     void open_parent_pidfd();
+    void open_channel();
     void redirect_streams(const Streams& streams, StandardStreams& parents);
     void redirect_stream(const Stdio& stream, int number, StandardStreams& parents);
     int keep_for_child(UniqueFd opened);
@@ -52,6 +56,8 @@ private:
     UniqueFd exec_pipe_read_;
     UniqueFd exec_pipe_write_;
     UniqueFd parent_pidfd_;
+    UniqueFd parents_channel_;
+    UniqueFd childs_channel_;
     std::vector<UniqueFd> childs_streams_;
     std::vector<Redirection> redirections_;
     std::vector<int> safe_sources_;

@@ -31,7 +31,9 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 // `exec_failed` is told once for each step: with its first part.
 ChildOperation operation_of(const Schedule& schedule, std::uint32_t index) {
     const Item& item = schedule.items[index];
-    ChildOperation operation{item.kind, index, nullptr, nullptr, item.waits};
+    ChildOperation operation{item.kind,  index,
+                             nullptr,    nullptr,
+                             item.waits, item.step != nullptr && item.step->sends_descriptors > 0};
     if (item.kind == ItemKind::step) {
         operation.part = &item.step->child.run;
         operation.exec_failed = &item.step->exec_failed;

@@ -41,6 +41,8 @@
 
 namespace syncspawn {
 
+struct Step;
+
 namespace detail {
 
 // What a part of the parent waits for, as it has said.
@@ -58,11 +60,14 @@ struct PartState {
 };
 
 class StandardStreams;
+class SentDescriptors;
 
 struct PartCall {
+    const Step* step = nullptr;
     PartWait wait{};
     PartState state{};
     StandardStreams* streams = nullptr;  // none in an undo
+    SentDescriptors* sent = nullptr;     // the same
 };
 
 }  // namespace detail
@@ -129,6 +134,14 @@ public:
     [[nodiscard]] UniqueFd take_standard_input() { return take_stream(0); }
     [[nodiscard]] UniqueFd take_standard_output() { return take_stream(1); }
     [[nodiscard]] UniqueFd take_standard_error() { return take_stream(2); }
+
+    /// The next descriptor that the child's parts of this step have sent (ChildSide::send_descriptor()), in
+    /// their order. You own it; it is close-on-exec. What nobody takes is closed at the end of the launch.
+    /// Throws std::logic_error if none has come, or this is an `undo`.
+    ///
+    /// Do not trust what it is: a child may have been taken over by now (in a namespace of somebody else, for
+    /// one). If it has sent anything but what the step says, the step fails with EPROTO.
+    [[nodiscard]] UniqueFd take_descriptor();
 
 private:
     UniqueFd take_stream(int number);

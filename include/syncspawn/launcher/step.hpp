@@ -112,6 +112,18 @@ struct Step {
     ParentPart undo{};
     /// The descriptors of the parent that the child's parts use. Borrowed; the program does not get them.
     std::vector<int> descriptors{};
+    /// How many descriptors the child's parts send to the parent's at most; 64 is the limit.
+    ///
+    ///     .child = shared_memory([](ChildSide& side) {
+    ///         const int memory = memfd_create("from the child", MFD_CLOEXEC);
+    ///         return memory < 0 ? side.fail("memfd_create") : side.send_descriptor(memory);
+    ///     }),
+    ///     .parent = [&](ParentSide& side) { memory = side.take_descriptor(); },
+    ///     .order = StepOrder::child_first,
+    ///     .sends_descriptors = 1
+    ///
+    /// With `child_first` they are there when `parent` begins; with any order when `after_execve` does.
+    int sends_descriptors = 0;
 };
 
 }  // namespace syncspawn
