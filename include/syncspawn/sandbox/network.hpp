@@ -9,6 +9,7 @@
 #include <syncspawn/barrier/unique_fd.hpp>
 #include <syncspawn/launcher/process.hpp>
 #include <syncspawn/launcher/step.hpp>
+#include <syncspawn/sandbox/door.hpp>
 
 /// The network of a program that has one of its own: its loopback, doors to the launcher, and the way in.
 ///
@@ -54,14 +55,6 @@ namespace syncspawn::sandbox {
 /// child is in no network namespace of its own, and with EPERM if it lacks CAP_NET_ADMIN in there, as where
 /// AppArmor takes the capabilities of new user namespaces away.
 [[nodiscard]] SYNCSPAWN_API Step loopback_up();
-
-/// A socket for the program to connect to.
-struct Door {
-    std::string name{};  ///< for you, and in errors
-    std::string
-        address{};      ///< where it listens. With port 0 the kernel chooses one: OpenDoor::address
-    int backlog = 128;  ///< how many connections wait until you accept them: listen(2)
-};
 
 /// The launcher's end of a door.
 struct OpenDoor {

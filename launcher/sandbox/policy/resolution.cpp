@@ -82,6 +82,7 @@ private:
         const Walk other = walk("/var/tmp");
         if (!other.is_missing && other.kind == Kind::directory && other.path != tmp.path) {
             rules_[other.path] = {other.path, FileAccess::hidden, Kind::directory};
+            view_.further_tmp = other.path;
         }
     }
 
@@ -120,6 +121,7 @@ private:
             return;
         }
         FileRule& rule = rules_[walk.path];
+        view_.further_tmp = walk.path == view_.further_tmp ? "" : view_.further_tmp;
         if (rule.path.empty() || named.access != FileAccess::read_only ||
             rule.access != FileAccess::protected_path) {
             rule = {walk.path, named.access, walk.kind};
