@@ -9,6 +9,7 @@
 #include <syncspawn/barrier/unique_fd.hpp>
 #include <syncspawn/launcher/process.hpp>
 #include <syncspawn/launcher/step.hpp>
+#include <syncspawn/sandbox/door.hpp>
 
 /// The network of a program that has one of its own: its loopback, doors to the launcher, and the way in.
 ///
@@ -55,14 +56,6 @@ namespace syncspawn::sandbox {
 /// AppArmor takes the capabilities of new user namespaces away.
 [[nodiscard]] SYNCSPAWN_API Step loopback_up();
 
-/// A socket for the program to connect to.
-struct Door {
-    std::string name{};  ///< for you, and in errors
-    std::string
-        address{};      ///< where it listens. With port 0 the kernel chooses one: OpenDoor::address
-    int backlog = 128;  ///< how many connections wait until you accept them: listen(2)
-};
-
 /// The launcher's end of a door.
 struct OpenDoor {
     std::string name{};
@@ -87,8 +80,12 @@ struct OpenDoor {
 /// its own, since everybody on the host could connect. A unix path makes a file, which is yours to remove:
 /// choose a path in a private tmp.
 ///
+/// With port 0 the kernel chooses one: see OpenDoor::address. Until you accept them, `backlog` connections
+/// wait (listen(2)).
+///
 /// Throws std::invalid_argument for what is no address, and without a function to call.
-[[nodiscard]] SYNCSPAWN_API Step door(Door door, std::function<void(OpenDoor)> opened);
+[[nodiscard]] SYNCSPAWN_API Step door(Door door, std::function<void(OpenDoor)> opened,
+                                      int backlog = 128);
 
 /// Connects to a server inside: a stream socket in the program's network namespace or, for a unix path,
 /// below its root directory. The socket blocks, and is close-on-exec. An ordinary user may do that for
