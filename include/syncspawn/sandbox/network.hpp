@@ -80,8 +80,12 @@ struct OpenDoor {
 /// its own, since everybody on the host could connect. A unix path makes a file, which is yours to remove:
 /// choose a path in a private tmp.
 ///
+/// With port 0 the kernel chooses one: see OpenDoor::address. Until you accept them, `backlog` connections
+/// wait (listen(2)).
+///
 /// Throws std::invalid_argument for what is no address, and without a function to call.
-[[nodiscard]] SYNCSPAWN_API Step door(Door door, std::function<void(OpenDoor)> opened);
+[[nodiscard]] SYNCSPAWN_API Step door(Door door, std::function<void(OpenDoor)> opened,
+                                      int backlog = 128);
 
 /// Connects to a server inside: a stream socket in the program's network namespace or, for a unix path,
 /// below its root directory. The socket blocks, and is close-on-exec. An ordinary user may do that for

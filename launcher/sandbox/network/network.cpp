@@ -53,11 +53,11 @@ Step loopback_up() {
                                 })};
 }
 
-Step door(Door door, std::function<void(OpenDoor)> opened) {
+Step door(Door door, std::function<void(OpenDoor)> opened, int backlog) {
     if (!opened) {
         throw std::invalid_argument("a door needs a function that takes its listener");
     }
-    DoorToOpen plan{.address = address_of(door.address), .backlog = door.backlog};
+    DoorToOpen plan{.address = address_of(door.address), .backlog = backlog};
     if (!plan.address.is_path) {
         plan.outer = outer_namespace(OuterKind::network);
     }

@@ -150,42 +150,6 @@ TEST_CASE("a mount becomes read-only, and those below it do not") {
           "touch: cannot touch '/x': Read-only file system\nbelow\n");
 }
 
-TEST_CASE("an overlay shows its layers, and its writes go where they should") {
-    SKIP_WITHOUT_USER_NAMESPACES();
-    const TemporaryDirectory directory;
-    const std::string sources = directory.path();
-    REQUIRE(output_of(shell("cd " + sources +
-                            " && mkdir low high upper work && echo low >low/a && "
-                            "echo low >low/b && echo high >high/b && chmod 755 ."))
-                .empty());
-    const std::vector<std::string> layers{sources + "/low", sources + "/high"};
-    const std::string show = "cd /o && cat a b";
-    for (const Privileges privileges : all_privileges()) {
-        const Setting setting{.privileges = privileges};
-        {
-            const HostStays host(sources);
-            CHECK(
-                seen(show + "; touch x", with_programs({Mount::read_only_overlay(layers, "/o")}),
-                     {}, setting) ==
-                "low\nhigh\ntouch: cannot touch 'x': Read-only file system\n[exited with code 1]");
-            CHECK(seen(show + "; echo new >a; rm b; mkdir c; cat a; ls",
-                       with_programs({Mount::temporary_overlay(layers, "/o"),
-                                      Mount::temporary_overlay(layers, "/p"),
-                                      Mount::directory("/o/own")}),
-                       {}, setting) == "low\nhigh\nnew\na\nc\nown\n");
-        }
-        CHECK(seen("echo new >/o/a; rm /o/b",
-                   with_programs(
-                       {Mount::overlay(layers, sources + "/upper", sources + "/work", "/o")}),
-                   {}, setting)
-                  .empty());
-        CHECK(read_file(sources + "/upper/a") == "new\n");
-        CHECK(read_file(sources + "/low/a") == "low\n");
-        REQUIRE(
-            output_of(shell("cd " + sources + "; rm -rf upper work; mkdir upper work")).empty());
-    }
-}
-
 TEST_CASE("message queues are those of the ipc namespace") {
     SKIP_WITHOUT_USER_NAMESPACES();
     CHECK(seen("touch /q/mine && ls /q; " + attributes_of("/q"),

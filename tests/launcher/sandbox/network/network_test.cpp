@@ -114,7 +114,7 @@ TEST_CASE("the host's loopback is left alone, and no door opens there") {
         "invalid argument";
     CHECK(error_with({.program = "true"}, loopback_up()) == "loopback" + outside);
     const auto ignore = [](const OpenDoor&) {};
-    CHECK(error_with({.program = "true"}, door({.address = "127.0.0.1:0"}, ignore)) ==
+    CHECK(error_with({.program = "true"}, door({.name = "", .address = "127.0.0.1:0"}, ignore)) ==
           "door" + outside);
     CHECK(error_with({.program = "true"}, door({.name = "bus", .address = "@bus"}, ignore)) ==
           "door 'bus'" + outside);
@@ -160,11 +160,12 @@ TEST_CASE(
     OpenDoor abstract_door;
     OpenDoor six;
     SyncedSpawner spawner = with_loopback(peer_inside("connect", directory / "door"));
-    spawner.step(
-        door({.address = directory / "door"}, [&](OpenDoor opened) { path = std::move(opened); }));
-    spawner.step(
-        door({.address = "@door"}, [&](OpenDoor opened) { abstract_door = std::move(opened); }));
-    spawner.step(door({.address = "[::1]:0"}, [&](OpenDoor opened) { six = std::move(opened); }));
+    spawner.step(door({.name = "", .address = directory / "door"},
+                      [&](OpenDoor opened) { path = std::move(opened); }));
+    spawner.step(door({.name = "", .address = "@door"},
+                      [&](OpenDoor opened) { abstract_door = std::move(opened); }));
+    spawner.step(door({.name = "", .address = "[::1]:0"},
+                      [&](OpenDoor opened) { six = std::move(opened); }));
     Process process = spawner.spawn();
     CHECK(path.address == directory / "door");
     CHECK(abstract_door.address == "@door");
@@ -178,7 +179,7 @@ TEST_CASE("every launch has a door of its own, and many may launch at once") {
     SKIP_WITHOUT_NAMESPACES();
     const NothingIsLeft nothing;
     SyncedSpawner spawner = with_loopback(peer_inside("connect", "3128"));
-    spawner.step(door({.address = "127.0.0.1:3128"}, [](const OpenDoor& opened) {
+    spawner.step(door({.name = "", .address = "127.0.0.1:3128"}, [](const OpenDoor& opened) {
         greet(opened, std::to_string(opened.process));  // the program has connected, or will
     }));
     std::vector<std::string> answers(4);
@@ -218,7 +219,7 @@ TEST_CASE("what the function of a door throws fails the launch, and ends the pro
     SKIP_WITHOUT_NAMESPACES();
     const NothingIsLeft nothing;
     SyncedSpawner spawner = with_loopback(peer_inside("connect", "3128"));
-    spawner.step(door({.address = "127.0.0.1:3128"},
+    spawner.step(door({.name = "", .address = "127.0.0.1:3128"},
                       [](const OpenDoor&) { throw std::runtime_error("no room for guests"); }));
     const std::string error = failure_of(spawner).what();
     CHECK(error.find("no room for guests") != std::string::npos);
@@ -227,7 +228,7 @@ TEST_CASE("what the function of a door throws fails the launch, and ends the pro
 TEST_CASE("what is no address is refused") {
     const auto refusal = [](const std::string& address) {
         return thrown_by<std::invalid_argument>(
-            [&] { (void)door({.address = address}, [](const OpenDoor&) {}); });
+            [&] { (void)door({.name = "", .address = address}, [](const OpenDoor&) {}); });
     };
     for (const std::string address :
          {"", "localhost:80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:80 ",
@@ -239,7 +240,8 @@ TEST_CASE("what is no address is refused") {
     CHECK(begins(refusal("/" + std::string(107, 'a')), "'/aaa"));
     CHECK(begins(refusal("@"), "'@'"));
     CHECK(refusal("/" + std::string(106, 'a')) == "nothing");
-    CHECK_THROWS_AS((void)door({.address = "127.0.0.1:80"}, nullptr), std::invalid_argument);
+    CHECK_THROWS_AS((void)door({.name = "", .address = "127.0.0.1:80"}, nullptr),
+                    std::invalid_argument);
 }
 
 // The way in.
@@ -355,8 +357,9 @@ TEST_CASE("connect_inside ends at its deadline, and leaves nothing") {
     SyncedSpawner spawner(
         {.program = "sleep", .arguments = {"1000"}, .birth = {.namespaces = own_network}});
     spawner.step(map_own_id());
-    spawner.step(door({.address = directory / "door", .backlog = 0},
-                      [&](OpenDoor opened) { full = std::move(opened); }));
+    spawner.step(door(
+        {.name = "full", .address = directory / "door"},
+        [&](OpenDoor opened) { full = std::move(opened); }, /*backlog=*/0));
     const Process process = spawner.spawn();
     const UniqueFd first = connect_inside(process, directory / "door");
     CHECK(error_of([&] { (void)connect_inside(process, directory / "door", 50ms); }) ==
