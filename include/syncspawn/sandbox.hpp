@@ -32,11 +32,11 @@
 ///         }
 ///         syncspawn::SyncedSpawner spawner(
 ///             {.program = "sh",
-///              .arguments = {"-c", "touch built && ! touch /usr/x 2>&-"},
+///              .arguments = {"-c", "touch built && ! mkdir .git 2>&- && ! touch /usr/x 2>&-"},
 ///              .working_directory = work});
 ///         try {
 ///             const sandbox::Sandbox strict(
-///                 {.files = {.writable = {work}},
+///                 {.files = {.writable = {work}, .protected_paths = {std::string(work) + "/.git"}},
 ///                  .limits = {.open_files = 256, .wall_clock = 10min},
 ///                  .privileges = {.host_user = geteuid(), .host_group = getegid()}});
 ///             strict.add_to(spawner);

@@ -47,10 +47,11 @@ namespace syncspawn::sandbox {
 /// A step of the plan.
 struct ExplainedStep {
     std::string name;
-    bool is_in_child = false;   ///< it has a part in the child before execve
-    bool is_in_parent = false;  ///< it has one in the parent
-    bool is_last = false;       ///< its part in the child comes right before execve
-    bool is_ordered = false;    ///< one side waits for the other
+    bool is_in_child = false;  ///< it has a part in the child before execve
+    bool is_in_parent =
+        false;                ///< it has one in the parent, be it before the start or after the end
+    bool is_last = false;     ///< its part in the child comes right before execve
+    bool is_ordered = false;  ///< one side waits for the other
 };
 
 /// A plan.

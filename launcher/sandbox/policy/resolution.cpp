@@ -1,5 +1,8 @@
 #include "resolution.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -178,6 +181,11 @@ private:
                 return true;
             }
             rule.access = FileAccess::read_only;
+        }
+        // Where this process can make nothing, neither can the program.
+        if (rule.access == FileAccess::protected_path && rule.kind == Kind::absent &&
+            faccessat(AT_FDCWD, parent_of(rule.path).c_str(), W_OK | X_OK, AT_EACCESS) < 0) {
+            return true;
         }
         const bool is_read_alike =
             rule.access == FileAccess::read_only && around.access == FileAccess::protected_path;

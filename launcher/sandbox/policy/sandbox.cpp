@@ -50,7 +50,7 @@ void add_all(SyncedSpawner& spawner, const std::vector<Step>& steps) {
 ExplainedStep explained(const Step& step) {
     return {.name = step.name,
             .is_in_child = static_cast<bool>(step.child.run),
-            .is_in_parent = step.parent || step.after_execve,
+            .is_in_parent = step.parent || step.before_start || step.after_execve || step.after_end,
             .is_last = static_cast<bool>(step.last.run),
             .is_ordered = step.order != StepOrder::together};
 }

@@ -19,6 +19,7 @@
 
 #include "file_operations.hpp"
 #include "filter.hpp"
+#include "launcher/sandbox/files/placeholders.hpp"
 #include "launcher/sandbox/landlock/allow_list.hpp"
 #include "wall_clock.hpp"
 
@@ -63,6 +64,7 @@ private:
     void enter_user_namespace();
     void settle_names();
     void lay_out_files();
+    void hold_places();
     void open_network();
     void set_limits();
     void change_identity();
@@ -114,11 +116,37 @@ void Building::settle_names() {
 
 void Building::lay_out_files() {
     if (decisions_.files == FilesBy::mounts) {
+        hold_places();
         add("files", [&] {
             FileOperations operations = operations_of(view_, decisions_.proc);
             return mounts(std::move(operations.all), operations.options);
         });
     }
+}
+
+// What does not exist, and must not come to be, has to exist to be covered. As late as possible, and no longer than
+// the program and all that is in its mount namespace.
+void Building::hold_places() {
+    std::vector<std::string> absent;
+    for (const FileRule& rule : view_.rules) {
+        if (rule.access == FileAccess::protected_path && rule.kind == FileRule::Kind::absent) {
+            absent.push_back(rule.path);
+        }
+    }
+    if (absent.empty()) {
+        return;
+    }
+    const auto remove = [](ParentSide& side) { side.state<Placeholders>().remove(); };
+    into_->push_back({.name = "placeholders",
+                      .before_start =
+                          [absent = std::move(absent)](ParentSide& side) {
+                              auto& places = side.state<Placeholders>();
+                              for (const std::string& path : absent) {
+                                  places.place(path);
+                              }
+                          },
+                      .after_end = remove,
+                      .undo = remove});
 }
 
 void Building::open_network() {

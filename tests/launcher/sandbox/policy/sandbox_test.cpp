@@ -179,6 +179,25 @@ TEST_CASE("a protected link stays, and so does what it leads to") {
     });
 }
 
+TEST_CASE("what is protected and absent cannot be made, and nothing of that stays on the host") {
+    const Place place;
+    const std::string git = place / "src/.git";
+    const Policy policy{.files = {.writable = {place / "src"}, .protected_paths = {git}}};
+    as_everybody([&] {
+        expect_outcome(
+            "cd " + (place / "src") +
+                "; can mkdir .git; can touch .git; can ln -sfn / .git; can rm .git; can mv .git "
+                "b; can sh -c 'echo x > .git'; can touch x",
+            policy, "no\nno\nno\nno\nno\nno\nyes\n");
+        struct stat about {};
+        expect(lstat(git.c_str(), &about) < 0);
+        SyncedSpawner failing({.program = "/no/such/program"});
+        planned(policy).add_to(failing);
+        expect(failure_of(failing).stage() == Stage::execve);
+        expect(lstat(git.c_str(), &about) < 0);
+    });
+}
+
 TEST_CASE("the device tree is there, whatever is bound around it") {
     as_everybody([] {
         const std::string script =
