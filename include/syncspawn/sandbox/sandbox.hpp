@@ -70,9 +70,9 @@ using DoorReceiver = std::function<void(OpenDoor)>;
 class SYNCSPAWN_API Sandbox {
 public:
     /// Plans for this machine. A policy with doors takes somebody to receive them. Throws PolicyError.
-    explicit Sandbox(Policy policy, DoorReceiver doors = {});
+    explicit Sandbox(Policy policy, const DoorReceiver& doors = {});
     /// Plans for another one. Such a plan is to be looked at; a launch may fail.
-    Sandbox(Policy policy, const Machine& machine, DoorReceiver doors = {});
+    Sandbox(Policy policy, const Machine& machine, const DoorReceiver& doors = {});
 
     /// Adds the sandbox to a launch: its options, and its steps behind those that are there. Throws
     /// std::invalid_argument if the spawner's options have namespaces that the sandbox makes, or another first

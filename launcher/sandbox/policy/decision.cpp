@@ -114,7 +114,7 @@ private:
                        Guarantee::files, "a mount namespace", abilities().mounts,
                        machine_.landlock ? "Landlock" : "",
                        "names are seen, chmod and its kin work, what is made later beside an "
-                       "excluded path stays closed, and there is no private /tmp")) {
+                       "excluded path stays closed, and all launches share one TMPDIR")) {
             result_.files = FilesBy::landlock;
         }
     }

@@ -57,9 +57,9 @@ ExplainedStep explained(const Step& step) {
 
 }  // namespace
 
-Sandbox::Sandbox(Policy policy, DoorReceiver doors)
-    : Sandbox(std::move(policy), Machine::here(), std::move(doors)) {}
-Sandbox::Sandbox(Policy policy, const Machine& machine, DoorReceiver doors)
+Sandbox::Sandbox(Policy policy, const DoorReceiver& doors)
+    : Sandbox(std::move(policy), Machine::here(), doors) {}
+Sandbox::Sandbox(Policy policy, const Machine& machine, const DoorReceiver& doors)
     : plan_(plan_of(std::move(policy), machine, doors)) {}
 
 void Sandbox::add_to(SyncedSpawner& spawner) const {
@@ -100,7 +100,10 @@ std::vector<Step> Sandbox::steps() const {
     return all;
 }
 
-const std::string& Sandbox::temporary_directory() const noexcept { return plan_->view.private_tmp; }
+const std::string& Sandbox::temporary_directory() const noexcept {
+    return plan_->decisions.files == FilesBy::landlock ? plan_->steps.private_tmp.path()
+                                                       : plan_->view.private_tmp;
+}
 
 Explanation Sandbox::explain() const {
     Explanation explanation{.holdings = plan_->decisions.holdings};

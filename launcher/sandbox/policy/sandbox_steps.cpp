@@ -26,6 +26,9 @@
 namespace syncspawn::sandbox {
 namespace {
 
+constexpr LandlockParts may_be_missing_for_files =
+    LandlockParts::move | LandlockParts::truncate | LandlockParts::control | LandlockParts::log;
+
 class Building {
 public:
     Building(const Policy& policy, const FileView& view, const Decisions& decisions,
@@ -69,6 +72,7 @@ private:
     void set_limits();
     void change_identity();
     void drop_privileges();
+    LandlockRules rules_for_files();
     void restrict_by_landlock();
     void watch_wall_clock();
     void filter_system_calls();
@@ -209,19 +213,29 @@ void Building::drop_privileges() {
     }
 }
 
+LandlockRules Building::rules_for_files() {
+    if (decisions_.files != FilesBy::landlock) {
+        return {};
+    }
+    if (!view_.private_tmp.empty()) {
+        steps_.private_tmp = PrivateDirectory(decisions_.ids);
+    }
+    return allow_list(view_, {.private_directory = steps_.private_tmp.path()});
+}
+
 void Building::restrict_by_landlock() {
-    const bool is_for_files = decisions_.files == FilesBy::landlock;
     const auto scope_if = [](bool holds, LandlockScopes scope) {
         return holds ? scope : LandlockScopes::none;
     };
     const LandlockScopes scopes =
         scope_if(decisions_.scopes_abstract_sockets, LandlockScopes::abstract_sockets) |
         scope_if(decisions_.scopes_signals, LandlockScopes::signals);
-    if (is_for_files || scopes != LandlockScopes::none) {
+    if (decisions_.files == FilesBy::landlock || scopes != LandlockScopes::none) {
         add("files", [&] {
-            LandlockRules rules = is_for_files ? allow_list(view_) : LandlockRules();
+            LandlockRules rules = rules_for_files();
             rules.scopes = scopes;
-            return landlock(rules);
+            // A second choice anyway, which an older kernel makes weaker still.
+            return landlock(rules, {.may_be_missing = may_be_missing_for_files});
         });
     }
 }

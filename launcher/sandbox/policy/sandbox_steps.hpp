@@ -10,6 +10,7 @@
 
 #include "decision.hpp"
 #include "file_view.hpp"
+#include "private_directory.hpp"
 
 namespace syncspawn::sandbox {
 
@@ -17,6 +18,7 @@ namespace syncspawn::sandbox {
 struct SandboxSteps {
     std::vector<Step> surroundings{};
     std::vector<Step> restrictions{};
+    PrivateDirectory private_tmp{};  // where Landlock holds the files
 };
 
 // Opens what the steps need. What is refused is added to `problems`.

@@ -47,9 +47,9 @@ public:
 };
 
 // In a peer. Where this machine cannot hold the policy, the peer is left out.
-Sandbox planned(Policy policy, DoorReceiver doors = {}) {
+Sandbox planned(Policy policy, const DoorReceiver& doors = {}) {
     try {
-        return Sandbox(std::move(policy), std::move(doors));
+        return Sandbox(std::move(policy), doors);
     } catch (const PolicyError& error) {
         for (const Problem& problem : error.problems()) {
             expect(problem.guarantee.has_value());  // the policy itself is sound
@@ -297,6 +297,43 @@ TEST_CASE("root of a container, which lacks CAP_SYS_ADMIN, gets the same sandbox
                        {.files = {.writable = {place / "src"}}}, "0\nyes\nno\nyes\nno\n");
     });
     CHECK_REACHED_THE_END_OR_SKIP(peer);
+}
+
+TEST_CASE("without namespaces Landlock and seccomp hold what the policy accepts as weaker") {
+    const Place place;
+    const std::string git = place.made("src/.git");
+    (void)place.file_for_all("src/.git/config");
+    const std::string secret = place.file_for_all("secret");
+    Machine machine = Machine::here();
+    if (machine.landlock_version == 0) {
+        SKIP_TEST("this kernel has no Landlock");
+    }
+    machine.user_namespace = {.refusal = std::make_error_code(std::errc::operation_not_permitted)};
+    const Ability& no = machine.user_namespace;
+    machine.alone = machine.in_user_namespace = {no, no, no, no, no, no, no, no};
+    const Policy policy{
+        .files = {.writable = {place / "src"},
+                  .read_only = {place.path()},
+                  .protected_paths = {git},
+                  .hidden = {secret}},
+        .accept_weaker = {Guarantee::files, Guarantee::services, Guarantee::processes}};
+    as_everybody([&] {
+        std::string tmp;
+        {
+            const Sandbox sandbox(policy, machine);
+            tmp = sandbox.temporary_directory();
+            SyncedSpawner spawner = spawner_of("can cat " + git + "/config; can touch " + git +
+                                                   "/x; can cat " + secret +
+                                                   "; can touch /usr/x; can touch $TMPDIR/x; can "
+                                                   "touch /tmp/x; can sh -c ': >/dev/null'",
+                                               sandbox);
+            Process process = spawner.spawn();
+            expect_same(read_all(process.standard_output()).c_str(),
+                        "yes\nno\nno\nno\nyes\nno\nyes\n");
+            expect(process.start_method() == StartMethod::shared_memory || geteuid() == 0);
+        }
+        expect(access(tmp.c_str(), F_OK) < 0);
+    });
 }
 
 TEST_CASE("limits of each process are set") {
