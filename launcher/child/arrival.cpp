@@ -50,8 +50,8 @@ void move_out_of_the_way(Child& child, int& fd) noexcept {
 void move_internal_descriptors(Child& child) noexcept {
     ParentPlan& parent = child.plan.parent;
     for (int* fd :
-         {&parent.exec_pipe, &parent.pidfd, &parent.barrier.local_fd, &parent.barrier.remote_fd,
-          &parent.barrier.pipe_read_fd, &parent.barrier.pipe_write_fd}) {
+         {&parent.exec_pipe, &parent.channel, &parent.pidfd, &parent.barrier.local_fd,
+          &parent.barrier.remote_fd, &parent.barrier.pipe_read_fd, &parent.barrier.pipe_write_fd}) {
         move_out_of_the_way(child, *fd);
     }
 }

@@ -31,9 +31,13 @@ void run_part(Child& child, const ChildOperation& operation, ChildSide& side) no
     child.leave();
 }
 
+Outbox outbox_of(const Child& child, const ChildOperation& operation) noexcept {
+    return {operation.sends_descriptors ? child.plan.parent.channel : -1, operation.item};
+}
+
 void take_step(Child& child, const ChildOperation& operation) noexcept {
     ChildSide side(child.record.child_failure, child.plan.parent.pid, child.plan.parent.pidfd,
-                   child.replacement);
+                   child.replacement, outbox_of(child, operation));
     run_part(child, operation, side);
 }
 
@@ -82,8 +86,9 @@ void do_last_parts(Child& child) noexcept {
         child.record.begin_as(order.execve_item, operation.item);
         // Never destroyed, since that may close a descriptor. execve will.
         alignas(ChildSide) std::byte room[sizeof(ChildSide)];
-        auto* const side = new (room) ChildSide(child.record.child_failure, child.plan.parent.pid,
-                                                child.plan.parent.pidfd, child.replacement);
+        auto* const side = new (room)
+            ChildSide(child.record.child_failure, child.plan.parent.pid, child.plan.parent.pidfd,
+                      child.replacement, outbox_of(child, operation));
         run_part(child, operation, *side);
         child.record.end_as(order.execve_item, operation.item);
         refuse_replaced_environment(child, operation.item);

@@ -24,7 +24,8 @@ class ChildSide;
 namespace syncspawn::detail {
 
 enum class ItemKind {
-    begin,  // of the child: descriptors closed, signals reset
+    before_start,  // the parent's part of a step
+    begin,         // of the child: descriptors closed, signals reset
     step,
     rendezvous,
     working_directory,
@@ -52,6 +53,7 @@ struct ChildOperation {
     const Part<ChildSide>*
         exec_failed;  // the same; null, too, where another item of the step has it
     Waits waits;      // of a rendezvous
+    bool sends_descriptors;
 };
 
 // What is executed, and where. PlanStorage.
@@ -111,6 +113,7 @@ struct ParentPlan {
     pid_t pid;
     int pidfd;                  // in a pid namespace of its own; else -1
     int exec_pipe;              // its hang-up tells the parent of execve; -1: the barrier's does
+    int channel;                // for the descriptors that parts send; -1: no step does
     syncspawn_barrier barrier;  // the child's copy, taken before the start; not open: there is none
     Starter starter;
 };

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "launch_record.hpp"
+#include "message.hpp"
 #include "open_descriptors.hpp"
 
 namespace syncspawn {
@@ -51,6 +52,14 @@ std::error_code ChildSide::keep_only(std::span<const int> descriptors) noexcept 
     return detail::close_on_exec_all_but(descriptors.data(), descriptors.size())
                ? done()
                : fail("close_range");
+}
+
+std::error_code ChildSide::send_descriptor(int fd) noexcept {
+    if (outbox_.socket < 0) {
+        return fail(EBADF, "send_descriptor: the step does not say so (sends_descriptors)");
+    }
+    return detail::send_message(outbox_.socket, outbox_.item, fd) ? done()
+                                                                  : fail("send_descriptor");
 }
 
 int ChildSide::parent_pidfd() noexcept {

@@ -18,6 +18,10 @@ void require(bool is_met, const std::string& rule) {
     }
 }
 
+// Of one step. As many of several steps fit into the buffer of a socket, unread: net.core.wmem_default has room for
+// 270 messages.
+constexpr int most_descriptors_sent = 64;
+
 bool has_nul(std::string_view text) { return text.find('\0') != std::string::npos; }
 
 bool is_negative(const std::optional<std::chrono::nanoseconds>& duration) {
@@ -105,8 +109,6 @@ void check(const SpawnOptions& options) {
                 options.setup.abort_grace.count() >= 0,
             "a duration must not be negative");
     check(options.ending.stop);
-    require(options.ending.scope != KillScope::cgroup || options.birth.cgroup >= 0,
-            "KillScope::cgroup takes a cgroup: `birth.cgroup`");
 }
 
 void check(const StopActions& actions) {
@@ -119,12 +121,19 @@ void check(const StopActions& actions) {
 
 void check(const SpawnOptions& options, const Step& step) {
     require(!step.name.empty(), "a step must have a name");
-    require(step.child.run || step.parent || step.last.run || step.after_execve,
+    require(step.before_start || step.child.run || step.parent || step.last.run ||
+                step.after_execve || step.after_end,
             "step '" + step.name + "' has no part");
     require(!step.exec_failed || step.child.run || step.last.run,
             "step '" + step.name + "' is to hear of a failed execve but has no child part");
-    require(!step.undo || step.parent || step.after_execve,
+    require(!step.undo || step.before_start || step.parent || step.after_execve,
             "step '" + step.name + "' has an undo but no parent part to take back");
+    require(step.sends_descriptors >= 0 && step.sends_descriptors <= most_descriptors_sent,
+            "step '" + step.name + "' can send 0 to " + std::to_string(most_descriptors_sent) +
+                " descriptors");
+    require(step.sends_descriptors == 0 ||
+                ((step.child.run || step.last.run) && (step.parent || step.after_execve)),
+            "step '" + step.name + "' sends descriptors, which takes a part of each side");
     check_part(options, step.child, step.name);
     check_part(options, step.last, step.name);
 }

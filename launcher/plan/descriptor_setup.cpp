@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -48,7 +49,7 @@ DescriptorSetup::InFlight::~InFlight() {
 }
 
 DescriptorSetup::DescriptorSetup(const SpawnOptions& options, const std::vector<Entry>& entries,
-                                 bool hand_over, StandardStreams& streams)
+                                 int cgroup, bool hand_over, StandardStreams& streams)
     : leaves_others_(options.descriptors.others == OtherDescriptors::leave) {
     // The caller's first: what is opened below must not be taken for one that the caller had closed.
     for (const Stdio* stream :
@@ -63,18 +64,17 @@ DescriptorSetup::DescriptorSetup(const SpawnOptions& options, const std::vector<
     for (const PassedDescriptor& passed : options.descriptors.passed) {
         keep(passed.from, "");
     }
+    bool sends = false;
     for (const Entry& entry : entries) {
         if (const Step* const step = std::get_if<Step>(&entry)) {
             for (const int fd : step->descriptors) {
                 keep(fd, " of step '" + step->name + "'");
             }
+            sends = sends || step->sends_descriptors > 0;
         }
     }
-    if (options.birth.cgroup >= 0) {
-        check(options.birth.cgroup, " of the cgroup");
-    }
-    if (options.setup.cancel_when_readable >= 0) {
-        check(options.setup.cancel_when_readable, " that cancels");
+    if (cgroup >= 0) {
+        check(cgroup, " of the cgroup");
     }
     if (hand_over) {
         Pipe exec_pipe = open_pipe("pipe for the end of execve");
@@ -83,6 +83,9 @@ DescriptorSetup::DescriptorSetup(const SpawnOptions& options, const std::vector<
     }
     if ((options.birth.namespaces & Namespaces::pid) != Namespaces::none) {
         open_parent_pidfd();
+    }
+    if (sends) {
+        open_channel();
     }
     redirect_streams(options.streams, streams);
     for (const PassedDescriptor& passed : options.descriptors.passed) {
@@ -98,6 +101,17 @@ void DescriptorSetup::open_parent_pidfd() {
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
         fail("pidfd_open");  // else an old kernel or a filter: the child does without
     }
+}
+
+// One message for each descriptor: so none is read in part.
+void DescriptorSetup::open_channel() {
+    int ends[2] = {-1, -1};
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
+        fail("socketpair");
+    }
+    UniqueFd second(ends[1]);
+    parents_channel_ = owned(ends[0], "socketpair");
+    childs_channel_ = owned(second.release(), "socketpair");
 }
 
 void DescriptorSetup::keep(int fd, const std::string& whose) {
@@ -173,6 +187,7 @@ ParentPlan DescriptorSetup::parent_plan(const Barrier& barrier, Starter starter)
     return {.pid = own_pid(),
             .pidfd = parent_pidfd_.get(),
             .exec_pipe = exec_pipe_write_.get(),
+            .channel = childs_channel_.get(),
             .barrier = barrier.is_open() ? *barrier.native() : none,
             .starter = starter};
 }
@@ -198,8 +213,8 @@ int DescriptorSetup::lowest_internal() const noexcept {
 
 DescriptorPlan DescriptorSetup::plan(const ParentPlan& parent) {
     const syncspawn_barrier& barrier = parent.barrier;
-    kept_.insert(kept_.end(), {parent.exec_pipe, parent.pidfd, barrier.local_fd, barrier.remote_fd,
-                               barrier.pipe_read_fd, barrier.pipe_write_fd});
+    kept_.insert(kept_.end(), {parent.exec_pipe, parent.channel, parent.pidfd, barrier.local_fd,
+                               barrier.remote_fd, barrier.pipe_read_fd, barrier.pipe_write_fd});
     sort_kept();
     mark_overwritten_sources();
     safe_sources_.resize(redirections_.size());
@@ -216,6 +231,7 @@ DescriptorPlan DescriptorSetup::plan(const ParentPlan& parent) {
 void DescriptorSetup::close_childs_ends() {
     exec_pipe_write_.reset();
     parent_pidfd_.reset();
+    childs_channel_.reset();
     childs_streams_.clear();
 }
 

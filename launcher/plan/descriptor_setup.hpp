@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <syncspawn/barrier/unique_fd.hpp>
@@ -25,8 +26,8 @@ class DescriptorSetup {
 
 public:
     // Throws std::system_error. The caller's ends of pipes go into `streams`.
-    DescriptorSetup(const SpawnOptions& options, const std::vector<Entry>& entries, bool hand_over,
-                    StandardStreams& streams);
+    DescriptorSetup(const SpawnOptions& options, const std::vector<Entry>& entries, int cgroup,
+                    bool hand_over, StandardStreams& streams);
 
     // What ties the child to this process, with its copy of the barrier.
     [[nodiscard]] ParentPlan parent_plan(const Barrier& barrier, Starter starter) const noexcept;
@@ -36,10 +37,13 @@ public:
     void close_childs_ends();
     // Hung up by execve, as the barrier's own pipe is if that is not handed over: -1 then.
     [[nodiscard]] int exec_pipe() const noexcept { return exec_pipe_read_.get(); }
+    // The parent's end of what the child's parts send descriptors by; none if no step does.
+    [[nodiscard]] UniqueFd take_channel() noexcept { return std::move(parents_channel_); }
 
 private:
     void keep(int fd, const std::string& whose);
     void open_parent_pidfd();
+    void open_channel();
     void redirect_streams(const Streams& streams, StandardStreams& parents);
     void redirect_stream(const Stdio& stream, int number, StandardStreams& parents);
     int keep_for_child(UniqueFd opened);
@@ -52,6 +56,8 @@ private:
     UniqueFd exec_pipe_read_;
     UniqueFd exec_pipe_write_;
     UniqueFd parent_pidfd_;
+    UniqueFd parents_channel_;
+    UniqueFd childs_channel_;
     std::vector<UniqueFd> childs_streams_;
     std::vector<Redirection> redirections_;
     std::vector<int> safe_sources_;

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <concepts>
+#include <cstdint>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -87,17 +88,24 @@ struct Replacement {
     const char* const* arguments = nullptr;
     const char* const* environment = nullptr;
 };
+
+// Where a part's descriptors go, and as whose.
+struct Outbox {
+    int socket = -1;  // the step does not say that it sends
+    std::uint32_t item = 0;
+};
 }  // namespace detail
 
 /// What a child part is called with. Valid during that call. Everything here is async-signal-safe.
 class SYNCSPAWN_API ChildSide : public Side {
 public:
     ChildSide(detail::FailureSlot& slot, pid_t parent_pid, int parent_pidfd,
-              detail::Replacement& replacement) noexcept
+              detail::Replacement& replacement, detail::Outbox outbox = {}) noexcept
         : Side(slot),
           parent_pid_(parent_pid),
           parent_pidfd_(parent_pidfd),
-          replacement_(&replacement) {}
+          replacement_(&replacement),
+          outbox_(outbox) {}
     ChildSide(const ChildSide&) = delete;
     ChildSide& operator=(const ChildSide&) = delete;
     ~ChildSide();
@@ -108,6 +116,14 @@ public:
     /// With OtherDescriptors::leave: the program gets these and no others, so name 0 to 2 as well. Makes
     /// all others close-on-exec, and leaves the flags of these as they are.
     [[nodiscard]] std::error_code keep_only(std::span<const int> descriptors) noexcept;
+    /// Sends the parent a copy of a descriptor, whose parts of the same step then take it
+    /// (ParentSide::take_descriptor()): a socket that listens in the child's network namespace, a mount, the
+    /// listener of a seccomp filter. `fd` stays open here. `return side.send_descriptor(fd);`
+    ///
+    /// The step must say how many it sends (Step::sends_descriptors), else this fails with EBADF. It never
+    /// waits: ETOOMANYREFS or EAGAIN if too many are under way. In a `last` part, the filter must allow
+    /// sendmsg(2).
+    [[nodiscard]] std::error_code send_descriptor(int fd) noexcept;
     /// Replaces the arguments of the options, the zeroth included. The array ends with a null pointer. It
     /// must exist until execve, so no local variable of the part.
     void replace_arguments(const char* const* arguments) noexcept {
@@ -124,6 +140,7 @@ private:
     int parent_pidfd_;
     bool is_pidfd_ours_ = false;
     detail::Replacement* replacement_;
+    detail::Outbox outbox_;
 };
 
 /// The child part of a step, and the rules that it obeys.

@@ -13,11 +13,19 @@ enum class FileAccess {
     protected_path,  // read-only within writable; if it does not exist, it cannot be made
 };
 
-// One rule, resolved: an absolute path without symbolic links, "." or "..".
+// One rule, resolved: an absolute path without symbolic links, "." or "..". Only the last name may be a
+// link, and only of a protected path: then the link itself is meant, and what it leads to has a rule of its
+// own.
 struct FileRule {
     std::string path;
     FileAccess access = FileAccess::read_only;
-    enum class Kind { absent, directory, other } kind = Kind::directory;  // what is there
+    enum class Kind { absent, directory, other, link } kind = Kind::directory;  // what is there
+};
+
+// A symbolic link that a rule was reached by.
+struct FollowedLink {
+    std::string path;    // where it lies, resolved but for itself
+    std::string target;  // as readlink(2) gives it
 };
 
 // The files of a policy, as both mechanisms (mounts, Landlock) take them.
@@ -25,6 +33,8 @@ struct FileView {
     std::vector<FileRule> rules{};  // sorted by path, each once; the first is "/"
     std::string private_tmp{};      // a path that gets a directory of its own; empty: none
     bool has_device_tree = true;    // a minimal /dev that nothing hides
+    std::vector<FollowedLink>
+        links{};  // by which the rules were reached; sorted by path, each once
 };
 
 }  // namespace syncspawn::sandbox

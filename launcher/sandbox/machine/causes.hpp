@@ -1,0 +1,31 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <syncspawn/sandbox/machine.hpp>
+
+#include "launcher/sandbox/child/probe.hpp"
+
+namespace syncspawn::sandbox {
+
+// What is known about this process and this kernel, to tell the causes of one errno apart.
+struct Circumstances {
+    std::optional<long long> most_user_namespaces{};  // user.max_user_namespaces
+    std::optional<long long> unprivileged_clone{};    // kernel.unprivileged_userns_clone (Debian)
+    std::optional<long long>
+        apparmor_restriction{};  // kernel.apparmor_restrict_unprivileged_userns
+    bool has_seccomp_filter = false;
+    bool is_in_chroot = false;
+
+    static Circumstances of_this_thread();
+};
+
+// Each of these says what the findings mean.
+Ability user_namespace_ability(const Findings& findings, const Circumstances& circumstances);
+NamespaceAbilities namespace_abilities(const Findings& findings, const Ability& user_namespace);
+
+// For a call that the probe has not come to, or that was refused.
+Ability refused(int error, std::string call, std::string cause, std::string remedy);
+
+}  // namespace syncspawn::sandbox

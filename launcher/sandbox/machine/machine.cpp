@@ -1,0 +1,140 @@
+#include <syncspawn/sandbox/machine.hpp>
+
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include "barrier/linux/proc.hpp"
+#include "causes.hpp"
+#include "probe.hpp"
+
+#ifndef SYS_landlock_create_ruleset
+#define SYS_landlock_create_ruleset 444
+#endif
+
+namespace syncspawn::sandbox {
+namespace {
+
+namespace proc = detail::proc;
+
+constexpr unsigned ask_for_version = 1;  // LANDLOCK_CREATE_RULESET_VERSION
+
+Ability landlock_ability(int& version) {
+    const long answer =
+        syscall(SYS_landlock_create_ruleset, nullptr, std::size_t{0}, ask_for_version);
+    version = answer < 0 ? 0 : static_cast<int>(answer);
+    if (answer >= 0) {
+        return {};
+    }
+    switch (errno) {
+        case EOPNOTSUPP:
+            return refused(EOPNOTSUPP, "landlock_create_ruleset", "Landlock is not enabled at boot",
+                           "add it to lsm= on the kernel's line");
+        case ENOSYS:
+            return refused(ENOSYS, "landlock_create_ruleset", "this kernel has no Landlock",
+                           "Linux 5.13 with CONFIG_SECURITY_LANDLOCK");
+        default:
+            break;
+    }
+    return refused(errno, "landlock_create_ruleset", "a seccomp filter of this process refuses it",
+                   "allow landlock_* in that filter");
+}
+
+Ability filter_ability() {
+    constexpr unsigned action_available = 2;  // SECCOMP_GET_ACTION_AVAIL, Linux 4.14
+    const unsigned action = 0x7fff0000;       // SECCOMP_RET_ALLOW
+    if (syscall(SYS_seccomp, action_available, 0, &action) == 0) {
+        return {};
+    }
+    return errno == ENOSYS || errno == EINVAL
+               ? refused(errno, "seccomp", "this kernel has no seccomp filters",
+                         "Linux 4.14 with CONFIG_SECCOMP_FILTER")
+               : refused(errno, "seccomp", "a seccomp filter of this process refuses it",
+                         "allow seccomp in that filter");
+}
+
+std::string inode_of(const char* path) {
+    struct stat about {};
+    return stat(path, &about) == 0 ? std::to_string(about.st_ino) + " " : "- ";
+}
+
+// All that an answer depends on and that a process can change. What only others can change (sysctls) is not
+// in it: a launch that fails on that says so.
+std::string situation() {
+    std::string text;
+    for (const char* key : {"Uid:", "Gid:", "CapEff:", "CapBnd:", "Seccomp:", "Seccomp_filters:"}) {
+        text += proc::status_text("thread-self", key) + " ";
+    }
+    return text + inode_of("/proc/thread-self/ns/user") + inode_of("/proc/thread-self/ns/mnt") +
+           inode_of("/proc/thread-self/ns/pid") + inode_of("/proc/thread-self/root");
+}
+
+// What was found, one for each situation that this process has been in. They are never freed, for another
+// thread may be reading. No lock: a fork in the meantime would leave it held.
+struct Known {
+    std::string situation;
+    Machine machine;
+    const Known* next;
+};
+std::atomic<const Known*> newest{nullptr};
+
+std::string in_lines(const std::string& title, const NamespaceAbilities& abilities) {
+    const std::pair<const char*, const Ability&> all[]{
+        {"mounts", abilities.mounts},          {"processes", abilities.processes},
+        {"fresh /proc", abilities.fresh_proc}, {"network", abilities.network},
+        {"host name", abilities.host_name},    {"ipc", abilities.ipc},
+        {"cgroup", abilities.cgroup},          {"time", abilities.time}};
+    std::string text;
+    for (const auto& [name, ability] : all) {
+        text += name + title + ": " + ability.to_string() + "\n";
+    }
+    return text;
+}
+
+}  // namespace
+
+std::string Ability::to_string() const {
+    return refusal ? "no (" + call + ": " + refusal.message() + "): " + cause + "; " + remedy
+                   : "yes";
+}
+
+Machine Machine::probe() {
+    Machine found;
+    const Circumstances circumstances = Circumstances::of_this_thread();
+    found.alone = namespace_abilities(probe_in_child(ProbeWay::alone), {});
+    const Findings inside = probe_in_child(ProbeWay::in_user_namespace);
+    found.user_namespace = user_namespace_ability(inside, circumstances);
+    found.in_user_namespace = namespace_abilities(inside, found.user_namespace);
+    found.landlock = landlock_ability(found.landlock_version);
+    found.system_call_filters = filter_ability();
+    return found;
+}
+
+Machine Machine::here() {
+    std::string now = situation();
+    const Known* first = newest.load(std::memory_order_acquire);
+    for (const Known* known = first; known != nullptr; known = known->next) {
+        if (known->situation == now) {
+            return known->machine;
+        }
+    }
+    auto* known = new Known{std::move(now), probe(), first};
+    while (!newest.compare_exchange_weak(known->next, known, std::memory_order_acq_rel)) {
+    }
+    return known->machine;
+}
+
+std::string Machine::to_string() const {
+    return "user namespace: " + user_namespace.to_string() + "\n" +
+           in_lines(" in a user namespace", in_user_namespace) + in_lines(" without one", alone) +
+           "Landlock: " +
+           (landlock ? "version " + std::to_string(landlock_version) : landlock.to_string()) +
+           "\nsystem call filters: " + system_call_filters.to_string() + "\n";
+}
+
+}  // namespace syncspawn::sandbox

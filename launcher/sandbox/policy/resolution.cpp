@@ -1,0 +1,241 @@
+#include "resolution.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "named_paths.hpp"
+#include "services.hpp"
+
+namespace syncspawn::sandbox {
+namespace {
+
+using Kind = FileRule::Kind;
+using Rules = std::map<std::string, FileRule>;
+
+FileAccess access_of(Tree tree) noexcept {
+    switch (tree) {
+        case Tree::host_read_only:
+            return FileAccess::read_only;
+        case Tree::host:
+            return FileAccess::writable;
+        case Tree::named_only:
+            break;
+    }
+    return FileAccess::hidden;
+}
+
+const FileRule& rule_for(const Rules& rules, const std::string& path) {
+    for (std::string at = path;; at = parent_of(at)) {
+        if (const auto found = rules.find(at); found != rules.end()) {
+            return found->second;
+        }
+    }
+}
+
+// The rule for what is around the path, which it has a rule of its own in.
+const FileRule& rule_around(const Rules& rules, const std::string& path) {
+    return rule_for(rules, parent_of(path));
+}
+
+void add_link(FileView& view, const FollowedLink& link) {
+    const auto is_same = [&](const FollowedLink& other) { return other.path == link.path; };
+    if (std::none_of(view.links.begin(), view.links.end(), is_same)) {
+        view.links.push_back(link);
+    }
+}
+
+class Resolution {
+public:
+    Resolution(const Policy& policy, std::vector<Problem>& problems)
+        : policy_(policy), problems_(problems) {
+        rules_["/"] = {"/", access_of(policy.files.tree), Kind::directory};
+    }
+
+    FileView take_all() {
+        const std::vector<NamedPath> named = look_up(policy_.files, problems_);
+        place_tmp();
+        for (const NamedPath& one : named) {
+            take(one);
+        }
+        if (policy_.services == Services::none) {
+            hide_services();
+        }
+        drop_what_is_so_already();
+        pin_what_leads_to_protected_paths();
+        return finished();
+    }
+
+private:
+    void place_tmp() {
+        if (!policy_.files.private_tmp) {
+            return;
+        }
+        const Walk tmp = walk("/tmp");
+        if (policy_.files.tree != Tree::named_only &&
+            (tmp.is_missing || tmp.kind != Kind::directory)) {
+            problems_.push_back({"files.private_tmp", "there is no directory /tmp to cover",
+                                 "make it, or turn files.private_tmp off"});
+            return;
+        }
+        view_.private_tmp = tmp.path;
+        const Walk other = walk("/var/tmp");
+        if (!other.is_missing && other.kind == Kind::directory && other.path != tmp.path) {
+            rules_[other.path] = {other.path, FileAccess::hidden, Kind::directory};
+        }
+    }
+
+    // False: it would contradict what the sandbox makes there itself.
+    bool is_free(const NamedPath& named) {
+        const auto refuse = [&](const char* what, const char* remedy) {
+            problems_.push_back({named.where(), what, remedy});
+            return false;
+        };
+        if (named.walk.path == view_.private_tmp) {
+            return refuse("is where the private tmp is", "turn files.private_tmp off");
+        }
+        if (policy_.files.device_tree && named.walk.path == "/dev") {
+            return refuse("is where the device tree is",
+                          "name what you need below it, or turn files.device_tree off");
+        }
+        if (policy_.processes.isolated && is_within(named.walk.path, "/proc")) {
+            return refuse("is in the sandbox's own /proc",
+                          "leave it out, or turn processes.isolated off");
+        }
+        return true;
+    }
+
+    void take(const NamedPath& named) {
+        if (!is_free(named)) {
+            return;
+        }
+        const Walk& walk = named.walk;
+        for (const FollowedLink& link : walk.links) {
+            add_link(view_, link);
+            if (named.access == FileAccess::protected_path) {
+                rules_.try_emplace(link.path, FileRule{link.path, named.access, Kind::link});
+            }
+        }
+        if (named.access == FileAccess::hidden && walk.is_missing) {
+            return;
+        }
+        FileRule& rule = rules_[walk.path];
+        if (rule.path.empty() || named.access != FileAccess::read_only ||
+            rule.access != FileAccess::protected_path) {
+            rule = {walk.path, named.access, walk.kind};
+        }
+    }
+
+    void hide_services() {
+        const std::string run = directory_of_services();
+        if (!run.empty()) {
+            rules_.try_emplace(run, FileRule{run, FileAccess::hidden, Kind::directory});
+        }
+        keep_name_servers(run);
+        for (const std::string& socket : sockets_of_host()) {
+            const Walk found = walk(socket);
+            if (found.error != 0 || found.is_missing || rules_.contains(found.path) ||
+                is_out_of_sight(found.path)) {
+                continue;
+            }
+            rules_[found.path] = {found.path, FileAccess::hidden, Kind::other};
+        }
+    }
+
+    bool is_out_of_sight(const std::string& path) const {
+        const FileRule& rule = rule_for(rules_, path);
+        return rule.access == FileAccess::hidden ||
+               (is_within_private_tmp(path) && !is_in_private_tmp(rule)) ||
+               (policy_.files.device_tree && is_within(path, "/dev"));
+    }
+
+    // /etc/resolv.conf often leads to a file in /run, without which no host is found.
+    void keep_name_servers(const std::string& run) {
+        const Walk servers = walk("/etc/resolv.conf");
+        if (policy_.network == Network::host && policy_.files.tree != Tree::named_only &&
+            !run.empty() && servers.kind == Kind::other && !servers.is_missing &&
+            is_within(servers.path, run)) {
+            rules_.try_emplace(servers.path,
+                               FileRule{servers.path, FileAccess::read_only, Kind::other});
+        }
+    }
+
+    void drop_what_is_so_already() {
+        for (auto at = std::next(rules_.begin()); at != rules_.end();) {
+            at = is_so_already(at->second) ? rules_.erase(at) : std::next(at);
+        }
+    }
+
+    // A protected path in what cannot be written anyway needs no protection: it is merely read-only.
+    bool is_so_already(FileRule& rule) const {
+        const FileRule& around = rule_around(rules_, rule.path);
+        const bool is_alone_in_tmp = is_within_private_tmp(rule.path) && !is_in_private_tmp(around);
+        if (rule.access == FileAccess::protected_path &&
+            (is_alone_in_tmp || around.access != FileAccess::writable)) {
+            if (rule.kind == Kind::absent || rule.kind == Kind::link) {
+                return true;
+            }
+            rule.access = FileAccess::read_only;
+        }
+        const bool is_read_alike =
+            rule.access == FileAccess::read_only && around.access == FileAccess::protected_path;
+        return (rule.access == around.access || is_read_alike) && !is_alone_in_tmp;
+    }
+
+    bool is_within_private_tmp(const std::string& path) const {
+        return !view_.private_tmp.empty() && is_within(path, view_.private_tmp);
+    }
+    bool is_in_private_tmp(const FileRule& rule) const { return is_within_private_tmp(rule.path); }
+
+    // A directory on the way could be moved aside, with what is protected in it, and be made anew without.
+    // One with a rule of its own cannot: it is a mount point.
+    void pin_what_leads_to_protected_paths() {
+        std::vector<std::string> pinned;
+        for (const auto& [path, rule] : rules_) {
+            if (rule.access == FileAccess::protected_path) {
+                for (std::string at = parent_of(path); !rules_.contains(at); at = parent_of(at)) {
+                    pinned.push_back(at);
+                }
+            }
+        }
+        for (const std::string& path : pinned) {
+            rules_[path] = {path, FileAccess::writable, Kind::directory};
+        }
+    }
+
+    FileView finished() {
+        for (auto& [path, rule] : rules_) {
+            view_.rules.push_back(std::move(rule));
+        }
+        std::sort(view_.links.begin(), view_.links.end(),
+                  [](const FollowedLink& left, const FollowedLink& right) {
+                      return left.path < right.path;
+                  });
+        view_.has_device_tree = policy_.files.device_tree;
+        return std::move(view_);
+    }
+
+    const Policy& policy_;
+    std::vector<Problem>& problems_;
+    Rules rules_;
+    FileView view_;
+};
+
+}  // namespace
+
+FileView resolve_files(const Policy& policy, std::vector<Problem>& problems) {
+    return Resolution(policy, problems).take_all();
+}
+
+const FileRule* rule_for(const std::vector<FileRule>& rules, const std::string& path) noexcept {
+    const FileRule* longest = nullptr;
+    for (const FileRule& rule : rules) {
+        if (is_within(path, rule.path) &&
+            (longest == nullptr || rule.path.size() > longest->path.size())) {
+            longest = &rule;
+        }
+    }
+    return longest;
+}
+
+}  // namespace syncspawn::sandbox

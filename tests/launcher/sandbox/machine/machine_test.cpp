@@ -1,0 +1,221 @@
+#include <doctest/doctest.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <syncspawn/sandbox/machine.hpp>
+
+#include "launcher/sandbox/machine/causes.hpp"
+#include "support/launched.hpp"
+#include "support/namespaces.hpp"
+#include "support/observe.hpp"
+#include "support/ordinary_user.hpp"
+
+using namespace syncspawn;
+using namespace syncspawn::sandbox;
+using namespace syncspawn::testing;
+
+namespace {
+
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+// As where all goes well.
+Findings all_allowed() {
+    Findings findings;
+    for (int Findings::*one :
+         {&Findings::unshare_nothing, &Findings::filtered_mount, &Findings::user_namespace,
+          &Findings::mount_namespace, &Findings::mount, &Findings::pid_namespace,
+          &Findings::fresh_proc, &Findings::network_namespace, &Findings::loopback,
+          &Findings::host_name, &Findings::ipc, &Findings::cgroup, &Findings::time}) {
+        findings.*one = 0;
+    }
+    return findings;
+}
+
+struct Case {
+    const char* name;
+    int Findings::*call;
+    int error;
+    Circumstances circumstances;
+    const char* cause;
+    const char* remedy;
+};
+
+const std::vector<Case> cases{
+    {"limit",
+     &Findings::user_namespace,
+     ENOSPC,
+     {.most_user_namespaces = 0},
+     "user.max_user_namespaces is 0",
+     "raise the sysctl"},
+    {"too deep",
+     &Findings::user_namespace,
+     EUSERS,
+     {.most_user_namespaces = 9},
+     "in number or depth",
+     "raise the sysctl"},
+    {"Debian's sysctl",
+     &Findings::user_namespace,
+     EPERM,
+     {.unprivileged_clone = 0},
+     "kernel.unprivileged_userns_clone is 0",
+     "set that sysctl to 1"},
+    {"filter, whatever the argument",
+     &Findings::unshare_nothing,
+     EPERM,
+     {},
+     "a seccomp filter",
+     "--security-opt seccomp"},
+    {"filter of one argument",
+     &Findings::user_namespace,
+     EPERM,
+     {.has_seccomp_filter = true},
+     "a seccomp filter",
+     "in that filter"},
+    {"AppArmor refuses",
+     &Findings::user_namespace,
+     EACCES,
+     {.apparmor_restriction = 1},
+     "AppArmor takes away",
+     "allows \"userns\""},
+    {"AppArmor strips",
+     &Findings::mount,
+     EPERM,
+     {.apparmor_restriction = 1},
+     "AppArmor takes away",
+     "allows \"userns\""},
+    {"AppArmor strips at once",
+     &Findings::mount_namespace,
+     EACCES,
+     {.apparmor_restriction = 1},
+     "AppArmor takes away",
+     "allows \"userns\""},
+    {"chroot",
+     &Findings::user_namespace,
+     EPERM,
+     {.is_in_chroot = true},
+     "in a chroot",
+     "pivot_root"},
+    {"old kernel", &Findings::user_namespace, ENOSYS, {}, "no user namespaces", "CONFIG_USER_NS"},
+    {"another module",
+     &Findings::mount,
+     EPERM,
+     {},
+     "a security module takes away",
+     "the kernel's log"},
+};
+
+}  // namespace
+
+TEST_CASE("the causes of one errno are told apart, each with its remedy") {
+    for (const Case& one : cases) {
+        CAPTURE(one.name);
+        Findings findings = all_allowed();
+        findings.*one.call = one.error;
+        const Ability ability = user_namespace_ability(findings, one.circumstances);
+        CHECK_FALSE(ability);
+        CHECK(ability.refusal.value() == one.error);
+        CHECK_MESSAGE(contains(ability.cause, one.cause), ability.cause);
+        CHECK_MESSAGE(contains(ability.remedy, one.remedy), ability.remedy);
+        // Nothing that needs the user namespace is there either, and all say the same.
+        CHECK(namespace_abilities(findings, ability).network.cause == ability.cause);
+    }
+    CHECK(user_namespace_ability(all_allowed(), {.apparmor_restriction = 1}));
+}
+
+TEST_CASE("capabilities that are stripped are seen though the profile's sysctl cannot be read") {
+    Findings findings = all_allowed();
+    findings.mount = EPERM;
+    findings.is_in_apparmor_profile = 1;
+    CHECK(contains(user_namespace_ability(findings, {}).cause, "AppArmor"));
+}
+
+TEST_CASE("what a namespace is refused for does not spoil the others") {
+    Findings findings = all_allowed();
+    findings.fresh_proc = EPERM;
+    findings.time = EINVAL;
+    findings.network_namespace = ENOSPC;
+    findings.loopback = Findings::not_tried;
+    const NamespaceAbilities all = namespace_abilities(findings, {});
+    CHECK(all.mounts);
+    CHECK(all.processes);
+    CHECK(contains(all.fresh_proc.to_string(), "are covered"));
+    CHECK(contains(all.network.to_string(), "user.max_net_namespaces is reached"));
+    CHECK(contains(all.time.to_string(), "no (unshare(CLONE_NEWTIME): "));
+    CHECK(all.host_name.to_string() == "yes");
+}
+
+TEST_CASE("the probe leaves no child, and says the same when asked again") {
+    const std::size_t before = count_children();
+    const std::string first = Machine::here().to_string();
+    CHECK(Machine::here().to_string() == first);
+    CHECK(Machine::probe().to_string() == first);
+    CHECK(count_children() == before);
+}
+
+TEST_CASE("an ordinary user has no namespaces without a user namespace") {
+    Peer peer([] {
+        become_ordinary_user();
+        const Machine machine = Machine::here();
+        expect(!machine.alone.mounts);
+        expect(machine.alone.mounts.refusal == std::errc::operation_not_permitted);
+        expect(contains(machine.to_string(), "mounts without one: no ("));
+    });
+    CHECK(peer.ending() == reached_the_end);
+}
+
+TEST_CASE("a filter that refuses unshare is found, also after the answer was another") {
+    Peer peer([] {
+        (void)Machine::here();
+        refuse_system_calls({SYS_unshare}, EPERM);
+        const Machine machine = Machine::here();
+        expect(!machine.user_namespace);
+        expect(contains(machine.user_namespace.cause, "seccomp filter"));
+        expect(!machine.in_user_namespace.processes);
+        refuse_system_calls({SYS_landlock_create_ruleset}, EPERM);
+        expect(contains(Machine::here().landlock.cause, "seccomp filter"));
+        expect(Machine::here().landlock_version == 0);
+    });
+    CHECK(peer.ending() == reached_the_end);
+}
+
+TEST_CASE("a limit of no user namespaces is found") {
+    Peer peer([] {
+        if (unshare(CLONE_NEWUSER) < 0) {
+            leave_out_here("this machine forbids user namespaces");
+        }
+        std::ofstream("/proc/sys/user/max_user_namespaces") << 0 << std::flush;
+        if (read_file("/proc/sys/user/max_user_namespaces") != "0\n") {
+            leave_out_here("the limit cannot be set here");
+        }
+        const Machine machine = Machine::here();
+        expect(machine.user_namespace.refusal == std::errc::no_space_on_device);
+        expect(contains(machine.user_namespace.cause, "user.max_user_namespaces is 0"));
+    });
+    CHECK_REACHED_THE_END_OR_SKIP(peer);
+}
+
+TEST_CASE("a /proc with a covered part, as in a container, is found") {
+    const std::string user = std::to_string(geteuid());
+    const std::string group = std::to_string(getegid());
+    Peer peer = peer_in_namespaces(CLONE_NEWUSER | CLONE_NEWNS, [&] {
+        // Who has no id may not make user namespaces.
+        std::ofstream("/proc/self/setgroups") << "deny" << std::flush;
+        std::ofstream("/proc/self/uid_map") << user + " " + user + " 1" << std::flush;
+        std::ofstream("/proc/self/gid_map") << group + " " + group + " 1" << std::flush;
+        make_mounts_private("/");
+        expect(mount("none", "/proc/sys", "tmpfs", 0, nullptr) == 0);
+        const Machine machine = Machine::here();
+        expect(static_cast<bool>(machine.in_user_namespace.processes));
+        expect(machine.in_user_namespace.fresh_proc.refusal == std::errc::operation_not_permitted);
+        expect(contains(machine.in_user_namespace.fresh_proc.cause, "are covered"));
+    });
+    CHECK_REACHED_THE_END_OR_SKIP(peer);
+}
