@@ -64,6 +64,9 @@ enum class RefusedProc {
     bind_existing,  ///< the host's, read-only; it shows the processes of its own pid namespace
 };
 
+/// Which of the two is protected where the destination is a symbolic link: what it leads to, or the link.
+enum class LastLink { followed, itself };
+
 /// One operation. Plain data: Mount makes it, and any member can be changed afterwards.
 struct FileOperation {
     enum class Kind {
@@ -81,6 +84,7 @@ struct FileOperation {
         remount_read_only,
         hide,
         protect,
+        pin,
     };
     Kind kind = Kind::bind;
     std::string destination{};  ///< absolute, without ".."
@@ -93,10 +97,11 @@ struct FileOperation {
     std::string text{};                   ///< what a file contains
     KernelFiles kernel_files = KernelFiles::masked;
     RefusedProc refused_proc = RefusedProc::fail;
-    std::vector<std::string> layers{};    ///< of an overlay: the lowest first
-    std::string upper{};                  ///< of an overlay: where writes go; empty: nowhere
-    std::string work{};                   ///< of an overlay: an empty directory beside `upper`
-    bool keeps_writes_in_memory = false;  ///< of an overlay: writes vanish with the sandbox
+    LastLink last_link = LastLink::followed;  ///< of `protect`
+    std::vector<std::string> layers{};        ///< of an overlay: the lowest first
+    std::string upper{};                      ///< of an overlay: where writes go; empty: nowhere
+    std::string work{};                       ///< of an overlay: an empty directory beside `upper`
+    bool keeps_writes_in_memory = false;      ///< of an overlay: writes vanish with the sandbox
 };
 
 /// Makes operations.
@@ -148,8 +153,12 @@ struct SYNCSPAWN_API Mount {
     [[nodiscard]] static FileOperation remount_read_only(std::string destination);
     /// An empty cover, which nobody without capabilities may read. What is not there needs none.
     [[nodiscard]] static FileOperation hide(std::string destination);
-    /// What is there becomes read-only, with all below it, and cannot be removed or renamed.
-    [[nodiscard]] static FileOperation protect(std::string destination);
+    /// What is there becomes read-only, with all below it, and cannot be removed or renamed. But a directory
+    /// above it can, if it is writable, and another be put in its place: pin those.
+    [[nodiscard]] static FileOperation protect(std::string destination,
+                                               LastLink link = LastLink::followed);
+    /// What is there cannot be removed or renamed, and is otherwise as it was.
+    [[nodiscard]] static FileOperation pin(std::string destination);
 };
 
 /// What the operations begin with.

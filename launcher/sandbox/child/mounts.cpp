@@ -80,6 +80,7 @@ bool apply(MountWork& work, const MountAction& action) noexcept {
         case Kind::hide:
             return hide(work, action);
         case Kind::protect:
+        case Kind::pin:
             return protect(work, action);
     }
     return refuse(work, "an operation of unknown kind", EINVAL);

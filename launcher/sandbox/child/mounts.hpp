@@ -55,6 +55,7 @@ struct MountAction {
     std::size_t text_size = 0;
     int number = -1;  // of a bind of "/": its clone; of data: its file in the store
     RefusedProc refused_proc{};
+    LastLink last_link{};
     std::span<const KernelFile> read_only{};  // those that this kernel has
     std::span<const KernelFile> covered{};
     std::span<const DeviceNode> devices{};

@@ -87,7 +87,9 @@ const char* last_name(const char* path) noexcept {
     return name;
 }
 
-Opened find(MountWork& work, const char* path) noexcept { return walk(work, path, 0); }
+Opened find(MountWork& work, const char* path, LastLink link) noexcept {
+    return walk(work, path, link == LastLink::itself ? O_NOFOLLOW : 0);
+}
 
 Opened directory_above(MountWork& work, const char* path) noexcept {
     Pieces pieces;
@@ -148,7 +150,7 @@ bool attach_here(MountWork& work, int tree, int place, const char* name) noexcep
     if (calls::move_mount(tree, place, name)) {
         return true;
     }
-    // ENOTDIR, and since Linux 6.15 EINVAL, which means much else.
+    // Which is ENOTDIR or EINVAL, by the kernel's version, and the latter means much else.
     const int error = errno;
     struct statx above {};
     struct statx below {};

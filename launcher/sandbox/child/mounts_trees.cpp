@@ -113,8 +113,9 @@ bool hide(MountWork& work, const MountAction& action) noexcept {
                  S_ISDIR(about.stx_mode) ? PlaceKind::directory : PlaceKind::file);
 }
 
+// A mount on itself: the kernel neither removes nor renames a mount point (EBUSY).
 bool protect(MountWork& work, const MountAction& action) noexcept {
-    const Opened place = find(work, action.destination);
+    const Opened place = find(work, action.destination, action.last_link);
     if (!place) {
         return refuse(work, "openat2");
     }

@@ -42,7 +42,7 @@ enum class PlaceKind { directory, file };
 // A missing one is made.
 Opened find_or_make(MountWork& work, const char* path, PlaceKind kind) noexcept;
 // Empty, with errno, if there is none.
-Opened find(MountWork& work, const char* path) noexcept;
+Opened find(MountWork& work, const char* path, LastLink link = LastLink::followed) noexcept;
 // The directory in which the last name of the path is to be made; those above are made, if need be.
 Opened directory_above(MountWork& work, const char* path) noexcept;
 const char* last_name(const char* path) noexcept;

@@ -40,6 +40,8 @@ const char* name_of(const FileOperation& operation) {
             return "hide";
         case Kind::protect:
             return "protect";
+        case Kind::pin:
+            return "pin";
     }
     throw std::invalid_argument("mounts: an operation of unknown kind");
 }

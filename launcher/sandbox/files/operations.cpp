@@ -124,8 +124,11 @@ FileOperation Mount::remount_read_only(std::string destination) {
 FileOperation Mount::hide(std::string destination) {
     return only(Kind::hide, std::move(destination));
 }
-FileOperation Mount::protect(std::string destination) {
-    return only(Kind::protect, std::move(destination));
+FileOperation Mount::protect(std::string destination, LastLink link) {
+    return {.kind = Kind::protect, .destination = std::move(destination), .last_link = link};
+}
+FileOperation Mount::pin(std::string destination) {
+    return only(Kind::pin, std::move(destination));
 }
 
 }  // namespace syncspawn::sandbox

@@ -63,6 +63,8 @@ std::uint64_t attributes_of(const FileOperation& operation) {
                        : quiet;
         case Kind::protect:
             return MOUNT_ATTR_RDONLY;
+        case Kind::pin:
+            return 0;
         default:
             return quiet;
     }
@@ -130,7 +132,8 @@ void MountStorage::add(const FileOperation& operation) {
                        .destination = keep(normalized(operation.destination)),
                        .attributes = attributes_of(operation),
                        .mode = mode_of(operation),
-                       .refused_proc = operation.refused_proc};
+                       .refused_proc = operation.refused_proc,
+                       .last_link = operation.last_link};
     action.mode_text = keep(octal(action.mode));
     if (operation.size) {
         action.size_text = keep(std::to_string(*operation.size));

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <cstdio>
 #include <string>
@@ -170,6 +171,54 @@ TEST_CASE("launches of one spawner at the same time do not disturb each other") 
         thread.join();
     }
     CHECK(results == std::vector<std::string>(count, "x\nd\nx\n"));
+}
+
+TEST_CASE("what the kernel has locked stays as it is") {
+    // A user namespace may not make writable what was read-only when it was made.
+    Peer peer = peer_in_namespaces(CLONE_NEWNS, [] {
+        make_mounts_private("/");
+        const TemporaryDirectory directory;
+        const std::string file = directory.file("f", "", 0666);
+        expect(mount("none", directory.path().c_str(), "tmpfs", 0, nullptr) == 0);
+        expect(mount(nullptr, directory.path().c_str(), nullptr,
+                     MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOEXEC, nullptr) == 0);
+        const std::string text = seen(
+            attributes_of("/w") + "touch /w/x; umount /w/..; umount " + directory.path(),
+            with_programs({Mount::proc("/proc"), Mount::bind_writable(directory.path(), "/w")}));
+        if (contains(text, "start the child") || contains(text, "id maps")) {
+            leave_out_here("a user namespace in this one is forbidden");
+        }
+        expect(
+            text.starts_with("ro,nosuid,nodev,noexec,relatime\ntouch: cannot touch '/w/x': "
+                             "Read-only file system\n"));
+        expect(umount(directory.path().c_str()) == 0);
+    });
+    CHECK_REACHED_THE_END_OR_SKIP(peer);
+}
+
+TEST_CASE("where the root cannot be moved, the new one lies on top of it") {
+    SKIP_WITHOUT_USER_NAMESPACES();
+    Peer peer([] {
+        refuse_system_calls({SYS_pivot_root}, EINVAL);  // as the initial file system does
+        const std::string text = seen(
+            "cd /../.. && ls -d usr work; ls -d /t/..; pwd; grep -c ' / / ' /proc/self/mountinfo",
+            {Mount::tmpfs("/"), Mount::bind("/usr", "/usr"), Mount::bind("/bin", "/bin"),
+             Mount::bind("/lib", "/lib"), Mount::bind("/lib64", "/lib64"), Mount::tmpfs("/t"),
+             Mount::proc("/proc"), Mount::hide("/t")});
+        expect_same(text.c_str(),
+                    "ls: cannot access 'work': No such file or directory\nusr\n/t/..\n/\n1\n");
+    });
+    CHECK(peer.ending() == reached_the_end);
+}
+
+TEST_CASE("a kernel that is too old is told what it takes") {
+    SKIP_WITHOUT_USER_NAMESPACES();
+    Peer peer([] {
+        refuse_system_calls({SYS_mount_setattr}, ENOSYS);
+        expect(contains(seen("true", on_the_host({})),
+                        "bind '/' on '/': mount_setattr (it takes Linux 5.12, and no filter"));
+    });
+    CHECK(peer.ending() == reached_the_end);
 }
 
 TEST_CASE("where a new proc is refused, the old one is bound if that was asked for") {

@@ -10,6 +10,7 @@ using namespace syncspawn;
 using namespace syncspawn::testing;
 using sandbox::BindAccess;
 using sandbox::HostFiles;
+using sandbox::LastLink;
 using sandbox::MissingSource;
 
 TEST_CASE("directories, links and files are made where the operations say") {
@@ -102,47 +103,51 @@ TEST_CASE("what is protected is read-only within what is writable, and stays in 
           "busy\nmv: cannot move 'f' to 'g': Device or resource busy\nkept\nfree\n");
 }
 
+TEST_CASE("a symbolic link is protected itself, if that was asked for") {
+    SKIP_WITHOUT_USER_NAMESPACES();
+    const TemporaryDirectory directory;
+    const std::string link = directory / "link";
+    directory.file("target", "old\n", 0644);
+    REQUIRE(symlink("target", link.c_str()) == 0);
+    CHECK(
+        seen(
+            "cd " + directory.path() +
+                "; rm link; mv link x; ln -sfn x link; echo new >link && cat target; readlink link",
+            on_the_host({Mount::bind_writable(directory.path(), directory.path()),
+                         Mount::protect(link, LastLink::itself)})) ==
+        "rm: cannot remove 'link': Device or resource busy\n"
+        "mv: cannot move 'link' to 'x': Device or resource busy\n"
+        "ln: failed to create symbolic link 'link': Device or resource busy\nnew\ntarget\n");
+    CHECK(read_file(link) == "new\n");
+}
+
+TEST_CASE("what is pinned stays in its place, and what is protected below it keeps its path") {
+    SKIP_WITHOUT_USER_NAMESPACES();
+    const TemporaryDirectory directory;
+    REQUIRE(output_of(shell("mkdir -p " + (directory / "a/b/c"))).empty());
+    const Operations writable =
+        on_the_host({Mount::bind_writable(directory.path(), directory.path())});
+    const std::string attack =
+        "cd " + directory.path() + "; mv a x && mkdir -p a/b/c && touch a/b/c/planted";
+    Operations pinned = writable;
+    for (const char* const name : {"a", "a/b"}) {
+        pinned.push_back(Mount::pin(directory / name));
+    }
+    pinned.push_back(Mount::protect(directory / "a/b/c"));
+    CHECK(seen(attack + "; touch a/free && rm a/free && touch a/b/c/x", pinned) ==
+          "mv: cannot move 'a' to 'x': Device or resource busy\n"
+          "touch: cannot touch 'a/b/c/x': Read-only file system\n[exited with code 1]");
+    Operations loose = writable;
+    loose.push_back(Mount::protect(directory / "a/b/c"));
+    CHECK(seen(attack, loose).empty());
+    CHECK(access((directory / "a/b/c/planted").c_str(), F_OK) == 0);
+}
+
 TEST_CASE("a mount becomes read-only, and those below it do not") {
     SKIP_WITHOUT_USER_NAMESPACES();
     CHECK(seen("touch /x; touch /t/x && echo below",
                with_programs({Mount::tmpfs("/t"), Mount::remount_read_only("/")})) ==
           "touch: cannot touch '/x': Read-only file system\nbelow\n");
-}
-
-TEST_CASE("an overlay shows its layers, and its writes go where they should") {
-    SKIP_WITHOUT_USER_NAMESPACES();
-    const TemporaryDirectory directory;
-    const std::string sources = directory.path();
-    REQUIRE(output_of(shell("cd " + sources +
-                            " && mkdir low high upper work && echo low >low/a && "
-                            "echo low >low/b && echo high >high/b && chmod 755 ."))
-                .empty());
-    const std::vector<std::string> layers{sources + "/low", sources + "/high"};
-    const std::string show = "cd /o && cat a b";
-    for (const Privileges privileges : all_privileges()) {
-        const Setting setting{.privileges = privileges};
-        {
-            const HostStays host(sources);
-            CHECK(
-                seen(show + "; touch x", with_programs({Mount::read_only_overlay(layers, "/o")}),
-                     {}, setting) ==
-                "low\nhigh\ntouch: cannot touch 'x': Read-only file system\n[exited with code 1]");
-            CHECK(seen(show + "; echo new >a; rm b; mkdir c; cat a; ls",
-                       with_programs({Mount::temporary_overlay(layers, "/o"),
-                                      Mount::temporary_overlay(layers, "/p"),
-                                      Mount::directory("/o/own")}),
-                       {}, setting) == "low\nhigh\nnew\na\nc\nown\n");
-        }
-        CHECK(seen("echo new >/o/a; rm /o/b",
-                   with_programs(
-                       {Mount::overlay(layers, sources + "/upper", sources + "/work", "/o")}),
-                   {}, setting)
-                  .empty());
-        CHECK(read_file(sources + "/upper/a") == "new\n");
-        CHECK(read_file(sources + "/low/a") == "low\n");
-        REQUIRE(
-            output_of(shell("cd " + sources + "; rm -rf upper work; mkdir upper work")).empty());
-    }
 }
 
 TEST_CASE("message queues are those of the ipc namespace") {
