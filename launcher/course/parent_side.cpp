@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "barrier/linux/wait_by_pid.hpp"
 #include "launcher/plan/standard_streams.hpp"
 #include "parent_parts.hpp"
 
@@ -35,7 +36,7 @@ bool is_not_yet(const std::error_code& error) noexcept {
 bool ParentSide::has_ended() const noexcept {
     siginfo_t info{};
     // ECHILD: somebody else has reaped it.
-    return waitid(P_PID, static_cast<id_t>(child_pid_), &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+    return detail::wait_by_pid(child_pid_, info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
            info.si_pid != 0;
 }
 
