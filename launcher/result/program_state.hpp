@@ -15,7 +15,7 @@ enum class Execution { never, done, unknown };
 Execution execution_of(pid_t child);
 
 // The same for a child that has left the memory that it shared with this process, after the commit
-// and without a failure that it claimed. Mostly cheap.
+// and without a failure that it claimed. Mostly a single call that waits for nothing.
 Execution execution_after_sharing(pid_t child);
 
 // Whether the kernel drops this signal, at its default action there, because the child is the first

@@ -194,7 +194,7 @@ struct LoneChild {
 StartedChild start_alone(const Plan& plan) noexcept {
     LoneChild lone{plan};
     int pidfd = -1;
-    const clone_args arguments = instead_of_the_caller(birth_of(plan.birth, pidfd));
+    const clone_args arguments = instead_of_the_caller(birth_with_shared_memory(plan.birth, pidfd));
     const int callers_errno = errno;
     const long result = clone_with_stack(
         arguments,
@@ -229,7 +229,7 @@ StartedChild start_beside(const Plan& plan) noexcept {
     }
     ParkedThread& lender = *child.loan;
     int pidfd = -1;
-    const clone_args arguments = beside(birth_of(plan.birth, pidfd), lender);
+    const clone_args arguments = beside(birth_with_shared_memory(plan.birth, pidfd), lender);
     lender.is_lent.store(childs_word_at(0));
     lender.plan = &plan;
     const long result = clone_with_stack(
