@@ -129,46 +129,6 @@ void Course::enter_next_phase() {
     has_begun_ = false;
 }
 
-void Course::cancel() {
-    if (is_in_a_pass_ && phase_ != Phase::unwinding) {  // whose undo may ask for it, too
-        is_to_be_cancelled_ = true;
-        return;
-    }
-    switch (phase_) {
-        case Phase::opening:
-        case Phase::preparation:
-            (void)fail_without_child({.stage = Stage::prepare,
-                                      .cause = Cause::cancelled,
-                                      .step = "prepare the launch",
-                                      .error = ECANCELED,
-                                      .detail = "the launch was cancelled"});
-            break;
-        case Phase::before_start:
-            (void)fail(Failure::cancellation(
-                WhichSide::parent,
-                schedule_.before_start[std::min(next_, schedule_.before_start.size() - 1)]));
-            break;
-        case Phase::items:
-            (void)fail(Failure::cancellation(WhichSide::parent, schedule_.parent[next_]));
-            break;
-        case Phase::execve:
-            (void)fail(Failure::cancellation(WhichSide::child, schedule_.execve));
-            break;
-        case Phase::after_execve:
-            // By the last part itself, it may be.
-            (void)fail(Failure::cancellation(
-                WhichSide::parent,
-                schedule_.after_execve[std::min(next_, schedule_.after_execve.size() - 1)]));
-            break;
-        case Phase::readiness:
-            (void)fail(Failure::cancellation(WhichSide::child, schedule_.readiness));
-            break;
-        default:
-            break;
-    }
-    waiter_.call_again_now();  // for the end
-}
-
 bool Course::turns_out_to_be_over() {
     const bool is_last = phase_ == Phase::execve ||
                          (phase_ == Phase::items && next_ + 1 == schedule_.parent.size() &&
