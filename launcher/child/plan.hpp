@@ -24,7 +24,8 @@ class ChildSide;
 namespace syncspawn::detail {
 
 enum class ItemKind {
-    begin,  // of the child: descriptors closed, signals reset
+    before_start,  // the parent's part of a step
+    begin,         // of the child: descriptors closed, signals reset
     step,
     rendezvous,
     working_directory,

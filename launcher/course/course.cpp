@@ -27,17 +27,21 @@ Course::Course(std::shared_ptr<const Definition> definition, Waiter::Manner mann
       deadline_of_all_(deadline_of_all),
       child_(definition_),
       waiter_(manner, options_.setup.cancel_when_readable),
-      parts_(schedule_, child_.streams(), child_.sent()),
+      parts_(schedule_, child_),
       output_(child_.streams()),
       unwinding_(child_, waiter_, options_.setup.abort_grace) {}
 
 Course::~Course() {
     if (!is_of_this_process()) {
         child_.forget_loan();
-    } else if (child_.is_there()) {  // dropped on the way, or an exception passed by
+        return;
+    }
+    if (child_.is_there()) {  // dropped on the way, or an exception passed by
         unwinding_.finish_now(program_runs() ? Unwinding::Program::has_run
                                              : Unwinding::Program::may_have_run);
-        (void)parts_.undo_all(child_.handle().pid());
+    }
+    if (!is_over()) {
+        (void)parts_.undo_all();
     }
 }
 
@@ -62,6 +66,10 @@ bool Course::advance() {
 Course::Progress Course::pass() {
     const Within pass(is_in_a_pass_);
     switch (phase_) {
+        case Phase::opening:
+            return open();
+        case Phase::before_start:
+            return pass_items(schedule_.before_start);
         case Phase::preparation:
             return prepare();
         case Phase::items:
@@ -82,6 +90,10 @@ Course::Progress Course::pass() {
 
 Course::Phase Course::next_phase() const {
     switch (phase_) {
+        case Phase::opening:
+            return Phase::before_start;
+        case Phase::before_start:
+            return Phase::preparation;
         case Phase::preparation:
             return Phase::items;
         case Phase::items:
@@ -108,7 +120,7 @@ void Course::enter_next_phase() {
         parts_.forget();
         child_.sent().close();
     }
-    if (next == Phase::after_execve) {
+    if (next == Phase::preparation || next == Phase::after_execve) {
         next_ = 0;
     } else if (next == Phase::readiness) {
         waiter_.watch_child(child_.handle().pidfd());  // which a part may have been told of
@@ -123,12 +135,18 @@ void Course::cancel() {
         return;
     }
     switch (phase_) {
+        case Phase::opening:
         case Phase::preparation:
-            (void)fail_without_child(SpawnError({.stage = Stage::prepare,
-                                                 .cause = Cause::cancelled,
-                                                 .step = "prepare the launch",
-                                                 .error = ECANCELED,
-                                                 .detail = "the launch was cancelled"}));
+            (void)fail_without_child({.stage = Stage::prepare,
+                                      .cause = Cause::cancelled,
+                                      .step = "prepare the launch",
+                                      .error = ECANCELED,
+                                      .detail = "the launch was cancelled"});
+            break;
+        case Phase::before_start:
+            (void)fail(Failure::cancellation(
+                WhichSide::parent,
+                schedule_.before_start[std::min(next_, schedule_.before_start.size() - 1)]));
             break;
         case Phase::items:
             (void)fail(Failure::cancellation(WhichSide::parent, schedule_.parent[next_]));
@@ -161,7 +179,7 @@ bool Course::turns_out_to_be_over() {
 
 UniqueFd Course::take_stream(int number) {
     constexpr const char* whose = "syncspawn::Launch";
-    if (phase_ == Phase::preparation) {
+    if (phase_ < Phase::items) {
         throw std::logic_error(std::string(whose) + ": no child has been started yet");
     }
     return child_.streams().take(number, whose);
@@ -172,18 +190,27 @@ Process Course::take_result(SpawnError& error) {
     return std::move(process_);
 }
 
+Course::Progress Course::open() {
+    owner_ = own_pid();
+    try {
+        waiter_.open();
+    } catch (const std::system_error& failure) {
+        return fail_without_child(failure);
+    }
+    if (options_.setup.within || deadline_of_all_ < Deadline::max()) {
+        const auto within = options_.setup.within.value_or(std::chrono::nanoseconds::max());
+        deadline_ = std::min(after(within), deadline_of_all_);
+    }
+    return Progress::done;
+}
+
 Course::Progress Course::prepare() {
     try {
         child_.open();
-        waiter_.open();
         readiness_ = make_readiness(definition_->plan, child_.barrier());
-        if (options_.setup.within || deadline_of_all_ < Deadline::max()) {
-            const auto within = options_.setup.within.value_or(std::chrono::nanoseconds::max());
-            deadline_ = std::min(after(within), deadline_of_all_);
-        }
         std::optional<SpawnError::Facts> why_not = child_.start(waiter_, readiness_.get());
         if (why_not) {
-            return fail_without_child(SpawnError(std::move(*why_not)));
+            return fail_without_child(std::move(*why_not));
         }
     } catch (const std::system_error& failure) {
         return fail_without_child(failure);
@@ -203,9 +230,9 @@ Course::Progress Course::pass_items(const std::vector<std::uint32_t>& items) {
                 return fail(Failure::cancellation(WhichSide::parent, item));
             }
             if (is_late()) {
-                return fail(program_runs() ? late_before(item) : late_child());
+                return fail(phase_ == Phase::items ? late_child() : late_before(item));
             }
-            child_.record().begin(WhichSide::parent, item);
+            note_begin(item);
             has_begun_ = true;
         }
         const bool is_meeting = schedule_.items[item].kind == ItemKind::rendezvous;
@@ -213,7 +240,7 @@ Course::Progress Course::pass_items(const std::vector<std::uint32_t>& items) {
         if (progress != Progress::done) {
             return progress;
         }
-        child_.record().end(WhichSide::parent, item);
+        note_end(item);
         has_begun_ = false;
     }
     return Progress::done;
@@ -326,6 +353,7 @@ void Course::make_process() {
     if (readiness_) {
         readiness_->leave_in(*state);
     }
+    state->after_end = parts_.hand_over();
     child_.leave_in(*state);
     process_ = Process(std::move(state));
 }

@@ -10,6 +10,7 @@
 #include <syncspawn/launcher/process.hpp>
 #include <syncspawn/launcher/spawn_error.hpp>
 
+#include "barrier/linux/own_pid.hpp"
 #include "launched_child.hpp"
 #include "launcher/plan/definition.hpp"
 #include "launcher/readiness/captured_output.hpp"
@@ -40,7 +41,9 @@ public:
     [[nodiscard]] bool is_over() const noexcept { return phase_ == Phase::over; }
     [[nodiscard]] int descriptor() const noexcept { return waiter_.descriptor(); }
     // Whether there is no child yet, or any more, or it is one of the process that asks.
-    [[nodiscard]] bool is_of_this_process() const noexcept { return child_.is_of_this_process(); }
+    [[nodiscard]] bool is_of_this_process() const noexcept {
+        return phase_ == Phase::before_start ? owner_ == own_pid() : child_.is_of_this_process();
+    }
     // Gives up: advance() goes on until the child is gone. Nothing happens if it is over.
     void cancel();
     // Whether its program runs and nothing else is left to do, although nobody has looked yet; calls no
@@ -52,7 +55,17 @@ public:
     Process take_result(SpawnError& error);
 
 private:
-    enum class Phase { preparation, items, execve, after_execve, readiness, unwinding, over };
+    enum class Phase {
+        opening,
+        before_start,
+        preparation,
+        items,
+        execve,
+        after_execve,
+        readiness,
+        unwinding,
+        over
+    };
     // What a phase came to. `turned`: it has failed, and another phase is entered.
     enum class Progress { waits, done, turned };
 
@@ -63,6 +76,7 @@ private:
         return phase_ == Phase::after_execve || phase_ == Phase::readiness;
     }
     void enter_next_phase();
+    Progress open();
     Progress prepare();
     Progress pass_items(const std::vector<std::uint32_t>& items);
     Progress await_execve();
@@ -73,6 +87,8 @@ private:
     void make_process();
 
     // The parent's items: course_items.cpp.
+    void note_begin(std::uint32_t item);
+    void note_end(std::uint32_t item);
     Progress pass_part(std::uint32_t item);
     Progress await_part(std::uint32_t item);
     Progress after_part(std::uint32_t item);
@@ -86,7 +102,7 @@ private:
     [[nodiscard]] bool is_cancelled() const;
     std::optional<Progress> stop_at(Waiter::Woken woken, WhichSide side, std::uint32_t item);
     Progress fail(Failure own);
-    Progress fail_without_child(SpawnError error);
+    Progress fail_without_child(SpawnError::Facts facts);
     Progress fail_without_child(const std::system_error& failure);
     [[nodiscard]] std::string in_time(std::optional<std::chrono::nanoseconds> limit) const;
     [[nodiscard]] Failure late_child() const;
@@ -103,8 +119,9 @@ private:
     const SpawnOptions& options_;
     const Schedule& schedule_;
     const std::int64_t began_ = monotonic_now();
+    pid_t owner_ = -1;  // since it has begun
 
-    Phase phase_ = Phase::preparation;
+    Phase phase_ = Phase::opening;
     std::size_t next_ = 0;    // of the parent's items in this phase
     bool has_begun_ = false;  // the next item, or the phase if it has none
     Deadline deadline_of_all_;
@@ -118,6 +135,8 @@ private:
     LaunchedChild child_;
     Waiter waiter_;
     ParentParts parts_;
+    std::vector<Trace::Moments> before_start_;  // of the items that were before there was a record
+    std::optional<SpawnError::Facts> without_child_;  // why there is none
     CapturedOutput output_;
     std::unique_ptr<Readiness> readiness_;  // null: the program has no part in the launch
     Unwinding unwinding_;

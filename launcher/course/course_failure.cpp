@@ -36,6 +36,12 @@ std::optional<Course::Progress> Course::stop_at(Waiter::Woken woken, WhichSide s
 }
 
 Course::Progress Course::fail(Failure own) {
+    if (phase_ == Phase::before_start) {
+        SpawnError::Facts facts =
+            verdict({.own = std::move(own), .never_executed = true}, schedule_);
+        facts.hint = hint_for(options_, StartMethod::automatic, facts);
+        return fail_without_child(std::move(facts));
+    }
     const auto program =
         program_runs() ? Unwinding::Program::has_run : Unwinding::Program::may_have_run;
     const auto limit = phase_ == Phase::readiness ? phase_deadline_ : deadline_;
@@ -44,10 +50,16 @@ Course::Progress Course::fail(Failure own) {
     return Progress::turned;
 }
 
-Course::Progress Course::fail_without_child(SpawnError error) {
-    error_ = std::move(error);
-    waiter_.close();
-    phase_ = Phase::over;
+// Nothing was done if it has not even begun.
+Course::Progress Course::fail_without_child(SpawnError::Facts facts) {
+    if (phase_ == Phase::opening) {
+        error_ = SpawnError(std::move(facts));
+        waiter_.close();
+        phase_ = Phase::over;
+    } else {
+        without_child_ = std::move(facts);
+        phase_ = Phase::unwinding;
+    }
     return Progress::turned;
 }
 
@@ -65,7 +77,7 @@ Course::Progress Course::fail_without_child(const std::system_error& failure) {
     facts.hint = known != nullptr && !known->hint().empty()
                      ? known->hint()
                      : hint_for(options_, StartMethod::automatic, facts);
-    return fail_without_child(SpawnError(std::move(facts)));
+    return fail_without_child(std::move(facts));
 }
 
 // "within 2 s", if it was this limit, and not that of all.
@@ -92,8 +104,9 @@ Failure Course::late_child() const {
 }
 
 Failure Course::late_before(std::uint32_t item) const {
+    const std::string name = "'" + schedule_.items[item].name + "'";
     return late(WhichSide::parent, item,
-                "the program runs, but '" + schedule_.items[item].name + "' has yet to begin");
+                (program_runs() ? "the program runs, but " : "") + name + " has yet to begin");
 }
 
 Failure Course::late_program() const {
@@ -116,10 +129,18 @@ std::string Course::last_words() const {
 }
 
 Course::Progress Course::unwind() {
+    if (without_child_) {
+        without_child_->undo_failures = parts_.undo_all();
+        if (!before_start_.empty()) {
+            without_child_->timeline = timeline_of(trace());
+        }
+        error_ = SpawnError(std::move(*without_child_));
+        return Progress::done;
+    }
     if (!unwinding_.advance()) {
         return Progress::waits;
     }
-    error_ = conclude(parts_.undo_all(child_.handle().pid()));
+    error_ = conclude(parts_.undo_all());
     child_.drop();
     return Progress::done;
 }
@@ -140,7 +161,13 @@ SpawnError Course::conclude(std::string undo_failures) const {
 }
 
 Trace Course::trace() const {
-    return {{definition_, &schedule_}, began_, child_.record(), parts_.waits()};
+    const std::shared_ptr<const Schedule> schedule{definition_, &schedule_};
+    Trace trace = child_.has_record() ? Trace(schedule, began_, child_.record(), parts_.waits())
+                                      : Trace(schedule, began_, parts_.waits());
+    for (std::size_t index = 0; index < before_start_.size(); ++index) {
+        trace.parent[schedule_.before_start[index]] = before_start_[index];
+    }
+    return trace;
 }
 
 }  // namespace syncspawn::detail

@@ -11,6 +11,23 @@
 
 namespace syncspawn::detail {
 
+// Before the start there is no record yet.
+void Course::note_begin(std::uint32_t item) {
+    if (phase_ == Phase::before_start) {
+        before_start_.push_back({.began = monotonic_now()});
+    } else {
+        child_.record().begin(WhichSide::parent, item);
+    }
+}
+
+void Course::note_end(std::uint32_t item) {
+    if (phase_ == Phase::before_start) {
+        before_start_.back().ended = monotonic_now();
+    } else {
+        child_.record().end(WhichSide::parent, item);
+    }
+}
+
 Course::Progress Course::pass_part(std::uint32_t item) {
     for (bool was_called = false;; was_called = true) {
         if (parts_.wait().is_asked_for) {
@@ -24,7 +41,7 @@ Course::Progress Course::pass_part(std::uint32_t item) {
                 return Progress::waits;
             }
         }
-        const ParentParts::Answer answer = parts_.call(item, child_.handle(), deadline_);
+        const ParentParts::Answer answer = parts_.call(item, deadline_);
         if (answer == ParentParts::Answer::failed) {
             return fail(parts_.take_failure());
         }
@@ -38,9 +55,8 @@ Course::Progress Course::pass_part(std::uint32_t item) {
 // the program runs, the barrier is the program's, and only the part knows what its end means.
 Course::Progress Course::await_part(std::uint32_t item) {
     PartWait& wait = parts_.wait();
-    const bool is_behind_execve = program_runs();
-    const auto signs = is_behind_execve ? std::array{hung_up(-1), hung_up(-1)}
-                                        : child_.contact().signs_of_the_child();
+    const auto signs = phase_ == Phase::items ? child_.contact().signs_of_the_child()
+                                              : std::array{hung_up(-1), hung_up(-1)};
     const Deadline first =
         std::min(wait.until.value_or(Deadline::max()), deadline_.value_or(Deadline::max()));
     for (;;) {
@@ -66,7 +82,7 @@ Course::Progress Course::await_part(std::uint32_t item) {
         }
         wait.is_past_deadline =
             woken == Waiter::Woken::deadline && std::chrono::steady_clock::now() >= first;
-        const bool has_ended = is_behind_execve && woken == Waiter::Woken::child_ended;
+        const bool has_ended = program_runs() && woken == Waiter::Woken::child_ended;
         if (has_ended) {
             waiter_.watch_child(-1);  // told once
         }
@@ -87,7 +103,7 @@ Course::Progress Course::after_part(std::uint32_t item) {
 }
 
 Course::Progress Course::look_at_child(std::uint32_t item) {
-    if (program_runs()) {
+    if (phase_ != Phase::items) {
         return Progress::done;
     }
     const Outcome outcome = child_.contact().look();

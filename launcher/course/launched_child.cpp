@@ -57,10 +57,10 @@ LaunchedChild::~LaunchedChild() {
 }
 
 void LaunchedChild::open() {
-    descriptors_.emplace(definition_->options, definition_->entries, definition_->plan.hands_over(),
-                         streams_);
+    descriptors_.emplace(definition_->options, definition_->entries, cgroup_,
+                         definition_->plan.hands_over(), streams_);
     sent_.open(descriptors_->take_channel());
-    kill_reach_ = KillReach(definition_->options);
+    kill_reach_ = KillReach(definition_->options.ending.scope, cgroup_);
 }
 
 std::optional<SpawnError::Facts> LaunchedChild::start(const Waiter& waiter, Readiness* readiness) {
@@ -125,8 +125,10 @@ StartedChild LaunchedChild::start_by(StartMethod method, Caller caller, Starter 
         open_barrier();
     }
     const ParentPlan parent = descriptors_->parent_plan(barrier_, starter);
-    const LaunchPlan launch{
-        .descriptors = descriptors_->plan(parent), .parent = parent, .hand_over = hand_over_};
+    const LaunchPlan launch{.descriptors = descriptors_->plan(parent),
+                            .parent = parent,
+                            .hand_over = hand_over_,
+                            .cgroup = cgroup_};
     record_memory_ = std::make_unique<LaunchRecordMemory>(
         schedule.items.size(), method == StartMethod::copied_memory ||
                                        (caller == Caller::may_be_suspended && !is_sharing_proven())

@@ -43,9 +43,12 @@ public:
     [[nodiscard]] StandardStreams& streams() noexcept { return streams_; }
     [[nodiscard]] const StandardStreams& streams() const noexcept { return streams_; }
     [[nodiscard]] SentDescriptors& sent() noexcept { return sent_; }
+    // That it is to be born into; -1: this process's. Until it is opened, a step may choose it.
+    [[nodiscard]] int& cgroup() noexcept { return cgroup_; }
     [[nodiscard]] Barrier& barrier() noexcept { return barrier_; }
     [[nodiscard]] const Barrier& barrier() const noexcept { return barrier_; }
     [[nodiscard]] Contact& contact() noexcept { return contact_; }
+    [[nodiscard]] bool has_record() const noexcept { return record_memory_ != nullptr; }
     [[nodiscard]] LaunchRecord& record() const noexcept { return **record_memory_; }
     [[nodiscard]] StartMethod start_method() const noexcept { return start_method_; }
     // It passed the last rendezvous by itself.
@@ -97,6 +100,7 @@ private:
     std::shared_ptr<const Definition> definition_;
     StandardStreams streams_;  // until there is a Process
     SentDescriptors sent_;
+    int cgroup_ = definition_->options.birth.cgroup;
     std::optional<DescriptorSetup> descriptors_;
     Barrier barrier_;  // not open: they meet by words, or there is nobody to meet
     bool may_go_by_words_ = false;

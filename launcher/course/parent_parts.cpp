@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <exception>
 #include <iterator>
 #include <utility>
 
+#include "launcher/result/part_ending.hpp"
 #include "launcher/result/told_code.hpp"
 
 namespace syncspawn::detail {
@@ -13,19 +13,14 @@ namespace {
 
 constexpr std::size_t most_waits_noted = 100;
 
-// What came out of a callable of the user: an error, or an exception in words.
-struct Ending {
-    std::error_code error{};
-    std::optional<std::string> exception{};
-};
-
-Ending ending_of(const ParentPart& part, ParentSide& side) {
-    try {
-        return {part(side)};
-    } catch (const std::exception& exception) {
-        return {{}, exception.what()};
-    } catch (...) {
-        return {{}, "not a std::exception"};
+const ParentPart& part_of(const Item& item) noexcept {
+    switch (item.kind) {
+        case ItemKind::before_start:
+            return item.step->before_start;
+        case ItemKind::after_execve:
+            return item.step->after_execve;
+        default:
+            return item.step->parent;
     }
 }
 
@@ -33,7 +28,7 @@ Failure failure_of(const SentDescriptors::Fault& fault, std::uint32_t item) {
     return {WhichSide::parent, item, Cause::error, fault.error, fault.what, KnownCall::other};
 }
 
-Failure failure_of(const Ending& ending, const FailureSlot& slot, std::uint32_t item) {
+Failure failure_of(const PartEnding& ending, const FailureSlot& slot, std::uint32_t item) {
     if (ending.exception) {
         return {WhichSide::parent, item, Cause::exception, ECANCELED, *ending.exception};
     }
@@ -44,45 +39,37 @@ Failure failure_of(const Ending& ending, const FailureSlot& slot, std::uint32_t 
             slot.text,         slot.call, ending.error};
 }
 
-// Of an undo that failed.
-std::string in_words(const Ending& ending, const FailureSlot& slot) {
-    if (ending.exception) {
-        return *ending.exception;
-    }
-    const std::string call = slot.text;
-    return (call.empty() ? "" : call + ": ") + ending.error.message();
-}
-
 }  // namespace
 
-ParentParts::Answer ParentParts::call(std::uint32_t item, const ChildHandle& child,
+ParentParts::Answer ParentParts::call(std::uint32_t item,
                                       const std::optional<Deadline>& setup_deadline) {
-    done_.reserve(schedule_.parent.size() + schedule_.after_execve.size());
+    done_.reserve(schedule_.before_start.size() + schedule_.parent.size() +
+                  schedule_.after_execve.size());
     const Item& its_item = schedule_.items[item];
     const Step& step = *its_item.step;
-    FailureSlot slot;
     if (step.sends_descriptors > 0) {
-        sent_.read();
+        child_.sent().read();
     }
-    if (sent_.fault()) {
-        failure_ = failure_of(*sent_.fault(), item);
+    if (is_refused(item)) {
         return Answer::failed;
     }
+    const bool has_child = its_item.kind != ItemKind::before_start;
+    FailureSlot slot;
     PartCall call{.step = &step,
                   .wait = {.is_past_deadline = std::exchange(wait_, {}).is_past_deadline},
                   .state = take_state(step),
-                  .streams = &streams_,
-                  .sent = &sent_};
+                  .streams = has_child ? &child_.streams() : nullptr,
+                  .sent = has_child ? &child_.sent() : nullptr,
+                  .cgroup = has_child ? nullptr : &child_.cgroup()};
+    const ChildHandle& child = child_.handle();
     ParentSide side(slot, child.pid(), child.pidfd(), setup_deadline, call);
-    const Ending ending =
-        ending_of(its_item.kind == ItemKind::step ? step.parent : step.after_execve, side);
+    const PartEnding ending = ending_of(part_of(its_item), side);
     keep_state(step, std::move(call.state));
-    const bool waits = is_not_yet(ending.error) && call.wait.is_asked_for;
-    if (sent_.fault()) {  // found by the part, whatever it made of that
-        failure_ = failure_of(*sent_.fault(), item);
+    if (is_refused(item)) {  // as the part has found, whatever it made of that
         return Answer::failed;
     }
-    if (!waits && (ending.error || ending.exception)) {
+    const bool waits = is_not_yet(ending.error) && call.wait.is_asked_for;
+    if (!waits && ending.is_failure()) {
         failure_ = failure_of(ending, slot, item);
         return Answer::failed;
     }
@@ -93,6 +80,15 @@ ParentParts::Answer ParentParts::call(std::uint32_t item, const ChildHandle& chi
     wait_ = call.wait;
     note_wait(item);
     return Answer::waits;
+}
+
+// What the child has sent is not what the steps say.
+bool ParentParts::is_refused(std::uint32_t item) {
+    const auto& fault = child_.sent().fault();
+    if (fault) {
+        failure_ = failure_of(*fault, item);
+    }
+    return fault.has_value();
 }
 
 // One with parts before and behind execve is undone once, in the place of the first.
@@ -125,7 +121,7 @@ void ParentParts::note_wait(std::uint32_t item) {
     }
 }
 
-std::string ParentParts::undo_all(pid_t child) {
+std::string ParentParts::undo_all() {
     std::string failures;
     // Of a part that failed at once: what it keeps is the latest, and may rest on what others did.
     std::erase_if(kept_, [&](const auto& kept) {
@@ -133,18 +129,28 @@ std::string ParentParts::undo_all(pid_t child) {
     });
     for (; !done_.empty(); done_.pop_back()) {
         const Step& step = *done_.back();
-        PartCall call{.step = &step, .state = take_state(step)};  // destroyed behind its undo
+        PartCall call{.step = &step,
+                      .state = take_state(step),  // destroyed behind its undo
+                      .is_child_gone = child_.handle().pid() > 0};
         if (!step.undo) {
             continue;
         }
         FailureSlot slot;
-        ParentSide side(slot, child, -1, std::nullopt, call);
-        const Ending ending = ending_of(step.undo, side);
-        if (ending.exception || ending.error) {
+        ParentSide side(slot, child_.handle().pid(), -1, std::nullopt, call);
+        const PartEnding ending = ending_of(step.undo, side);
+        if (ending.is_failure()) {
             failures += "; undoing '" + step.name + "' failed: " + in_words(ending, slot);
         }
     }
     return failures;
+}
+
+AfterEnd ParentParts::hand_over() {
+    std::vector<AfterEnd::Part> parts;
+    for (const Step* const step : schedule_.after_end) {
+        parts.push_back({step, take_state(*step)});
+    }
+    return AfterEnd(std::move(parts));
 }
 
 void ParentParts::forget() noexcept {

@@ -36,8 +36,10 @@ bool is_not_yet(const std::error_code& error) noexcept {
 bool ParentSide::has_ended() const noexcept {
     siginfo_t info{};
     // ECHILD: somebody else has reaped it.
-    return waitid(P_PID, static_cast<id_t>(child_pid_), &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
-           info.si_pid != 0;
+    return call_->is_child_gone ||
+           (child_pid_ > 0 &&
+            (waitid(P_PID, static_cast<id_t>(child_pid_), &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+             info.si_pid != 0));
 }
 
 std::error_code ParentSide::wait(const detail::PartWait& wait) noexcept {
@@ -63,17 +65,30 @@ std::error_code ParentSide::wait_until(Deadline deadline) noexcept {
 UniqueFd ParentSide::take_stream(int number) {
     constexpr const char* self = "syncspawn::ParentSide";
     if (call_->streams == nullptr) {
-        throw std::logic_error(std::string(self) +
-                               ": an undo has no streams: their program is gone");
+        throw std::logic_error(std::string(self) + ": there are no streams without a child");
     }
     return call_->streams->take(number, self);
 }
 
 UniqueFd ParentSide::take_descriptor() {
     if (call_->sent == nullptr) {
-        throw std::logic_error("syncspawn::ParentSide: nobody has sent an undo a descriptor");
+        throw std::logic_error("syncspawn::ParentSide: no descriptors come without a child");
     }
     return call_->sent->take(*call_->step);
+}
+
+void ParentSide::set_cgroup(int directory) {
+    const std::string self = "syncspawn::ParentSide: ";
+    if (call_->cgroup == nullptr) {
+        throw std::logic_error(self + "only a part before the start chooses the cgroup");
+    }
+    if (*call_->cgroup >= 0) {
+        throw std::logic_error(self + "birth.cgroup, or another step, has chosen a cgroup already");
+    }
+    if (directory < 0) {
+        throw std::invalid_argument(self + "a cgroup is a descriptor");
+    }
+    *call_->cgroup = directory;
 }
 
 void ParentSide::require_type(const std::type_info& type) const {

@@ -1,13 +1,22 @@
 #include "waiter.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cerrno>
+#include <string>
+#include <system_error>
 
 namespace syncspawn::detail {
 
 using std::chrono::steady_clock;
 
 void Waiter::open() {
+    if (cancel_when_readable_ >= 0 && fcntl(cancel_when_readable_, F_GETFD) < 0) {
+        throw std::system_error(
+            errno, std::generic_category(),
+            "descriptor " + std::to_string(cancel_when_readable_) + " that cancels");
+    }
     if (manner_ == Manner::looks) {
         watch_.emplace();
     }

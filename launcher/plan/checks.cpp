@@ -109,8 +109,6 @@ void check(const SpawnOptions& options) {
                 options.setup.abort_grace.count() >= 0,
             "a duration must not be negative");
     check(options.ending.stop);
-    require(options.ending.scope != KillScope::cgroup || options.birth.cgroup >= 0,
-            "KillScope::cgroup takes a cgroup: `birth.cgroup`");
 }
 
 void check(const StopActions& actions) {
@@ -123,11 +121,12 @@ void check(const StopActions& actions) {
 
 void check(const SpawnOptions& options, const Step& step) {
     require(!step.name.empty(), "a step must have a name");
-    require(step.child.run || step.parent || step.last.run || step.after_execve,
+    require(step.before_start || step.child.run || step.parent || step.last.run ||
+                step.after_execve || step.after_end,
             "step '" + step.name + "' has no part");
     require(!step.exec_failed || step.child.run || step.last.run,
             "step '" + step.name + "' is to hear of a failed execve but has no child part");
-    require(!step.undo || step.parent || step.after_execve,
+    require(!step.undo || step.before_start || step.parent || step.after_execve,
             "step '" + step.name + "' has an undo but no parent part to take back");
     require(step.sends_descriptors >= 0 && step.sends_descriptors <= most_descriptors_sent,
             "step '" + step.name + "' can send 0 to " + std::to_string(most_descriptors_sent) +

@@ -49,7 +49,7 @@ DescriptorSetup::InFlight::~InFlight() {
 }
 
 DescriptorSetup::DescriptorSetup(const SpawnOptions& options, const std::vector<Entry>& entries,
-                                 bool hand_over, StandardStreams& streams)
+                                 int cgroup, bool hand_over, StandardStreams& streams)
     : leaves_others_(options.descriptors.others == OtherDescriptors::leave) {
     // The caller's first: what is opened below must not be taken for one that the caller had closed.
     for (const Stdio* stream :
@@ -73,11 +73,8 @@ DescriptorSetup::DescriptorSetup(const SpawnOptions& options, const std::vector<
             sends = sends || step->sends_descriptors > 0;
         }
     }
-    if (options.birth.cgroup >= 0) {
-        check(options.birth.cgroup, " of the cgroup");
-    }
-    if (options.setup.cancel_when_readable >= 0) {
-        check(options.setup.cancel_when_readable, " that cancels");
+    if (cgroup >= 0) {
+        check(cgroup, " of the cgroup");
     }
     if (hand_over) {
         Pipe exec_pipe = open_pipe("pipe for the end of execve");

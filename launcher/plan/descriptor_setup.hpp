@@ -26,8 +26,8 @@ class DescriptorSetup {
 
 public:
     // Throws std::system_error. The caller's ends of pipes go into `streams`.
-    DescriptorSetup(const SpawnOptions& options, const std::vector<Entry>& entries, bool hand_over,
-                    StandardStreams& streams);
+    DescriptorSetup(const SpawnOptions& options, const std::vector<Entry>& entries, int cgroup,
+                    bool hand_over, StandardStreams& streams);
 
     // What ties the child to this process, with its copy of the barrier.
     [[nodiscard]] ParentPlan parent_plan(const Barrier& barrier, Starter starter) const noexcept;

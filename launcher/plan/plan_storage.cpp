@@ -116,7 +116,7 @@ Plan PlanStorage::plan_of(const LaunchPlan& launch, const sigset_t* callers_mask
                           LaunchRecord& record) const noexcept {
     return {.program = program_plan(),
             .order = order_plan(),
-            .birth = birth_plan(),
+            .birth = birth_plan(launch.cgroup),
             .signals = signal_plan(callers_mask),
             .descriptors = launch.descriptors,
             .parent = launch.parent,
@@ -155,9 +155,9 @@ OrderPlan PlanStorage::order_plan() const noexcept {
             .may_be_cloned = parts_may_share_memory_};
 }
 
-BirthPlan PlanStorage::birth_plan() const noexcept {
+BirthPlan PlanStorage::birth_plan(int cgroup) const noexcept {
     return {.namespaces = static_cast<std::uint32_t>(options_.birth.namespaces),
-            .cgroup = options_.birth.cgroup,
+            .cgroup = cgroup,
             .leads = leads_by(options_.ending.scope),
             .die_with_parent = options_.ending.die_with_parent};
 }

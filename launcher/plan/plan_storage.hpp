@@ -15,6 +15,7 @@ struct LaunchPlan {
     DescriptorPlan descriptors;
     ParentPlan parent;
     HandOverPlan hand_over;
+    int cgroup;  // -1: the parent's
 };
 
 // The environment of one launch's program that gets the barrier, with room for its variables.
@@ -47,7 +48,7 @@ public:
 private:
     [[nodiscard]] ProgramPlan program_plan() const noexcept;
     [[nodiscard]] OrderPlan order_plan() const noexcept;
-    [[nodiscard]] BirthPlan birth_plan() const noexcept;
+    [[nodiscard]] BirthPlan birth_plan(int cgroup) const noexcept;
     [[nodiscard]] SignalPlan signal_plan(const sigset_t* callers_mask) const noexcept;
 
     const SpawnOptions& options_;

@@ -42,6 +42,9 @@ public:
         if (step.child.run || step.parent) {
             add_parts(step);
         }
+        if (step.after_end) {
+            schedule_.after_end.push_back(&step);
+        }
         if (step.last.run) {
             schedule_.last.push_back(add_item(ItemKind::last, step.name, &step));
         }
@@ -69,12 +72,13 @@ public:
         }
     }
 
-    void add_parts_after_execve(const std::vector<Entry>& entries) {
+    // Before the start or behind execve, where the two sides do not meet.
+    void add_parents_parts(const std::vector<Entry>& entries, ItemKind kind, ParentPart Step::*part,
+                           std::vector<std::uint32_t>& order) {
         for (const Entry& entry : entries) {
             const Step* const step = std::get_if<Step>(&entry);
-            if (step != nullptr && step->after_execve) {
-                schedule_.after_execve.push_back(
-                    add_item(ItemKind::after_execve, step->name, step));
+            if (step != nullptr && step->*part) {
+                order.push_back(add_item(kind, step->name, step));
             }
         }
     }
@@ -173,7 +177,10 @@ Schedule make_schedule(const std::vector<Entry>& entries, const std::string& pro
     schedule.ready_to_exec = static_cast<std::uint32_t>(schedule.items.size() - 1);
     schedule.descriptors = builder.add_item(ItemKind::descriptors, "arrange descriptors");
     schedule.execve = builder.add_item(ItemKind::execve, "execve '" + program + "'");
-    builder.add_parts_after_execve(entries);
+    builder.add_parents_parts(entries, ItemKind::after_execve, &Step::after_execve,
+                              schedule.after_execve);
+    builder.add_parents_parts(entries, ItemKind::before_start, &Step::before_start,
+                              schedule.before_start);
     schedule.readiness = builder.add_item(ItemKind::readiness, "ready");
     return builder.finish();
 }
@@ -182,6 +189,7 @@ Stage stage_of(ItemKind kind) noexcept {
     switch (kind) {
         case ItemKind::begin:
             return Stage::start;
+        case ItemKind::before_start:
         case ItemKind::step:
         case ItemKind::last:
         case ItemKind::after_execve:

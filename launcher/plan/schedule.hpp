@@ -33,10 +33,12 @@ using Entry = std::variant<Step, Rendezvous>;
 
 struct Schedule {
     std::vector<Item> items;
+    std::vector<std::uint32_t> before_start;  // the parent's, before there is a child
     std::vector<std::uint32_t> parent;        // indices of items, in the order of that side
     std::vector<std::uint32_t> child;         // up to "ready to exec"
     std::vector<std::uint32_t> last;          // the child's, right before execve
     std::vector<std::uint32_t> after_execve;  // the parent's, once the program runs
+    std::vector<const Step*> after_end;       // those with such a part
     std::uint32_t begin = 0;
     std::uint32_t working_directory = 0;
     std::uint32_t ready_to_exec = 0;

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "barrier/linux/fresh_descriptor.hpp"
+#include "launcher/plan/opened_stream.hpp"
 
 namespace syncspawn::detail {
 namespace {
@@ -176,11 +177,16 @@ bool signal_cgroup(int cgroup, pid_t child, int signal) {
 
 }  // namespace
 
-KillReach::KillReach(const SpawnOptions& options) : scope_(options.ending.scope) {
+KillReach::KillReach(KillScope scope, int cgroup) : scope_(scope) {
     if (scope_ != KillScope::cgroup) {
         return;
     }
-    cgroup_ = UniqueFd(duplicate_from(options.birth.cgroup, 10));
+    if (cgroup < 0) {
+        throw ErrorWithHint(EINVAL, "KillScope::cgroup",
+                            "it takes a cgroup: `birth.cgroup`, or ParentSide::set_cgroup() in a "
+                            "step");
+    }
+    cgroup_ = UniqueFd(duplicate_from(cgroup, 10));
     if (!cgroup_) {
         throw std::system_error(errno, std::generic_category(), "fcntl F_DUPFD_CLOEXEC");
     }

@@ -12,9 +12,9 @@ namespace syncspawn::detail {
 class KillReach {
 public:
     KillReach() noexcept = default;
-    // Throws std::system_error: no room for another descriptor, this process is itself in the cgroup, or
-    // what is in it cannot be seen.
-    explicit KillReach(const SpawnOptions& options);
+    // Throws std::system_error: there is no cgroup where the scope takes one, no room for another descriptor, this
+    // process is itself in the cgroup, or what is in it cannot be seen.
+    KillReach(KillScope scope, int cgroup);
 
     [[nodiscard]] KillScope scope() const noexcept { return scope_; }
     // Sends to all but the child, in a process group not even to those. True: it was SIGKILL, and has

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <csignal>
+#include <new>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -24,11 +25,16 @@ void require_no_error(int error, const std::string& what) {
     }
 }
 
-std::optional<ExitStatus> stop_child(detail::ChildHandle& child,
-                                     std::span<const StopAction> actions) {
+ExitStatus reap(Process::State& state) {
+    const ExitStatus status = state.child.reap();
+    state.after_end.run(state.child.pid());
+    return status;
+}
+
+std::optional<ExitStatus> stop_program(Process::State& state, std::span<const StopAction> actions) {
     const detail::CancellationHeldBack held_back;
-    require_no_error(child.stop(actions), "cannot end the program, which still runs");
-    return child.status();
+    require_no_error(state.child.stop(actions), "cannot end the program, which still runs");
+    return state.child.status() ? std::optional(reap(state)) : std::nullopt;
 }
 
 }  // namespace
@@ -52,6 +58,12 @@ Process::~Process() {
         return;
     }
     (void)state_->child.stop(*state_->stop);
+    try {
+        if (state_->child.status()) {
+            (void)reap(*state_);
+        }
+    } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): there is nobody to tell
+    }
 }
 
 Process::State& Process::state() const {
@@ -79,18 +91,18 @@ int Process::pidfd() const { return state().child.pidfd(); }
 
 ExitStatus Process::wait() {
     const detail::CancellationHeldBack held_back;
-    return own_state().child.reap();
+    return reap(own_state());
 }
 
 std::optional<ExitStatus> Process::try_wait() { return wait_until(Deadline()); }
 
 std::optional<ExitStatus> Process::wait_until(Deadline deadline) {
     const detail::CancellationHeldBack held_back;
-    detail::ChildHandle& child = own_state().child;
-    if (!child.wait_for_end(&deadline)) {
+    State& state = own_state();
+    if (!state.child.wait_for_end(&deadline)) {
         return std::nullopt;
     }
-    return child.reap();
+    return reap(state);
 }
 
 std::optional<ExitStatus> Process::wait_for(std::chrono::nanoseconds time) {
@@ -108,17 +120,17 @@ void Process::signal(int signal, std::error_code& error) {
 std::optional<ExitStatus> Process::stop(const StopActions& actions) {
     detail::check(actions);
     // An empty list looks for the end, too.
-    return actions.empty() ? try_wait() : stop_child(own_state().child, actions);
+    return actions.empty() ? try_wait() : stop_program(own_state(), actions);
 }
 
 ExitStatus Process::terminate(std::chrono::nanoseconds grace) {
     const std::array actions{Stop::terminate(grace), Stop::kill()};
-    return stop_child(own_state().child, actions).value_or(ExitStatus::unknown());
+    return stop_program(own_state(), actions).value_or(ExitStatus::unknown());
 }
 
 ExitStatus Process::kill() {
     const std::array actions{Stop::kill()};
-    return stop_child(own_state().child, actions).value_or(ExitStatus::unknown());
+    return stop_program(own_state(), actions).value_or(ExitStatus::unknown());
 }
 
 pid_t Process::release() {
@@ -152,6 +164,8 @@ UniqueFd Process::take_standard_output() { return state().streams.take(1, self);
 UniqueFd Process::take_standard_error() { return state().streams.take(2, self); }
 
 StartMethod Process::start_method() const { return state().start_method; }
+
+const std::string& Process::after_end_failures() const { return state().after_end.failures(); }
 
 const std::optional<ResourceUsage>& Process::usage() const { return state().child.usage(); }
 

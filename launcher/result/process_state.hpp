@@ -5,6 +5,7 @@
 
 #include <syncspawn/launcher/process.hpp>
 
+#include "after_end.hpp"
 #include "child_handle.hpp"
 #include "launcher/plan/standard_streams.hpp"
 #include "trace.hpp"
@@ -19,6 +20,7 @@ struct Process::State {
     const StopActions* stop = nullptr;  // in the options, whose life the trace shares
     StartMethod start_method = StartMethod::copied_memory;
     detail::Trace trace{};
+    detail::AfterEnd after_end{};  // of steps whose life the trace shares
 };
 
 }  // namespace syncspawn

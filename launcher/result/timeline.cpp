@@ -19,6 +19,7 @@ Wording wording(const Item& item, WhichSide side) {
     switch (item.kind) {
         case ItemKind::begin:
             return {side == WhichSide::child ? "started" : "starts the child", ""};
+        case ItemKind::before_start:
         case ItemKind::step:
         case ItemKind::last:
         case ItemKind::after_execve:
@@ -63,6 +64,14 @@ Trace::Trace(std::shared_ptr<const Schedule> its_schedule, std::int64_t its_begi
         }
     }
 }
+
+Trace::Trace(std::shared_ptr<const Schedule> its_schedule, std::int64_t its_beginning,
+             std::vector<Wait> parts_waits)
+    : schedule(std::move(its_schedule)),
+      launch_began(its_beginning),
+      parent(schedule->items.size()),
+      child(schedule->items.size()),
+      waits(std::move(parts_waits)) {}
 
 std::string wait_in_words(int descriptor) {
     return descriptor < 0 ? "waits for a time that it named"

@@ -15,8 +15,8 @@ namespace syncspawn::detail {
 // What happened in a launch and when, as its record had it at the end.
 struct Trace {
     struct Moments {
-        std::int64_t began;
-        std::int64_t ended;
+        std::int64_t began = 0;
+        std::int64_t ended = 0;
     };
     // A part of the parent that was not done yet.
     struct Wait {
@@ -27,6 +27,9 @@ struct Trace {
     Trace() = default;
     Trace(std::shared_ptr<const Schedule> its_schedule, std::int64_t its_beginning,
           LaunchRecord& record, std::vector<Wait> parts_waits);
+    // Where there was no child.
+    Trace(std::shared_ptr<const Schedule> its_schedule, std::int64_t its_beginning,
+          std::vector<Wait> parts_waits);
 
     std::shared_ptr<const Schedule> schedule{};  // shares the life of its spawner's definition
     std::int64_t launch_began = 0;

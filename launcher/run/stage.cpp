@@ -258,6 +258,7 @@ RunStage Stage::result() {
     if (process_) {
         result.status = process_.wait();
         result.usage = process_.usage();
+        result.after_end_failures = process_.after_end_failures();
     }
     if (error_stream_) {
         result.error = error_stream_->take_kept();

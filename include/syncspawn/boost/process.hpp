@@ -24,8 +24,8 @@
 namespace syncspawn::for_boost {
 
 /// Turns our Process into a basic_process of Boost, which takes over its pid and pidfd. The rest is gone:
-/// `ending.stop` (a basic_process kills), the parent's ends of pipes, and the barrier. Take out what you want
-/// to keep first.
+/// `ending.stop` (a basic_process kills), what Step::after_end would do, the parent's ends of pipes, and the
+/// barrier. Take out what you want to keep first.
 ///
 /// If this throws, the program has been killed and reaped. Throws std::logic_error if there is no process.
 template <class Executor>

@@ -78,7 +78,8 @@ struct Birth {
     /// The child is born into these. Its parts must then be async_signal_safe or shared_memory.
     Namespaces namespaces = Namespaces::none;
     /// The cgroup that the child is born into: a descriptor of its directory in cgroup v2 (cgroups(7)),
-    /// opened with O_PATH or O_RDONLY. Borrowed until spawn() returns; -1: the parent's cgroup.
+    /// opened with O_PATH or O_RDONLY. Borrowed until spawn() returns; -1: the parent's cgroup, or what a step
+    /// makes for each launch (ParentSide::set_cgroup()).
     ///
     /// Being born there takes Linux 5.7 (CLONE_INTO_CGROUP). On an older kernel, or when a part needs
     /// fork(3) (ChildRules::after_fork), the child joins the cgroup before it does anything else. A launch

@@ -79,8 +79,8 @@ enum class KillScope {
     /// group, so it cannot call setsid(2) (EPERM): use `session` then.
     process_group,
     session,  ///< the same, and the child leads a new session (setsid(2))
-    /// Everything in the cgroup `birth.cgroup` and below; nothing escapes from it by setsid(2). Give it a
-    /// cgroup of its own, since whatever is in there is killed.
+    /// Everything in the cgroup `birth.cgroup` (or that of ParentSide::set_cgroup()) and below; nothing escapes
+    /// from it by setsid(2). Give it a cgroup of its own, since whatever is in there is killed.
     ///  - It also reaches a program that has changed its user, if you may write cgroup.kill (Linux 5.14).
     ///  - If this process itself is in the cgroup, the launch fails with EINVAL. If it gets there later,
     ///    signals go to the program alone.

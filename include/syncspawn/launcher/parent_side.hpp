@@ -66,8 +66,10 @@ struct PartCall {
     const Step* step = nullptr;
     PartWait wait{};
     PartState state{};
-    StandardStreams* streams = nullptr;  // none in an undo
+    StandardStreams* streams = nullptr;  // none where there is no child
     SentDescriptors* sent = nullptr;     // the same
+    int* cgroup = nullptr;               // before the start alone
+    bool is_child_gone = false;
 };
 
 }  // namespace detail
@@ -83,7 +85,8 @@ public:
           deadline_(deadline),
           call_(&call) {}
     /// The child's pid, as this process sees it. The child is not reaped before the part returns, so the
-    /// number belongs to nobody else. (In an `undo` the child is gone, and the number is for your log.)
+    /// number belongs to nobody else. (In `undo` and `after_end` the child is gone, and the number is for your
+    /// log. In `before_start`, and in `undo` if no child was started, it is -1.)
     ///
     /// A child that shares memory with you (StartMethod::shared_memory) bears two things badly:
     ///  - Writing its /proc/PID/oom_score_adj changes your own. Do it in Step::after_execve.
@@ -91,9 +94,9 @@ public:
     ///    memory as the child's, and kills you both. The option `birth.cgroup` avoids that.
     /// Or ask for StartMethod::copied_memory.
     [[nodiscard]] pid_t child_pid() const noexcept { return child_pid_; }
-    /// Borrowed; -1 before Linux 5.3, and in an `undo`.
+    /// Borrowed; -1 before Linux 5.3, and where there is no child: in `before_start`, `undo` and `after_end`.
     [[nodiscard]] int child_pidfd() const noexcept { return child_pidfd_; }
-    /// Whether the child, or the program that it has become, has ended.
+    /// Whether the child, or the program that it has become, has ended. False before it was started.
     [[nodiscard]] bool has_ended() const noexcept;
     /// When the setup must be done (`setup.within`), if it must. Nobody interrupts a part that blocks beyond
     /// that, so one that does should look here. wait_for() looks by itself.
@@ -116,9 +119,9 @@ public:
     [[nodiscard]] bool is_past_deadline() const noexcept { return call_->wait.is_past_deadline; }
 
     /// What the part remembers from call to call: one object for each step and launch. The first call of
-    /// state() default-constructs it, the step's `undo` sees the same one, and the end of the launch destroys
-    /// it: that of the last step first, each after its undo. Throws std::logic_error if an earlier call was
-    /// for another type.
+    /// state() default-constructs it, and all parts of the step see the same one. The end of the launch
+    /// destroys it: that of the last step first, each after its undo. In a step with `after_end` it lasts until
+    /// that has run, or the Process is gone. Throws std::logic_error if an earlier call was for another type.
     template <std::default_initializable State>
     [[nodiscard]] State& state() {
         if (call_->state.value == nullptr) {
@@ -130,18 +133,25 @@ public:
 
     /// Moves your end of a Stdio::pipe() out, before the program runs: for a thread that drains it, or a part
     /// that answers what another step asks. You own what is returned (keep it in state(), or hand it on); the
-    /// Process has none then. Throws std::logic_error if there is none, it was moved out, or this is an `undo`.
+    /// Process has none then. Throws std::logic_error if there is none, it was moved out, or there is no child
+    /// (in `before_start`, `undo` and `after_end`).
     [[nodiscard]] UniqueFd take_standard_input() { return take_stream(0); }
     [[nodiscard]] UniqueFd take_standard_output() { return take_stream(1); }
     [[nodiscard]] UniqueFd take_standard_error() { return take_stream(2); }
 
     /// The next descriptor that the child's parts of this step have sent (ChildSide::send_descriptor()), in
     /// their order. You own it; it is close-on-exec. What nobody takes is closed at the end of the launch.
-    /// Throws std::logic_error if none has come, or this is an `undo`.
+    /// Throws std::logic_error if none has come, or there is no child.
     ///
     /// Do not trust what it is: a child may have been taken over by now (in a namespace of somebody else, for
     /// one). If it has sent anything but what the step says, the step fails with EPROTO.
     [[nodiscard]] UniqueFd take_descriptor();
+
+    /// In Step::before_start: the child of this launch is born into this cgroup, as if `birth.cgroup` were it.
+    /// A descriptor of its directory; borrowed until the launch is over (keep it in state()).
+    /// KillScope::cgroup then means this one. Throws std::logic_error in any other part, and if `birth.cgroup`
+    /// or another step has chosen one already; std::invalid_argument if the descriptor is negative.
+    void set_cgroup(int directory);
 
 private:
     UniqueFd take_stream(int number);

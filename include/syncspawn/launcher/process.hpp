@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 #include <system_error>
 
 #include <syncspawn/barrier/barrier.hpp>
@@ -42,7 +43,8 @@
 ///
 ///     const syncspawn::ExitStatus status = child.terminate(5s);  // SIGTERM, and after five seconds SIGKILL
 ///
-/// Whatever reaps may be called again and then gives the same status.
+/// Whatever reaps may be called again and then gives the same status. The first time, it also runs what the
+/// steps of the launch do after the end (Step::after_end).
 
 namespace syncspawn {
 
@@ -108,7 +110,8 @@ public:
     /// stop({Stop::kill()}).
     ExitStatus kill();
     /// Lets the program run on, and leaves this Process empty. Returns the pid. The program is still a child
-    /// of this process: reap it with waitpid(2), or it stays a zombie once it has ended.
+    /// of this process: reap it with waitpid(2), or it stays a zombie once it has ended. Step::after_end does
+    /// not run: what it would have taken back is yours.
     pid_t release();
     /// The same; you own the pidfd, too.
     pid_t release(UniqueFd& pidfd);
@@ -130,6 +133,10 @@ public:
     UniqueFd take_standard_output();
     UniqueFd take_standard_error();
 
+    /// What went wrong in Step::after_end parts: "'cgroup' failed after the end: rmdir: device or resource
+    /// busy". Empty if nothing did, or they have not run yet. (The destructor runs them as well, and has nobody
+    /// to tell.)
+    [[nodiscard]] const std::string& after_end_failures() const;
     /// What it has used; nothing until its status was taken by one of the above, or if somebody else has
     /// reaped it.
     [[nodiscard]] const std::optional<ResourceUsage>& usage() const;

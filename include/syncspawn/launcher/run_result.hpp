@@ -43,6 +43,8 @@ struct RunStage {
     std::uint64_t error_dropped = 0;
     /// What it has used; nothing if somebody else has reaped it.
     std::optional<ResourceUsage> usage{};
+    /// What went wrong in Step::after_end parts: see Process::after_end_failures().
+    std::string after_end_failures{};
     /// It could not be killed, still runs, and is still a child of yours: reap it with waitpid(2).
     std::optional<pid_t> survivor{};
 };

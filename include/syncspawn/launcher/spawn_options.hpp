@@ -71,7 +71,7 @@ struct Signals {
 
 /// How long the launch may take until execve, and what ends it early.
 struct Setup {
-    /// From the start to execve; not set: as long as it takes. When the time is up, no wait goes on and no
+    /// From the start (or Step::before_start) to execve; not set: as long as it takes. When the time is up, no wait goes on and no
     /// further part of the parent begins: the launch fails, unless the child has reached its execve. A part
     /// of the parent that is running is not interrupted. Parts behind execve (Step::after_execve) must be
     /// done in that time, too.

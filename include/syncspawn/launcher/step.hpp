@@ -35,7 +35,8 @@
 ///         return spawner.spawn().wait().shell_code();
 ///     }
 ///
-/// A step has a part for the child, one for the parent, or both. Each part is a callable that returns
+/// A step has a part for the child, one for the parent, or both, and further ones before the start and after
+/// the end. Each part is a callable that returns
 /// std::error_code or nothing; the first that fails ends the launch. The child's part says which rules it
 /// obeys: see <syncspawn/launcher/child_side.hpp>. The parent's may do anything, and may wait without
 /// blocking: see <syncspawn/launcher/parent_side.hpp>.
@@ -57,6 +58,17 @@ enum class StepOrder {
 /// sides run at the same time, except where the order of a step or a rendezvous says otherwise.
 struct Step {
     std::string name;  ///< what errors and the timeline call it
+    /// Runs in the parent before there is a child, once for each launch: the place to make what the child is
+    /// born into, such as a cgroup of its own. What it makes, `undo` and `after_end` remove.
+    ///
+    ///     .before_start = [](ParentSide& side) {
+    ///         UniqueFd& cgroup = side.state<UniqueFd>();
+    ///         cgroup = make_cgroup();
+    ///         return cgroup ? (side.set_cgroup(cgroup.get()), side.done()) : side.fail("mkdir");
+    ///     }
+    ///
+    /// It may wait as `parent` may, and `setup.within` counts. If it fails, nothing is started.
+    ParentPart before_start{};
     ChildPart child{};
     ParentPart parent{};
     StepOrder order = StepOrder::together;
@@ -106,9 +118,25 @@ struct Step {
     ///
     /// If it fails, the program is ended, and the error says program_may_have_run().
     ParentPart after_execve{};
-    /// Takes back what `parent` and `after_execve` have done. Runs in the parent if the launch fails after one
-    /// of them has succeeded, or has begun to wait (ParentSide::wait_for()). The child is gone by then; what
-    /// began last comes first. It finds the ParentSide::state() of those parts. It cannot wait.
+    /// Runs in the parent after the end of the program, if the launch has succeeded: the place to remove what
+    /// was there for the program. It runs in the thread that reaps it, in whatever does that: a member of
+    /// Process (its destructor, too), run(), Run, ProcessSet, async_wait_exit(). Steps come in reverse order. The
+    /// state() is that of the other parts. It cannot wait.
+    ///
+    ///     .after_end = [](ParentSide& side) {
+    ///         return rmdir(path_of(side.state<Cgroup>())) < 0 ? side.fail("rmdir") : side.done();
+    ///     }
+    ///
+    /// If it fails, the others still run, and Process::after_end_failures() says so. It does not run after
+    /// Process::release(), for a program that runs on when its Process is destroyed (`ending.stop`), and in the
+    /// copy of a Process that fork(2) makes. What is left behind then, or if this process is killed, should have
+    /// a name by which the next launch can find it.
+    ///
+    /// If the launch fails, `undo` runs and this does not. Often both are the same function.
+    ParentPart after_end{};
+    /// Takes back what `before_start`, `parent` and `after_execve` have done. Runs in the parent if the launch
+    /// fails after one of them has succeeded, or has begun to wait (ParentSide::wait_for()). The child is gone by
+    /// then; what began last comes first. It finds the ParentSide::state() of those parts. It cannot wait.
     ParentPart undo{};
     /// The descriptors of the parent that the child's parts use. Borrowed; the program does not get them.
     std::vector<int> descriptors{};

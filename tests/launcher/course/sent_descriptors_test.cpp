@@ -274,7 +274,7 @@ TEST_CASE("to take what has not come is misuse, which says whose it would be") {
         spawner.step({.name = "undone", .parent = [](ParentSide&) {}, .undo = take});
         spawner.step(step);
         CHECK(text_after(way, spawner) == "x in the parent: no: input/output error");
-        CHECK(text == "syncspawn::ParentSide: nobody has sent an undo a descriptor");
+        CHECK(text == "syncspawn::ParentSide: no descriptors come without a child");
     });
     SyncedSpawner spawner = spawner_of_true(StartMethod::automatic);
     spawner.step(sending([](ChildSide& side) { return side.done(); },

@@ -82,8 +82,6 @@ TEST_CASE("options that can never work are refused with the rule they break") {
     CHECK(refusal_of({.program = "a", .ending = {.stop = {Stop::terminate(-1ns)}}}) == negative);
     CHECK(refusal_of({.program = "a", .ending = {.stop = {Stop::signal(1000, 1ns)}}}) ==
           "syncspawn: there is no signal 1000");
-    CHECK(refusal_of({.program = "a", .ending = {.scope = KillScope::cgroup}}) ==
-          "syncspawn: KillScope::cgroup takes a cgroup: `birth.cgroup`");
     CHECK(refusal_of({.program = "a"}) == "accepted");
 }
 

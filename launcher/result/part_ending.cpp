@@ -1,0 +1,25 @@
+#include "part_ending.hpp"
+
+#include <exception>
+
+namespace syncspawn::detail {
+
+PartEnding ending_of(const ParentPart& part, ParentSide& side) {
+    try {
+        return {part(side)};
+    } catch (const std::exception& exception) {
+        return {{}, exception.what()};
+    } catch (...) {
+        return {{}, "not a std::exception"};
+    }
+}
+
+std::string in_words(const PartEnding& ending, const FailureSlot& slot) {
+    if (ending.exception) {
+        return *ending.exception;
+    }
+    const std::string call = slot.text;
+    return (call.empty() ? "" : call + ": ") + ending.error.message();
+}
+
+}  // namespace syncspawn::detail

@@ -1,0 +1,152 @@
+#include "mounts.hpp"
+
+#include <cerrno>
+#include <utility>
+
+#include "barrier/linux/bounded_text.hpp"
+#include "mounts_work.hpp"
+
+namespace syncspawn::sandbox {
+namespace {
+
+const char* hint_at(int error) noexcept {
+    switch (error) {
+        case ENOSYS:
+            return " (it takes Linux 5.12, and no filter that refuses it)";
+        case EOVERFLOW:
+            return " (the child's ids are not mapped: add an id map first)";
+        case ENAMETOOLONG:
+            return " (a path in it is too long)";
+        default:
+            return "";
+    }
+}
+
+// Where the child still shares the parent's mount namespace, all of this would be done to the host.
+bool is_in_own_namespace(MountWork& work) noexcept {
+    struct statx about {};
+    if (!calls::statx(AT_FDCWD, STATX_MNT_ID, about, "/")) {
+        return refuse(work, "look at '/'");
+    }
+    return work.plan.parents_root != about.stx_mnt_id ||
+           refuse(work, "the child has no mount namespace of its own (birth.namespaces)", EINVAL);
+}
+
+bool leave_the_hosts_peer_groups(MountWork& work) noexcept {
+    if (syscall(SYS_mount, nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0) {
+        return true;
+    }
+    return refuse(work, errno == EINVAL ? "make '/' a slave: it is no mount point (chroot)"
+                        : errno == EPERM
+                            ? "make '/' a slave: it takes CAP_SYS_ADMIN in a mount and, "
+                              "for ordinary users, a user namespace"
+                            : "make '/' a slave");
+}
+
+bool begin_empty(MountWork& work) noexcept {
+    constexpr Setting settings[]{{"mode", "0755"}};
+    Opened tree = new_file_system(work, "tmpfs", settings, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+    return tree && make_own(work, tree.get()) &&
+           attach(work, std::move(tree), "/", PlaceKind::directory);
+}
+
+bool apply(MountWork& work, const MountAction& action) noexcept {
+    using Kind = FileOperation::Kind;
+    switch (action.kind) {
+        case Kind::bind:
+            return bind(work, action);
+        case Kind::tmpfs:
+            return mount_tmpfs(work, action);
+        case Kind::proc:
+            return mount_proc(work, action);
+        case Kind::devices:
+            return mount_devices(work, action);
+        case Kind::mqueue:
+            return mount_mqueue(work, action);
+        case Kind::overlay:
+            return mount_overlay(work, action);
+        case Kind::directory:
+            return make_directory(work, action);
+        case Kind::symlink:
+            return make_symlink(work, action);
+        case Kind::file:
+            return make_file(work, action);
+        case Kind::data:
+            return place_data(work, action);
+        case Kind::chmod:
+            return change_mode(work, action);
+        case Kind::remount_read_only:
+            return remount_read_only(work, action);
+        case Kind::hide:
+            return hide(work, action);
+        case Kind::protect:
+        case Kind::pin:
+            return protect(work, action);
+    }
+    return refuse(work, "an operation of unknown kind", EINVAL);
+}
+
+bool apply_all(MountWork& work) noexcept {
+    for (const MountAction& action : work.plan.actions) {
+        work.label = action.label;
+        if (!apply(work, action)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// pivot_root(2) puts the old root on top of the new one, together with what is mounted on it: what lies in
+// the new root's place is taken away one by one. The root of an initial file system cannot be moved (EINVAL):
+// there the new one stays on top of it, and ".." leads to itself from there.
+bool enter(MountWork& work) noexcept {
+    work.label = "mounts";
+    if (syscall(SYS_fchdir, work.root.get()) < 0) {
+        return refuse(work, "fchdir to the new root");
+    }
+    if (syscall(SYS_pivot_root, ".", ".") == 0) {
+        for (int mount = 0; mount < work.layers; ++mount) {
+            if (syscall(SYS_umount2, ".", calls::detach) < 0) {
+                return refuse(work, "umount2 the old root");
+            }
+        }
+        return true;
+    }
+    return (errno == EINVAL && syscall(SYS_chroot, ".") == 0) || refuse(work, "pivot_root");
+}
+
+bool lay_out(MountWork& work) noexcept {
+    char directory[PATH_MAX];
+    const bool has_directory = syscall(SYS_getcwd, directory, sizeof directory) > 0;
+    if (!is_in_own_namespace(work) || !leave_the_hosts_peer_groups(work) || !clone_roots(work) ||
+        (work.plan.needs_store && !make_store(work)) ||
+        (work.plan.begins_empty && !begin_empty(work)) || !apply_all(work) || !enter(work)) {
+        return false;
+    }
+    // "(unreachable)" and so on is no path.
+    if (has_directory && directory[0] == '/' && chdir(directory) == 0) {
+        return true;
+    }
+    return chdir("/") == 0 || refuse(work, "chdir to the new root");
+}
+
+}  // namespace
+
+bool refuse(MountWork& work, const char* call, int error) noexcept {
+    char text[120];
+    detail::BoundedText(text) << work.label << ": " << call << hint_at(error);
+    work.error = work.side.fail(error, text);
+    return false;
+}
+
+bool refuse(MountWork& work, const char* call) noexcept { return refuse(work, call, errno); }
+
+std::error_code lay_out_mounts(ChildSide& side, const MountPlan& plan) noexcept {
+    MountWork work{.side = side, .plan = plan};
+    work.umask = static_cast<mode_t>(syscall(SYS_umask, 0));
+    const bool is_laid_out = lay_out(work);
+    syscall(SYS_umask, work.umask);
+    return is_laid_out ? side.done() : work.error;
+}
+
+}  // namespace syncspawn::sandbox

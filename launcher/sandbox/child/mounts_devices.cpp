@@ -1,0 +1,76 @@
+#include <cerrno>
+
+#include "mounts_work.hpp"
+
+namespace syncspawn::sandbox {
+namespace {
+
+constexpr std::uint64_t safe = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+
+struct Link {
+    const char* target;
+    const char* name;
+};
+constexpr Link links[]{{"/proc/self/fd", "fd"},
+                       {"/proc/self/fd/0", "stdin"},
+                       {"/proc/self/fd/1", "stdout"},
+                       {"/proc/self/fd/2", "stderr"},
+                       {"pts/ptmx", "ptmx"}};
+
+// Bound from the host's: in a user namespace nobody makes a device.
+bool bind_nodes(MountWork& work, int directory, std::span<const DeviceNode> nodes) noexcept {
+    for (const DeviceNode& node : nodes) {
+        const Opened tree = clone_device(work, node.source);
+        if (!tree) {
+            return false;
+        }
+        if (syscall(SYS_mknodat, directory, node.name, S_IFREG, 0) < 0 ||
+            !calls::move_mount(tree.get(), directory, node.name)) {
+            return refuse(work, node.name);
+        }
+    }
+    // Nobody inside changes owner or mode of the host's devices. Writing to them is no matter of the mount.
+    return (calls::set_attributes(directory, AT_RECURSIVE, safe | MOUNT_ATTR_RDONLY) &&
+            calls::set_attributes(directory, 0, 0, MOUNT_ATTR_RDONLY)) ||
+           refuse(work, "mount_setattr");
+}
+
+bool make_links(MountWork& work, int directory) noexcept {
+    for (const Link& link : links) {
+        if (syscall(SYS_symlinkat, link.target, directory, link.name) < 0) {
+            return refuse(work, link.name);
+        }
+    }
+    return true;
+}
+
+bool make_terminals(MountWork& work, int directory) noexcept {
+    constexpr Setting settings[]{{"ptmxmode", "0666"}, {"mode", "0620"}};
+    constexpr mode_t mode = 0755;
+    if (syscall(SYS_mkdirat, directory, "pts", mode) < 0) {
+        return refuse(work, "pts");
+    }
+    const Opened terminals = new_file_system(work, "devpts", settings, safe);
+    return terminals &&
+           (calls::move_mount(terminals.get(), directory, "pts") || refuse(work, "pts"));
+}
+
+}  // namespace
+
+bool mount_devices(MountWork& work, const MountAction& action) noexcept {
+    constexpr Setting settings[]{{"mode", "0755"}};
+    constexpr mode_t everybodys = 01777;
+    const Opened tree = new_file_system(work, "tmpfs", settings, safe);
+    if (!tree || !make_own(work, tree.get())) {
+        return false;
+    }
+    const Opened place = find_or_make(work, action.destination, PlaceKind::directory);
+    if (!place || !attach_here(work, tree.get(), place.get()) ||
+        !bind_nodes(work, tree.get(), action.devices) || !make_links(work, tree.get())) {
+        return false;
+    }
+    return (syscall(SYS_mkdirat, tree.get(), "shm", everybodys) == 0 || refuse(work, "shm")) &&
+           make_terminals(work, tree.get());
+}
+
+}  // namespace syncspawn::sandbox

@@ -1,0 +1,131 @@
+#include <cerrno>
+#include <utility>
+
+#include "mounts_work.hpp"
+
+namespace syncspawn::sandbox {
+namespace {
+
+constexpr unsigned whole_tree = OPEN_TREE_CLONE | AT_RECURSIVE;
+constexpr unsigned of_descriptor = whole_tree | AT_EMPTY_PATH;
+
+constexpr unsigned what_it_is = STATX_TYPE | STATX_INO | STATX_BTIME;
+
+bool is_same(const FileIdentity& expected, const struct statx& about) noexcept {
+    const bool has_birth = (about.stx_mask & STATX_BTIME) != 0;
+    const FileIdentity found{.device_major = about.stx_dev_major,
+                             .device_minor = about.stx_dev_minor,
+                             .number = about.stx_ino,
+                             .born_seconds = has_birth ? about.stx_btime.tv_sec : 0,
+                             .born_nanoseconds = has_birth ? about.stx_btime.tv_nsec : 0,
+                             .type = about.stx_mode & std::uint32_t{S_IFMT}};
+    return found == expected;
+}
+
+bool is_directory(const MountSource& source) noexcept { return source.identity.type == S_IFDIR; }
+
+}  // namespace
+
+Opened open_source(MountWork& work, const MountSource& source, std::uint64_t flags) noexcept {
+    Opened file(work.closing, calls::openat2(AT_FDCWD, source.path, flags | O_NOFOLLOW,
+                                             RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS));
+    struct statx about {};
+    if (file && calls::statx(file.get(), what_it_is, about) && is_same(source.identity, about)) {
+        return file;
+    }
+    if (!file && errno == EACCES) {
+        refuse(work, "open the source");
+    } else {
+        refuse(work, "the source has changed", ESTALE);
+    }
+    return {};
+}
+
+Opened clone_source(MountWork& work, const MountSource& source) noexcept {
+    const Opened file = open_source(work, source, O_PATH);
+    if (!file) {
+        return {};
+    }
+    Opened tree(work.closing, calls::open_tree(file.get(), "", of_descriptor));
+    if (!tree) {
+        refuse(work, "open_tree");
+    }
+    return tree;
+}
+
+Opened clone_device(MountWork& work, const MountSource& source) noexcept {
+    Opened tree(work.closing, calls::open_tree(AT_FDCWD, source.path, OPEN_TREE_CLONE));
+    struct statx about {};
+    if (!tree) {
+        refuse(work, source.path);
+        return {};
+    }
+    if (!calls::statx(tree.get(), what_it_is, about) || !is_same(source.identity, about)) {
+        refuse(work, "a device has changed", ESTALE);
+        return {};
+    }
+    return tree;
+}
+
+bool clone_roots(MountWork& work) noexcept {
+    for (int number = 0; number < work.plan.clones_of_root; ++number) {
+        Opened& tree = work.clones_of_root[number];
+        tree = Opened(work.closing, calls::open_tree(AT_FDCWD, "/", whole_tree));
+        if (!tree) {
+            return refuse(work, "open_tree '/'");
+        }
+    }
+    return true;
+}
+
+bool bind(MountWork& work, const MountAction& action) noexcept {
+    Opened tree = action.number >= 0 ? std::move(work.clones_of_root[action.number])
+                                     : clone_source(work, action.source);
+    if (!tree) {
+        return false;
+    }
+    if (!calls::set_attributes(tree.get(), AT_RECURSIVE, action.attributes)) {
+        return refuse(work, "mount_setattr");
+    }
+    return attach(work, std::move(tree), action.destination,
+                  is_directory(action.source) ? PlaceKind::directory : PlaceKind::file);
+}
+
+bool remount_read_only(MountWork& work, const MountAction& action) noexcept {
+    const Opened place = find(work, action.destination);
+    if (!place) {
+        return refuse(work, "openat2");
+    }
+    return calls::set_attributes(place.get(), 0, MOUNT_ATTR_RDONLY) ||
+           refuse(work, errno == EINVAL ? "mount_setattr: it is no mount point" : "mount_setattr");
+}
+
+bool hide(MountWork& work, const MountAction& action) noexcept {
+    const Opened place = find(work, action.destination);
+    if (!place) {
+        return errno == ENOENT || errno == ENOTDIR || refuse(work, "openat2");
+    }
+    struct statx about {};
+    if (!calls::statx(place.get(), STATX_TYPE, about)) {
+        return refuse(work, "statx");
+    }
+    return cover(work, place.get(),
+                 S_ISDIR(about.stx_mode) ? PlaceKind::directory : PlaceKind::file);
+}
+
+// A mount on itself: the kernel neither removes nor renames a mount point (EBUSY).
+bool protect(MountWork& work, const MountAction& action) noexcept {
+    const Opened place = find(work, action.destination, action.last_link);
+    if (!place) {
+        return refuse(work, "openat2");
+    }
+    const Opened tree(work.closing, calls::open_tree(place.get(), "", of_descriptor));
+    if (!tree) {
+        return refuse(work, "open_tree");
+    }
+    return calls::set_attributes(tree.get(), AT_RECURSIVE, action.attributes)
+               ? attach_here(work, tree.get(), place.get())
+               : refuse(work, "mount_setattr");
+}
+
+}  // namespace syncspawn::sandbox
