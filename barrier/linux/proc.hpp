@@ -88,10 +88,9 @@ inline bool is_ancestor(std::int64_t pid) noexcept {
     return false;
 }
 
-// The flags of a process (PF_FORKNOEXEC and others), the seventh field behind its name in its stat. The
-// name stands in parentheses and may contain anything; what follows it contains none.
-inline std::optional<std::uint64_t> flags_of(pid_t process) noexcept {
-    constexpr int place = 7;
+// A number in the stat of a process, so many fields behind its name. That stands in parentheses and may contain
+// anything; what follows it contains none.
+inline std::optional<std::uint64_t> stat_number(pid_t process, int place) noexcept {
     File stat("/proc/", process, "/stat");
     const std::string_view line = stat.piece();
     std::size_t at = line.rfind(')');
@@ -102,8 +101,20 @@ inline std::optional<std::uint64_t> flags_of(pid_t process) noexcept {
         return std::nullopt;
     }
     stat.skip(at);
-    const auto flags = stat.number();
-    return flags ? std::optional<std::uint64_t>(*flags) : std::nullopt;
+    const auto number = stat.number();
+    return number ? std::optional(static_cast<std::uint64_t>(*number)) : std::nullopt;
+}
+
+// The flags of a process: PF_FORKNOEXEC and others.
+inline std::optional<std::uint64_t> flags_of(pid_t process) noexcept {
+    constexpr int place = 7;
+    return stat_number(process, place);
+}
+
+// When a process was started, in clock ticks since boot. No two that have had a pid were started in the same.
+inline std::optional<std::uint64_t> start_time_of(pid_t process) noexcept {
+    constexpr int place = 20;
+    return stat_number(process, place);
 }
 
 }  // namespace syncspawn::detail::proc

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <syncspawn/sandbox/absent_paths.hpp>
 #include <syncspawn/sandbox/door.hpp>
 #include <syncspawn/sandbox/enforcement.hpp>
 #include <syncspawn/sandbox/landlock.hpp>

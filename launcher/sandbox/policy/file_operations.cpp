@@ -24,6 +24,14 @@ bool has_something_below(const FileView& view, const std::string& directory) {
     });
 }
 
+FileOperation protection_of(const FileRule& rule) {
+    FileOperation protection = Mount::protect(rule.path, LastLink::itself);
+    if (rule.kind == FileRule::Kind::absent) {
+        protection.missing_source = MissingSource::skip;  // where keep_absent() can make nothing
+    }
+    return protection;
+}
+
 FileOperation operation_of(const FileRule& rule, const FileView& view) {
     const bool is_device = view.has_device_tree && is_within(rule.path, "/dev");
     switch (rule.access) {
@@ -34,7 +42,7 @@ FileOperation operation_of(const FileRule& rule, const FileView& view) {
             return has_something_below(view, rule.path) ? Mount::tmpfs(rule.path)
                                                         : Mount::hide(rule.path);
         case FileAccess::protected_path:
-            return Mount::protect(rule.path, LastLink::itself);
+            return protection_of(rule);
         case FileAccess::read_only:
             break;
     }

@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include <syncspawn/sandbox/absent_paths.hpp>
 #include <syncspawn/sandbox/landlock.hpp>
 #include <syncspawn/sandbox/mounts.hpp>
 #include <syncspawn/sandbox/namespaces.hpp>
@@ -19,7 +20,6 @@
 
 #include "file_operations.hpp"
 #include "filter.hpp"
-#include "launcher/sandbox/files/placeholders.hpp"
 #include "launcher/sandbox/landlock/allow_list.hpp"
 #include "wall_clock.hpp"
 
@@ -137,20 +137,9 @@ void Building::hold_places() {
             absent.push_back(rule.path);
         }
     }
-    if (absent.empty()) {
-        return;
+    if (!absent.empty()) {
+        add("files.protected_paths", [&] { return keep_absent(std::move(absent)); });
     }
-    const auto remove = [](ParentSide& side) { side.state<Placeholders>().remove(); };
-    into_->push_back({.name = "placeholders",
-                      .before_start =
-                          [absent = std::move(absent)](ParentSide& side) {
-                              auto& places = side.state<Placeholders>();
-                              for (const std::string& path : absent) {
-                                  places.place(path);
-                              }
-                          },
-                      .after_end = remove,
-                      .undo = remove});
 }
 
 void Building::open_network() {

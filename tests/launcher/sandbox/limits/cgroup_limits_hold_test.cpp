@@ -1,0 +1,133 @@
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <syncspawn/launcher.hpp>
+#include <syncspawn/sandbox/cgroup.hpp>
+
+#include "support/nothing_is_left.hpp"
+#include "support/skip.hpp"
+#include "support/steps.hpp"
+
+// That the kernel holds a program to its limits. Where the controllers are not there, cgroup_kernel_test.sh runs this in
+// a kernel that has them.
+
+using namespace syncspawn;
+using namespace syncspawn::sandbox;
+using namespace syncspawn::testing;
+
+namespace {
+
+// Where this process has none of its own with processes in it: below the root of all cgroups.
+std::optional<CgroupPlace> place_with(const std::string& controller) {
+    const CgroupFacts facts = cgroup_facts({.parent = cgroup_facts().mount});
+    for (const std::string& there : facts.controllers) {
+        if (there == controller) {
+            return CgroupPlace{.parent = facts.parent};
+        }
+    }
+    leave_out("no controller '" + controller + "' for cgroups of version 2");
+    return std::nullopt;
+}
+
+struct Outcome {
+    ExitStatus status;
+    CgroupUsage usage;
+};
+
+Outcome outcome_of(const std::string& script, const CgroupLimits& limits,
+                   const CgroupPlace& place) {
+    CgroupUsage usage;
+    Process process =
+        with_step(shell(script),
+                  sandbox::cgroup(limits, place, [&](const CgroupUsage& end) { usage = end; }))
+            .spawn();
+    const ExitStatus status = process.wait();
+    CHECK(process.after_end_failures().empty());
+    return {status, usage};
+}
+
+// 200 MB in one piece, which it fills.
+constexpr const char* hungry = "dd if=/dev/zero of=/dev/null bs=200M count=1 2>/dev/null; exit 3";
+constexpr std::uint64_t little = 50'000'000;
+
+}  // namespace
+
+TEST_CASE("a program that wants too much memory is killed, and the others go on") {
+    const NothingIsLeft check;
+    const auto place = place_with("memory");
+    if (!place) {
+        return;
+    }
+    const Outcome outcome = outcome_of(hungry, {.memory = little}, *place);
+    CHECK(outcome.status == ExitStatus::exited(3));
+    CHECK(outcome.usage.out_of_memory_kills == 1);
+    REQUIRE(outcome.usage.memory_peak);
+    CHECK(*outcome.usage.memory_peak <= little);
+}
+
+TEST_CASE("or all of the cgroup is killed") {
+    const auto place = place_with("memory");
+    if (!place) {
+        return;
+    }
+    const Outcome outcome =
+        outcome_of(hungry, {.memory = little, .out_of_memory = OutOfMemory::kills_all}, *place);
+    CHECK(outcome.status == ExitStatus::killed(SIGKILL));
+    CHECK(outcome.usage.out_of_memory_kills.value_or(0) >= 2);
+}
+
+TEST_CASE("a program with enough memory meets no limit") {
+    const auto place = place_with("memory");
+    if (!place) {
+        return;
+    }
+    const Outcome outcome = outcome_of("exit 0", {.memory = little}, *place);
+    CHECK(outcome.status.success());
+    CHECK(outcome.usage.out_of_memory_kills == 0);
+}
+
+TEST_CASE("no more processes are there at the same time than there may be") {
+    const NothingIsLeft check;
+    const auto place = place_with("pids");
+    if (!place) {
+        return;
+    }
+    const Outcome outcome = outcome_of("for i in 1 2 3 4 5 6; do sleep 1000 & done 2>/dev/null",
+                                       {.processes = 4}, *place);
+    CHECK(!outcome.status.success());
+    CHECK(outcome.usage.refused_forks.value_or(0) >= 1);
+    if (outcome.usage.processes_peak) {
+        CHECK(*outcome.usage.processes_peak == 4);
+    }
+}
+
+TEST_CASE("a program that wants more of the CPUs than it has waits") {
+    const auto place = place_with("cpu");
+    if (!place) {
+        return;
+    }
+    // It goes on until it was seen to wait, however slow the machine.
+    Process process =
+        with_step(shell("while :; do :; done"), sandbox::cgroup({.cpus = 0.02}, *place)).spawn();
+    CHECK(read_cgroup(process.pid()).limits.at("cpu.max") == "2000 100000");
+    CHECK(comes_true(
+        [&] { return read_cgroup(process.pid()).usage.throttled_microseconds.value_or(0) > 0; }));
+    process.kill();
+    CHECK(process.after_end_failures().empty());
+}
+
+TEST_CASE("a device that is not there is refused before any launch") {
+    const auto place = place_with("io");
+    if (!place) {
+        return;
+    }
+    const auto problems =
+        cgroup_problems({.io = {{.device = "4095:4095", .read_bytes = 1'000'000}}}, *place);
+    REQUIRE(problems.size() == 1);
+    CHECK(problems[0].limit == "io");
+    CHECK(problems[0].error == std::errc::no_such_device);
+}
