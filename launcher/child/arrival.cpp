@@ -49,9 +49,10 @@ void move_out_of_the_way(Child& child, int& fd) noexcept {
 
 void move_internal_descriptors(Child& child) noexcept {
     ParentPlan& parent = child.plan.parent;
-    for (int* fd :
-         {&parent.exec_pipe, &parent.channel, &parent.pidfd, &parent.barrier.local_fd,
-          &parent.barrier.remote_fd, &parent.barrier.pipe_read_fd, &parent.barrier.pipe_write_fd}) {
+    ReaperPlan& reaper = child.plan.reaper;
+    for (int* fd : {&reaper.file, &reaper.status_pipe, &parent.exec_pipe, &parent.channel,
+                    &parent.pidfd, &parent.barrier.local_fd, &parent.barrier.remote_fd,
+                    &parent.barrier.pipe_read_fd, &parent.barrier.pipe_write_fd}) {
         move_out_of_the_way(child, *fd);
     }
 }

@@ -77,11 +77,11 @@ void Child::meet_by_words(const ChildOperation& rendezvous) noexcept {
 }
 
 pid_t Child::leave_if_orphaned() const noexcept {
-    const pid_t parent = getppid();
-    if (parent != 0 && parent != plan.parent.pid) {
+    const pid_t now = getppid();
+    if (now != 0 && now != parent) {
         vanish();
     }
-    return parent;
+    return now;
 }
 
 void Child::leave_if_aborted(Outcome outcome, std::uint32_t item) noexcept {

@@ -30,6 +30,7 @@ struct Child {
         : plan(its_plan),
           arrival(its_arrival),
           record(*its_plan.record),
+          parent(its_plan.parent.pid),
           search{its_plan.program.candidates, its_plan.descriptors.tries_if_busy} {}
     Child(const Child&) = delete;
     Child& operator=(const Child&) = delete;
@@ -52,6 +53,7 @@ struct Child {
     Plan plan;  // a copy: some descriptors get other numbers
     const Arrival arrival;
     LaunchRecord& record;
+    pid_t parent;                   // that of getppid(2)
     Barrier barrier{};              // open if there is anybody to meet
     BarrierEnvironment exported{};  // what the program is told of it
     Replacement replacement{};      // what the parts want instead of the plan's
@@ -81,6 +83,9 @@ void tie_to_parent(Child& child, std::uint32_t item, const ChildOperation& next)
 void settle_death_signal(Child& child, std::uint32_t item) noexcept;
 // Needed where the signal is no more, or cannot be: it has a look at the parent, and at its barrier.
 void leave_if_parent_is_gone(Child& child, std::uint32_t item) noexcept;
+
+// first_process.cpp: starts a second process, which becomes the program, and the reaper in this one.
+[[noreturn]] void become_reaper(Child& child, void (*become_program)(Child&) noexcept) noexcept;
 
 // program_descriptors.cpp: those of the program, and its barrier.
 void arrange_descriptors(Child& child) noexcept;

@@ -19,6 +19,8 @@ enum class KnownCall : std::uint32_t {
     birth_in_cgroup,   // clone3 with CLONE_INTO_CGROUP
     joining_a_cgroup,  // by the child, at cgroup.procs
     duplication,       // fcntl(F_DUPFD_CLOEXEC) in the child
+    second_birth,      // clone, of the program's process where the first is a reaper
+    reaper,            // execveat, of the reaper, behind the program's execve
     full_pipe,         // no call: the program's, into a pipe that nobody reads
 };
 

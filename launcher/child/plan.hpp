@@ -125,6 +125,13 @@ struct HandOverPlan {
     std::size_t variables;  // where the four begin that are for the child to fill
 };
 
+// The first process of the pid namespace, if that is not the program. DescriptorSetup.
+struct ReaperPlan {
+    int file;  // what it executes; -1: the program is the first process
+    int status_pipe;
+    bool lasts;  // until the last process is gone
+};
+
 struct Plan {
     ProgramPlan program;
     OrderPlan order;
@@ -133,6 +140,7 @@ struct Plan {
     DescriptorPlan descriptors;
     ParentPlan parent;
     HandOverPlan hand_over;
+    ReaperPlan reaper;
     LaunchRecord* record;
 };
 

@@ -6,16 +6,16 @@
 
 namespace syncspawn::detail {
 
-void run_child(const Plan& plan, const Arrival& arrival) noexcept {
-    Child child(plan, arrival);
-    arrive(child);
-    do_parts(child);
+namespace {
+
+[[noreturn]] void become_program(Child& child) noexcept {
     arrange_descriptors(child);
 
-    const std::uint32_t item = plan.order.execve_item;
+    const OrderPlan& order = child.plan.order;
+    const std::uint32_t item = order.execve_item;
     child.record.begin(WhichSide::child, item);
     settle_signal_mask(child, item);
-    if (plan.order.last_part_count > 0) {  // behind them there is no system call to settle anything
+    if (order.last_part_count > 0) {  // behind them there is no system call to settle anything
         settle_death_signal(child, item);
         do_last_parts(child);
         commit(child);
@@ -24,6 +24,18 @@ void run_child(const Plan& plan, const Arrival& arrival) noexcept {
         settle_death_signal(child, item);
     }
     execute(child);
+}
+
+}  // namespace
+
+void run_child(const Plan& plan, const Arrival& arrival) noexcept {
+    Child child(plan, arrival);
+    arrive(child);
+    do_parts(child);
+    if (plan.reaper.file >= 0) {
+        become_reaper(child, [](Child& second) noexcept { become_program(second); });
+    }
+    become_program(child);
 }
 
 }  // namespace syncspawn::detail

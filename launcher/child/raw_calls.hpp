@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 
 // The rule for code that runs between the start of the child and its execve: of the C library it calls
 // only what is a bare system call or touches nothing but its arguments. A lock of the C library may be
@@ -48,6 +49,13 @@ inline bool set_action(int signal, const SignalAction& action) noexcept {
 inline bool set_mask(const sigset_t& mask) noexcept {
     return syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, nullptr, signal_set_size) == 0;
 }
+
+// The kernel's set, whose size is this on every processor but MIPS.
+struct SignalSet {
+    std::uint64_t bits = 0;
+};
+constexpr SignalSet all_signals{UINT64_MAX};
+static_assert(sizeof(SignalSet) == signal_set_size);
 
 inline bool unblock(int signal) noexcept {
     const unsigned long one[signal_set_size / sizeof(long)] = {1UL << (signal - 1)};

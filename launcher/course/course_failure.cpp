@@ -9,6 +9,7 @@
 #include "launcher/plan/opened_stream.hpp"
 #include "launcher/result/hints.hpp"
 #include "launcher/result/last_words.hpp"
+#include "launcher/result/program_state.hpp"
 
 // What ends a launch early, in words, and what is then left of it.
 
@@ -110,7 +111,9 @@ Failure Course::late_before(std::uint32_t item) const {
 }
 
 Failure Course::late_program() const {
-    const std::string more = readiness_->words_if_late(child_.handle().pid());
+    const ChildHandle& child = child_.handle();
+    const pid_t program = child.has_reaper() ? first_child_of(child.pid()) : child.pid();
+    const std::string more = readiness_->words_if_late(program);
     return {WhichSide::child, schedule_.readiness, Cause::timed_out, ETIMEDOUT,
             "the program was not ready " + in_time(options_.readiness.within) +
                 (more.empty() ? "" : "; " + more)};

@@ -89,7 +89,8 @@ std::optional<SpawnError::Facts> LaunchedChild::start(const Waiter& waiter, Read
         return why_not(started);
     }
     loan_ = std::move(started.loan);
-    handle_ = ChildHandle(started.pid, std::move(started.pidfd), std::move(kill_reach_));
+    handle_ = ChildHandle(started.pid, std::move(started.pidfd), std::move(kill_reach_),
+                          descriptors_->take_status_pipe());
     descriptors_->close_childs_ends();
     (void)barrier_.set_role(Role::parent);
     (void)barrier_.watch_peer(handle_.pidfd());
@@ -128,6 +129,7 @@ StartedChild LaunchedChild::start_by(StartMethod method, Caller caller, Starter 
     const LaunchPlan launch{.descriptors = descriptors_->plan(parent),
                             .parent = parent,
                             .hand_over = hand_over_,
+                            .reaper = descriptors_->reaper_plan(),
                             .cgroup = cgroup_};
     record_memory_ = std::make_unique<LaunchRecordMemory>(
         schedule.items.size(), method == StartMethod::copied_memory ||

@@ -91,8 +91,11 @@ void Unwinding::kill() {
 void Unwinding::bury(bool has_ended) {
     LaunchRecord& record = child_.record();
     // Looked at only now: until its end the child may still have got to execve.
-    evidence_.never_executed = record.commit.load() != Commit::hot ||
-                               execution_of(child_.handle().pid()) == Execution::never;
+    const ChildHandle& child = child_.handle();
+    // A reaper takes the commit back when the program's process has died on the way: its own execve comes later.
+    evidence_.never_executed =
+        record.commit.load() != Commit::hot ||
+        (!child.has_reaper() && execution_of(child.pid()) == Execution::never);
     if (has_ended) {
         child_.reap();
         evidence_.status = child_.handle().status();

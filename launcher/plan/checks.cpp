@@ -109,6 +109,9 @@ void check(const SpawnOptions& options) {
                 options.setup.abort_grace.count() >= 0,
             "a duration must not be negative");
     check(options.ending.stop);
+    require(options.birth.first_process == FirstProcess::program ||
+                (options.birth.namespaces & Namespaces::pid) != Namespaces::none,
+            "a reaper takes a pid namespace: `birth.namespaces` with Namespaces::pid");
 }
 
 void check(const StopActions& actions) {

@@ -14,6 +14,8 @@
 
 #include "barrier/linux/own_pid.hpp"
 #include "barrier/linux/owned_descriptor.hpp"
+#include "barrier/linux/proc.hpp"
+#include "launcher/reaper/reaper_file.hpp"
 #include "opened_stream.hpp"
 
 namespace syncspawn::detail {
@@ -31,6 +33,17 @@ std::atomic<int> launches_in_flight{0};
 
 [[noreturn]] void fail(const std::string& what) {
     throw std::system_error(errno, std::generic_category(), what);
+}
+
+std::string hint_for_reaper(int error) {
+    if (error == EACCES && proc::number_in("/proc/sys/vm/memfd_noexec") == 2) {
+        return "the sysctl vm.memfd_noexec is 2, so no program can be executed from memory, and "
+               "the "
+               "reaper is one: set it to 1 or 0, or choose FirstProcess::program";
+    }
+    return error == ENOSYS
+               ? "the reaper is written for x86-64 and aarch64, and takes memfd_create(2)"
+               : "";
 }
 
 void check(int fd, const std::string& whose) {
@@ -87,6 +100,9 @@ DescriptorSetup::DescriptorSetup(const SpawnOptions& options, const std::vector<
     if (sends) {
         open_channel();
     }
+    if (options.birth.first_process != FirstProcess::program) {
+        open_reaper(options.birth.first_process);
+    }
     redirect_streams(options.streams, streams);
     for (const PassedDescriptor& passed : options.descriptors.passed) {
         redirections_.push_back({.from = passed.from, .to = passed.to});
@@ -101,6 +117,25 @@ void DescriptorSetup::open_parent_pidfd() {
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
         fail("pidfd_open");  // else an old kernel or a filter: the child does without
     }
+}
+
+void DescriptorSetup::open_reaper(FirstProcess which) {
+    Pipe status = open_pipe("pipe for the program's status");
+    // Another process that happens to hold the other end must not keep a wait from ending.
+    if (fcntl(status.read.get(), F_SETFL, O_NONBLOCK) < 0) {
+        fail("fcntl(F_SETFL)");
+    }
+    const int file = reaper_file();
+    if (file < 0) {
+        const int error = errno;
+        throw ErrorWithHint(error, "memory file of the reaper", hint_for_reaper(error));
+    }
+    status_pipe_read_ = std::move(status.read);
+    status_pipe_write_ = std::move(status.write);
+    reaper_ = {.file = file,
+               .status_pipe = status_pipe_write_.get(),
+               .lasts = which == FirstProcess::lasting_reaper};
+    kept_.insert(kept_.end(), {reaper_.file, reaper_.status_pipe});
 }
 
 // One message for each descriptor: so none is read in part.
@@ -231,6 +266,7 @@ DescriptorPlan DescriptorSetup::plan(const ParentPlan& parent) {
 void DescriptorSetup::close_childs_ends() {
     exec_pipe_write_.reset();
     parent_pidfd_.reset();
+    status_pipe_write_.reset();
     childs_channel_.reset();
     childs_streams_.clear();
 }

@@ -31,6 +31,9 @@ public:
 
     // What ties the child to this process, with its copy of the barrier.
     [[nodiscard]] ParentPlan parent_plan(const Barrier& barrier, Starter starter) const noexcept;
+    [[nodiscard]] const ReaperPlan& reaper_plan() const noexcept { return reaper_; }
+    // The end to read of the pipe on which a reaper tells how the program ended; empty without one.
+    [[nodiscard]] UniqueFd take_status_pipe() noexcept { return std::move(status_pipe_read_); }
     // The child also keeps the descriptors by which it knows its parent.
     [[nodiscard]] DescriptorPlan plan(const ParentPlan& parent);
     // After the start: what only the child should hold.
@@ -43,6 +46,7 @@ public:
 private:
     void keep(int fd, const std::string& whose);
     void open_parent_pidfd();
+    void open_reaper(FirstProcess which);
     void open_channel();
     void redirect_streams(const Streams& streams, StandardStreams& parents);
     void redirect_stream(const Stdio& stream, int number, StandardStreams& parents);
@@ -56,6 +60,9 @@ private:
     UniqueFd exec_pipe_read_;
     UniqueFd exec_pipe_write_;
     UniqueFd parent_pidfd_;
+    UniqueFd status_pipe_read_;
+    UniqueFd status_pipe_write_;
+    ReaperPlan reaper_{.file = -1, .status_pipe = -1, .lasts = false};
     UniqueFd parents_channel_;
     UniqueFd childs_channel_;
     std::vector<UniqueFd> childs_streams_;

@@ -121,6 +121,7 @@ Plan PlanStorage::plan_of(const LaunchPlan& launch, const sigset_t* callers_mask
             .descriptors = launch.descriptors,
             .parent = launch.parent,
             .hand_over = launch.hand_over,
+            .reaper = launch.reaper,
             .record = &record};
 }
 

@@ -15,6 +15,7 @@ struct LaunchPlan {
     DescriptorPlan descriptors;
     ParentPlan parent;
     HandOverPlan hand_over;
+    ReaperPlan reaper;
     int cgroup;  // -1: the parent's
 };
 

@@ -28,6 +28,20 @@ ExitStatus to_status(const siginfo_t& info) noexcept {
     return ExitStatus::killed(info.si_status, info.si_code == CLD_DUMPED);
 }
 
+// What wait(2) told a reaper. None: it never came to tell, or that is no end.
+std::optional<ExitStatus> told_status(int pipe) noexcept {
+    int status = 0;
+    if (read(pipe, &status, sizeof status) != sizeof status) {
+        return std::nullopt;
+    }
+    if (WIFEXITED(status)) {
+        return ExitStatus::exited(WEXITSTATUS(status));
+    }
+    return WIFSIGNALED(status)
+               ? std::optional(ExitStatus::killed(WTERMSIG(status), WCOREDUMP(status)))
+               : std::nullopt;
+}
+
 std::chrono::nanoseconds to_duration(const timeval& time) noexcept {
     return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
 }
@@ -101,7 +115,8 @@ ExitStatus ChildHandle::reap() {
         rusage used{};
         // ECHILD: SIGCHLD is ignored, or somebody else was faster.
         const bool is_reaped = wait_id(*this, info, WEXITED, used) == 0;
-        status_ = is_reaped ? to_status(info) : ExitStatus::unknown();
+        const auto told = has_reaper() ? told_status(status_pipe_.get()) : std::nullopt;
+        status_ = told.value_or(is_reaped ? to_status(info) : ExitStatus::unknown());
         if (is_reaped) {
             usage_ = to_usage(used);
         }
@@ -113,6 +128,29 @@ int ChildHandle::send(int signal) const noexcept {
     if (status_) {
         return 0;
     }
+    // SIGKILL ends the reaper, and by that all.
+    const bool is_order = has_reaper() && signal != 0 && signal != SIGKILL;
+    return is_order ? send_through_reaper({Whom::program, signal}) : send_to_child(signal);
+}
+
+int ChildHandle::send_through_reaper(Order order) const noexcept {
+    siginfo_t info{};
+    info.si_signo = carrier_of(order.signal);
+    info.si_code = SI_QUEUE;
+    info.si_pid = own_pid();
+    info.si_uid = getuid();
+    info.si_value.sival_int = value_of(order);
+    if (pidfd_ && syscall(SYS_pidfd_send_signal, pidfd_.get(), info.si_signo, &info, 0) == 0) {
+        return 0;
+    }
+    const bool is_by_pid = !pidfd_ || is_not_here(NewerCall::pidfd_send_signal, errno);
+    if (is_by_pid && syscall(SYS_rt_sigqueueinfo, pid_, info.si_signo, &info) == 0) {
+        return 0;
+    }
+    return errno == ESRCH ? 0 : errno;
+}
+
+int ChildHandle::send_to_child(int signal) const noexcept {
     if (pidfd_ && syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0) == 0) {
         return 0;
     }
@@ -140,11 +178,16 @@ bool ChildHandle::send_to_group(int signal) const noexcept {
 }
 
 int ChildHandle::send_to_scope(int signal) const noexcept {
-    if (reach_.send_beside(pid_, signal)) {
+    const KillReach::Reached reached = reach_.send_beside(pid_, signal);
+    if (reached == KillReach::Reached::all ||
+        (reached == KillReach::Reached::others && has_reaper())) {  // the program is one of them
         return 0;
     }
     const bool has_group =
         reach_.scope() == KillScope::process_group || reach_.scope() == KillScope::session;
+    if (has_group && !status_ && has_reaper() && signal != SIGKILL) {
+        return send_through_reaper({Whom::group, signal});
+    }
     if (has_group && !status_ && send_to_group(signal)) {
         return send(0);  // it has it, unless it alone may not be signalled
     }

@@ -15,6 +15,7 @@
 #include "barrier/linux/own_pid.hpp"
 #include "barrier/linux/waiting.hpp"
 #include "kill_reach.hpp"
+#include "launcher/reaper/orders.hpp"
 
 namespace syncspawn::detail {
 
@@ -24,10 +25,16 @@ namespace syncspawn::detail {
 class ChildHandle {
 public:
     ChildHandle() noexcept = default;
-    ChildHandle(pid_t pid, UniqueFd pidfd, KillReach reach) noexcept
-        : pid_(pid), pidfd_(std::move(pidfd)), reach_(std::move(reach)) {}
+    // With a reaper, the child is that, and tells on a pipe how the program ended.
+    ChildHandle(pid_t pid, UniqueFd pidfd, KillReach reach, UniqueFd status_pipe = {}) noexcept
+        : pid_(pid),
+          pidfd_(std::move(pidfd)),
+          reach_(std::move(reach)),
+          status_pipe_(std::move(status_pipe)) {}
 
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+    // Then the program is a child of this child.
+    [[nodiscard]] bool has_reaper() const noexcept { return static_cast<bool>(status_pipe_); }
     [[nodiscard]] int pidfd() const noexcept { return pidfd_.get(); }
     [[nodiscard]] UniqueFd take_pidfd() noexcept { return std::move(pidfd_); }
     [[nodiscard]] KillScope scope() const noexcept { return reach_.scope(); }
@@ -51,12 +58,15 @@ public:
     int stop(std::span<const StopAction> actions);
 
 private:
+    [[nodiscard]] int send_to_child(int signal) const noexcept;
+    [[nodiscard]] int send_through_reaper(Order order) const noexcept;
     [[nodiscard]] bool send_to_group(int signal) const noexcept;
 
     pid_t pid_ = -1;
     pid_t owner_ = own_pid();
     UniqueFd pidfd_;
     KillReach reach_;
+    UniqueFd status_pipe_;
     std::optional<ExitStatus> status_;
     std::optional<ResourceUsage> usage_;
 };

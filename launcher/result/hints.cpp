@@ -206,6 +206,12 @@ std::string hint_for_error(const SpawnOptions& options, StartMethod method,
             return hint_for_birth_in_cgroup(options, method, error);
         case KnownCall::joining_a_cgroup:
             return hint_for_cgroup(error);
+        case KnownCall::second_birth:
+            return error == EAGAIN ? processes_are_too_many : "";
+        case KnownCall::reaper:
+            return "a seccomp filter or a security module must allow execveat(2) of a memory file: "
+                   "it "
+                   "is how the reaper comes into the sandbox";
         case KnownCall::full_pipe:
             return "use run(), which reads it, or take the stream out in a part of the parent or "
                    "from the Launch";

@@ -162,17 +162,18 @@ bool kill_cgroup(int cgroup, pid_t child, bool is_all_in_sight) {
            (is_killed_by_kernel && killing.out_of_reach.contains(child));
 }
 
-bool signal_cgroup(int cgroup, pid_t child, int signal) {
+KillReach::Reached signal_cgroup(int cgroup, pid_t child, int signal) {
     // It may have been moved there since the launch.
     const Look look = look_for_this_process(cgroup);
     if (look.is_in) {
-        return false;
+        return KillReach::Reached::none;
     }
     if (signal == SIGKILL) {
-        return kill_cgroup(cgroup, child, look.hiding == 0);
+        return kill_cgroup(cgroup, child, look.hiding == 0) ? KillReach::Reached::all
+                                                            : KillReach::Reached::none;
     }
     ask_processes(cgroup, child, signal);
-    return false;
+    return KillReach::Reached::others;
 }
 
 }  // namespace
@@ -197,12 +198,12 @@ KillReach::KillReach(KillScope scope, int cgroup) : scope_(scope) {
     }
 }
 
-bool KillReach::send_beside(pid_t child, int signal) const noexcept {
+KillReach::Reached KillReach::send_beside(pid_t child, int signal) const noexcept {
     try {
-        return cgroup_ && signal_cgroup(cgroup_.get(), child, signal);
+        return cgroup_ ? signal_cgroup(cgroup_.get(), child, signal) : Reached::none;
     } catch (const std::bad_alloc&) {
         (void)(signal == SIGKILL && kill_by_kernel(cgroup_.get()));
-        return false;
+        return Reached::none;
     }
 }
 

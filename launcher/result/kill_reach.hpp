@@ -17,9 +17,13 @@ public:
     KillReach(KillScope scope, int cgroup);
 
     [[nodiscard]] KillScope scope() const noexcept { return scope_; }
-    // Sends to all but the child, in a process group not even to those. True: it was SIGKILL, and has
-    // reached the child as well. Waits for nothing.
-    bool send_beside(pid_t child, int signal) const noexcept;
+    enum class Reached {
+        none,
+        others,  // all but the child, as far as they may be signalled
+        all,     // by SIGKILL, the child as well
+    };
+    // Sends to all in the cgroup but the child. Waits for nothing.
+    Reached send_beside(pid_t child, int signal) const noexcept;
 
 private:
     KillScope scope_ = KillScope::process;

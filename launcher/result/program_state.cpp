@@ -79,6 +79,11 @@ bool is_deaf_to(pid_t child, int signal) noexcept {
            !may_await_signals(child);
 }
 
+pid_t first_child_of(pid_t process) noexcept {
+    proc::File children("/proc/", process, "/task/", process, "/children");
+    return static_cast<pid_t>(children.number().value_or(process));
+}
+
 Attachment attachment_of(pid_t child, const syncspawn_barrier& parents_side) {
     struct stat pipe {};
     if (!proc::is_of_this_pid_namespace() || fstat(parents_side.pipe_read_fd, &pipe) < 0) {

@@ -22,6 +22,9 @@ Execution execution_after_sharing(pid_t child);
 // process of a pid namespace, and neither handles nor awaits it. False where /proc does not tell.
 bool is_deaf_to(pid_t child, int signal) noexcept;
 
+// Its first child, which in a reaper is the program. The process itself where /proc does not tell.
+pid_t first_child_of(pid_t process) noexcept;
+
 enum class Attachment { never, attached, unknown };
 
 // Whether the program has taken its barrier over: attach makes the descriptors close-on-exec again.

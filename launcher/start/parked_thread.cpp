@@ -16,8 +16,8 @@
 #include <system_error>
 #include <type_traits>
 
+#include "barrier/linux/clone_with_stack.hpp"
 #include "barrier/linux/time_left.hpp"
-#include "clone_with_stack.hpp"
 #include "own_thread.hpp"
 
 namespace syncspawn::detail {

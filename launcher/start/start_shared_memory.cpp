@@ -15,11 +15,11 @@
 #include <string>
 #include <system_error>
 
+#include "barrier/linux/clone_with_stack.hpp"
 #include "barrier/linux/fresh_descriptor.hpp"
 #include "barrier/linux/newer_calls.hpp"
 #include "barrier/linux/proc.hpp"
 #include "birth.hpp"
-#include "clone_with_stack.hpp"
 #include "launcher/child/post_fork.hpp"
 #include "launcher/child/sanitizers.hpp"
 #include "launcher/child/words.hpp"

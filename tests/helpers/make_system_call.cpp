@@ -1,4 +1,5 @@
-// Makes one system call, NUMBER ARGUMENT..., and prints its errno, or 0. By "int80" it is one of i386, by "x32" one of x32.
+// Makes one system call, NUMBER ARGUMENT..., and prints its errno, or 0. By "int80" it is one of i386, by "x32"
+// one of x32.
 #include <sys/syscall.h>
 #include <unistd.h>
 

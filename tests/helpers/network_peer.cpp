@@ -1,5 +1,5 @@
-// "connect WHERE": connects, and copies what comes to its output. "serve WHERE": says that it listens, accepts once, and
-// says "hello". WHERE is a port of 127.0.0.1 or the path of a unix socket.
+// "connect WHERE": connects, and copies what comes to its output. "serve WHERE": says that it listens, accepts
+// once, and says "hello". WHERE is a port of 127.0.0.1 or the path of a unix socket.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>

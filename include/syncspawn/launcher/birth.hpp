@@ -72,11 +72,35 @@ enum class StartMethod {
     shared_memory,
 };
 
+/// Who is the first process of a pid namespace of the launch's own (Namespaces::pid).
+enum class FirstProcess {
+    /// The program. Unless it handles them, it ignores SIGTERM, SIGINT and all the rest but SIGKILL, as the
+    /// first process does (pid_namespaces(7)), and what it does not wait for stays there as a zombie.
+    program,
+    /// A tiny init of the library's, with the program as its child. It passes signals on, reaps what is
+    /// orphaned, and ends with the program. All other processes of the namespace are killed then.
+    ///
+    ///  - Process::pid() is the reaper's. Status and usage are the program's: see Process.
+    ///  - Of your descriptors, your memory and your streams nothing stays in the reaper.
+    ///  - Child parts (Step::child) run in the process that becomes the reaper. What they set up holds for
+    ///    both, as fork(2) hands it on; timers (alarm(2)) do not reach the program.
+    ///  - Last parts (Step::last) run in the program's own process: their filters do not bind the reaper.
+    ///
+    /// It is executed from memory (memfd_create(2)), on x86-64 and aarch64. With the sysctl vm.memfd_noexec
+    /// at 2 the launch fails, and says why.
+    reaper,
+    /// The same, but what the program has started may outlive it. The reaper ends, and wait() returns, when
+    /// the last process of the namespace has gone. Once the program has ended, signals go to all of them.
+    lasting_reaper,
+};
+
 /// How the child comes to be, and into what it is born.
 struct Birth {
     StartMethod method = StartMethod::automatic;
     /// The child is born into these. Its parts must then be async_signal_safe or shared_memory.
     Namespaces namespaces = Namespaces::none;
+    /// A reaper takes Namespaces::pid.
+    FirstProcess first_process = FirstProcess::program;
     /// The cgroup that the child is born into: a descriptor of its directory in cgroup v2 (cgroups(7)),
     /// opened with O_PATH or O_RDONLY. Borrowed until spawn() returns; -1: the parent's cgroup, or what a step
     /// makes for each launch (ParentSide::set_cgroup()).

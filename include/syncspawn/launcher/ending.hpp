@@ -50,7 +50,8 @@ struct StopAction {
 /// A stopped program is woken (SIGCONT), so that it can act on the signal. If the signal cannot reach it, the
 /// next action follows at once: if it has changed its user and may not be signalled any more (EPERM), or if
 /// it is the first process of a pid namespace and neither handles nor blocks the signal, since the kernel
-/// drops that. (The latter with KillScope::process, and as far as /proc tells.)
+/// drops that. (The latter with KillScope::process, and as far as /proc tells. With a reaper it reaches
+/// the program: FirstProcess.)
 ///
 /// Once the program has ended, a SIGKILL later in the list still goes to what is left of the kill scope.
 using StopActions = std::vector<StopAction>;

@@ -45,6 +45,11 @@
 ///
 /// Whatever reaps may be called again and then gives the same status. The first time, it also runs what the
 /// steps of the launch do after the end (Step::after_end).
+///
+/// With FirstProcess::reaper your child is the reaper, and the program is below it. pid() and pidfd() are the
+/// reaper's, which ends when the program has ended, and the whole namespace with it. Status and usage are the
+/// program's. Signals go through the reaper: to the program, or from stop() to the group if that is
+/// `ending.scope`. SIGKILL ends all of them.
 
 namespace syncspawn {
 
@@ -88,7 +93,8 @@ public:
     std::optional<ExitStatus> wait_for(std::chrono::nanoseconds time);
 
     /// Sends a signal to the program alone. Does nothing if it has ended. Throws std::system_error: EPERM if
-    /// this process may not signal it any more, EINVAL if there is no such signal.
+    /// this process may not signal it any more, EINVAL if there is no such signal. With a
+    /// reaper, nobody is told that a program could not be signalled.
     void signal(int signal);
     /// The same without throwing std::system_error: sets `error` or clears it.
     void signal(int signal, std::error_code& error);
@@ -102,10 +108,10 @@ public:
     /// Asks the program to end (SIGTERM), and after `grace` makes it: stop({Stop::terminate(grace),
     /// Stop::kill()}). A negative grace is none.
     ///
-    /// In a container this may kill at once. The first process of a pid namespace (Namespaces::pid) gets
-    /// SIGTERM only if it has a handler for it, and most programs have none. The library sees
-    /// that, and does not wait for what cannot come. With KillScope::process_group or `session` the others of
-    /// the group do get the signal, so they have the grace, and you wait for it.
+    /// In a container this may kill at once, unless the program has a reaper (FirstProcess). The first
+    /// process of a pid namespace gets SIGTERM only if it has a handler for it, and most programs have none.
+    /// The library sees that, and does not wait for what cannot come. With KillScope::process_group or `session`
+    /// the others of the group do get the signal, so they have the grace, and you wait for it.
     ExitStatus terminate(std::chrono::nanoseconds grace);
     /// stop({Stop::kill()}).
     ExitStatus kill();

@@ -16,11 +16,13 @@
 
 namespace syncspawn::sandbox {
 
-/// A listening socket that is made inside the sandbox and handed to this process.
+/// A socket for the program to connect to. <syncspawn/sandbox/network.hpp> opens it.
 struct Door {
-    std::string name;  ///< what this process asks for it by
-    /// Where it listens, inside: "127.0.0.1:3128", "[::1]:3128", or the absolute path of a unix socket.
-    std::string address;
+    std::string name{};  ///< for you, and in errors
+    /// Where it listens, inside: "127.0.0.1:3128", "[::1]:3128", the absolute path of a unix socket, or "@" and the
+    /// name of an abstract one. With port 0 the kernel chooses one: OpenDoor::address.
+    std::string address{};
+    int backlog = 128;  ///< how many connections wait until you accept them: listen(2)
 
     friend bool operator==(const Door&, const Door&) = default;
 };

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include <syncspawn/barrier/visibility.h>
 
-/// What a sandbox promises, and what holds it.
+/// What a sandbox promises, what holds it, and what the kernel says of that.
 ///
 ///     #include <syncspawn/sandbox/enforcement.hpp>
 ///
@@ -14,6 +16,8 @@
 ///     }
 ///
 /// A policy is a list of guarantees. Each is held by a mechanism of the kernel, the best that this machine has.
+/// Sandbox::explain() tells which, before the launch. Sandbox::enforcement() reads back, from a program that
+/// runs, whether it is so.
 
 namespace syncspawn::sandbox {
 
@@ -30,5 +34,42 @@ enum class Guarantee {
 
 /// "files", "network" and so on: the words of reports and policy files.
 [[nodiscard]] SYNCSPAWN_API std::string_view name_of(Guarantee guarantee) noexcept;
+
+/// What holds a guarantee.
+struct Holding {
+    Guarantee guarantee = Guarantee::files;
+    std::string mechanism;  ///< "a mount namespace"
+    /// False: this is the second choice, which Policy::accept_weaker has let in.
+    bool is_whole = true;
+    std::string gap{};  ///< what it cannot do; may be empty
+
+    /// "network: socket families by seccomp; but ..."
+    [[nodiscard]] SYNCSPAWN_API std::string to_string() const;
+};
+
+/// What the kernel says about a guarantee.
+enum class Reading {
+    confirmed,  ///< it is held as planned
+    refuted,    ///< it is not
+    unread,     ///< the kernel could not be asked, or has no words for it
+};
+
+/// A guarantee of a program that runs.
+struct EnforcedGuarantee {
+    Holding holding{};
+    Reading reading = Reading::unread;
+    /// What was read: "mnt:[4026532281] is not ours", "NoNewPrivs 1". Or why nothing was.
+    std::string evidence{};
+};
+
+/// A report. A value.
+struct Enforcement {
+    std::vector<EnforcedGuarantee> guarantees{};
+
+    /// Whether the kernel contradicts none.
+    [[nodiscard]] SYNCSPAWN_API bool is_as_planned() const noexcept;
+    /// A line for each.
+    [[nodiscard]] SYNCSPAWN_API std::string to_string() const;
+};
 
 }  // namespace syncspawn::sandbox

@@ -91,6 +91,7 @@ struct FileOperation {
     std::string source{};       ///< of a bind: a path of the host; of a symbolic link: what it says
     int descriptor = -1;        ///< of a bind: the source, instead of a path; borrowed by mounts()
     BindAccess access = BindAccess::read_only;  ///< of a bind, and of `data`
+    /// Of a bind. With `skip`, a `protect` of nothing is nothing, too.
     MissingSource missing_source = MissingSource::refuse;
     std::optional<mode_t> mode{};         ///< of what is made
     std::optional<std::uint64_t> size{};  ///< of a tmpfs, in bytes; not set: half of the memory

@@ -16,9 +16,10 @@
 ///
 ///     int main() {
 ///         namespace sandbox = syncspawn::sandbox;
-///         syncspawn::SyncedSpawner spawner({.program = "sh",
-///                                           .arguments = {"-c", "test $(id -u) = 1000 && test $(uname -n) = box"},
-///                                           .birth = {.namespaces = Namespaces::user | Namespaces::uts}});
+///         syncspawn::SyncedSpawner spawner(
+///             {.program = "sh",
+///              .arguments = {"-c", "test $(id -u) = 1000 && test $(uname -n) = box"},
+///              .birth = {.namespaces = Namespaces::user | Namespaces::uts}});
 ///         spawner.step(sandbox::map_own_id({.user = 1000, .group = 1000}));
 ///         spawner.step(sandbox::host_name("box"));
 ///         return spawner.spawn().wait().shell_code();

@@ -27,17 +27,17 @@
 ///         namespace sandbox = syncspawn::sandbox;
 ///         syncspawn::SyncedSpawner spawner(
 ///             {.program = "bash",
-///              .arguments = {"-c", "exec 3<>/dev/tcp/127.0.0.1/3128 && read line <&3 && test $line = hello"},
+///              .arguments = {"-c", "exec 3<>/dev/tcp/127.0.0.1/80 && read line <&3 && test $line = hello"},
 ///              .birth = {.namespaces = Namespaces::user | Namespaces::network}});
 ///         sandbox::OpenDoor proxy;
 ///         spawner.step(sandbox::map_own_id());
 ///         spawner.step(sandbox::loopback_up());
-///         spawner.step(sandbox::door({.name = "proxy", .address = "127.0.0.1:3128"},
+///         spawner.step(sandbox::door({.name = "proxy", .address = "127.0.0.1:80"},
 ///                                    [&](sandbox::OpenDoor opened) { proxy = std::move(opened); }));
 ///         syncspawn::Process program = spawner.spawn();
 ///
-///         const syncspawn::UniqueFd connection(accept4(proxy.listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-///         dprintf(connection.get(), "hello\n");
+///         const syncspawn::UniqueFd guest(accept4(proxy.listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+///         dprintf(guest.get(), "hello\n");
 ///         return program.wait().shell_code();
 ///     }
 ///

@@ -58,7 +58,7 @@ struct Files {
     /// Cannot be written, removed, replaced or moved, whatever is allowed around it. If it does not exist, it
     /// cannot be made. If it is a symbolic link, that holds for the link and for what it leads to.
     std::vector<std::string> protected_paths{};
-    /// Not there: a directory is empty, a file cannot be opened. One that does not exist is left alone.
+    /// Cannot be opened, neither a file nor a directory. One that does not exist is left alone.
     std::vector<std::string> hidden{};
     /// An empty /tmp of its own, which TMPDIR names, and which is gone with the program. The host's /tmp and
     /// /var/tmp are out of sight, but for the paths in them that are named here.

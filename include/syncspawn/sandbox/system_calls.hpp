@@ -1,12 +1,15 @@
 #pragma once
 
 #include <linux/filter.h>
+#include <sys/types.h>
 
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
+#include <syncspawn/barrier/unique_fd.hpp>
 #include <syncspawn/launcher/step.hpp>
 
 /// System calls that the program may make, and what happens at the others: seccomp(2).
@@ -34,8 +37,8 @@
 ///                {.calls = {"socket"}, .action = CallAction::error(EAFNOSUPPORT)}}}
 ///
 /// A program may have several filters. Each is asked at every call, and the strictest answer holds: kill,
-/// trap, error, log, allow. A filter cannot be taken off again, and everything that the program starts has
-/// it, too.
+/// trap, error, notify, log, allow. A filter cannot be taken off again, and everything that the program
+/// starts has it, too.
 ///
 /// It looks at numbers alone, not at what a pointer leads to: a path cannot be filtered, nor the flags of
 /// clone3(2), which are in memory. Where you filter clone(2), answer clone3 with ENOSYS: then programs use
@@ -58,6 +61,10 @@ struct CallAction {
     [[nodiscard]] static constexpr CallAction trap() noexcept { return {0x00030000}; }
     /// It is allowed, and the kernel's audit log has a line of it.
     [[nodiscard]] static constexpr CallAction log() noexcept { return {0x7ffc0000}; }
+
+    /// It waits until you have answered, by the listener (see SystemCallListener): with a result, an errno,
+    /// or by letting it go on.
+    [[nodiscard]] static constexpr CallAction notify() noexcept { return {0x7fc00000}; }
 
     friend bool operator==(const CallAction&, const CallAction&) = default;
 };
@@ -194,13 +201,31 @@ enum class Tracing {
 /// It takes no_new_privs (steps::no_new_privileges()), or CAP_SYS_ADMIN in the user namespace; else the
 /// step fails with EACCES. The filter is compiled by this call, and shared by all launches.
 ///
-/// Throws std::invalid_argument for a name that nobody knows (it says which one is like it), a condition
-/// that never holds, a filter that refuses execve, or one of more than 4096 instructions; std::system_error
-/// where the kernel has no seccomp (CONFIG_SECCOMP_FILTER) or not this action.
+/// Throws std::invalid_argument for CallAction::notify(), a name that nobody knows (it says which one is
+/// like it), a condition that never holds, a filter that refuses execve, or one of more than 4096
+/// instructions; std::system_error where the kernel has no seccomp (CONFIG_SECCOMP_FILTER) or not this
+/// action.
 [[nodiscard]] SYNCSPAWN_API Step system_calls(const SystemCallFilter& filter);
 
-/// The same for one that is compiled already. Throws std::invalid_argument if it has no instruction, or
-/// more than 4096.
+/// Where you answer the calls of CallAction::notify(): seccomp_unotify(2) has the two calls of ioctl(2) for
+/// it. Readable (poll(2)) when a call waits. If you close it, calls that wait, and later ones, fail with
+/// ENOSYS.
+struct SystemCallListener {
+    pid_t process = -1;  ///< whose calls they are first: Process::pid()
+    UniqueFd descriptor{};
+};
+
+/// The same for a filter that has CallAction::notify(), which takes Linux 5.0. `opened` is called once in
+/// each launch, by the thread that launches, when the program runs, and maybe waits already: so have
+/// another thread answer, or an event loop. A program has one such filter at most (EBUSY).
+///
+/// Throws std::invalid_argument, too, if the filter asks about execve, which nobody could answer yet, or
+/// does not allow sendmsg(2), which brings the listener to you.
+[[nodiscard]] SYNCSPAWN_API Step system_calls(const SystemCallFilter& filter,
+                                              std::function<void(SystemCallListener)> opened);
+
+/// The first one for a filter that is compiled already. Throws std::invalid_argument if it has no
+/// instruction, or more than 4096.
 [[nodiscard]] SYNCSPAWN_API Step system_calls(RawSystemCallFilter filter);
 
 /// What the other one installs.

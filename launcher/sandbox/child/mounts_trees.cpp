@@ -117,7 +117,8 @@ bool hide(MountWork& work, const MountAction& action) noexcept {
 bool protect(MountWork& work, const MountAction& action) noexcept {
     const Opened place = find(work, action.destination, action.last_link);
     if (!place) {
-        return refuse(work, "openat2");
+        const bool may_be_missing = errno == ENOENT && action.missing == MissingSource::skip;
+        return may_be_missing || refuse(work, "openat2");
     }
     const Opened tree(work.closing, calls::open_tree(place.get(), "", of_descriptor));
     if (!tree) {

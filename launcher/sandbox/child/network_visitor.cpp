@@ -69,7 +69,7 @@ void send_home(int home, VisitResult result, int connected) noexcept {
 }  // namespace
 
 void visit(const Visit& plan) noexcept {
-    // Its memory is a copy of the parent's. Whoever owns the user namespace that it enters must not read that.
+    // Its memory is a copy of the parent's, which nobody in the user namespace that it enters may read.
     prctl(PR_SET_DUMPABLE, 0);
     int connected = -1;
     const VisitResult result = connect_there(plan, connected);

@@ -4,8 +4,8 @@
 
 #include "network.hpp"
 
-// A child that never executes anything: it goes into somebody's namespaces, connects there, and sends the socket home. The
-// rules are those of every child: bare system calls alone, on memory that was made before.
+// A child that never executes anything: it goes into somebody's namespaces, connects there, and sends the
+// socket home. The rules are those of every child: bare system calls alone, on memory that was made before.
 
 namespace syncspawn::sandbox {
 

@@ -133,7 +133,8 @@ void MountStorage::add(const FileOperation& operation) {
                        .attributes = attributes_of(operation),
                        .mode = mode_of(operation),
                        .refused_proc = operation.refused_proc,
-                       .last_link = operation.last_link};
+                       .last_link = operation.last_link,
+                       .missing = operation.missing_source};
     action.mode_text = keep(octal(action.mode));
     if (operation.size) {
         action.size_text = keep(std::to_string(*operation.size));

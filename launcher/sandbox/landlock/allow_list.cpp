@@ -94,9 +94,19 @@ Directory open_directory(const std::string& path) {
     return directory;
 }
 
+// Null behind the last one.
+const dirent* next_entry(const Directory& directory, const std::string& path) {
+    errno = 0;
+    const dirent* const entry = readdir(directory.get());
+    if (entry == nullptr && errno != 0) {
+        throw std::system_error(errno, std::generic_category(), "read directory '" + path + "'");
+    }
+    return entry;
+}
+
 class AllowList {
 public:
-    explicit AllowList(std::size_t most_siblings) : siblings_left_(most_siblings) {}
+    explicit AllowList(std::size_t most_siblings) : most_siblings_(most_siblings) {}
 
     // `access` is what the path has if the tree does not say otherwise, `given` what it has by rules above it.
     void allow(const std::string& path, const PathTree& tree, LandlockAccess access,
@@ -125,24 +135,26 @@ private:
     // All entries of the directory but those of which the tree says something.
     void allow_siblings(const std::string& path, const PathTree& tree, LandlockAccess access) {
         const Directory directory = open_directory(path.empty() ? "/" : path);
-        while (const dirent* const entry = directory ? readdir(directory.get()) : nullptr) {
+        while (const dirent* const entry = directory ? next_entry(directory, path) : nullptr) {
             const std::string_view name = entry->d_name;
             // A link is no way to anything: its target has rules of its own.
             if (name == "." || name == ".." || entry->d_type == DT_LNK ||
                 tree.below.contains(name)) {
                 continue;
             }
-            if (siblings_left_-- == 0) {
-                throw std::system_error(
-                    E2BIG, std::generic_category(),
-                    "too many entries beside excluded paths, in '" + path + "'");
+            if (siblings_++ == most_siblings_) {
+                throw std::system_error(E2BIG, std::generic_category(),
+                                        "'" + path + "': with its entries, more than " +
+                                            std::to_string(most_siblings_) +
+                                            " would have to be allowed beside excluded paths");
             }
             add(path + "/" + entry->d_name, access);
         }
     }
 
     LandlockPaths paths_{};
-    std::size_t siblings_left_;
+    std::size_t most_siblings_;
+    std::size_t siblings_ = 0;
 };
 
 }  // namespace

@@ -11,37 +11,29 @@
 
 #include "barrier/linux/proc.hpp"
 #include "causes.hpp"
+#include "launcher/sandbox/landlock/plan.hpp"
 #include "probe.hpp"
-
-#ifndef SYS_landlock_create_ruleset
-#define SYS_landlock_create_ruleset 444
-#endif
 
 namespace syncspawn::sandbox {
 namespace {
 
 namespace proc = detail::proc;
 
-constexpr unsigned ask_for_version = 1;  // LANDLOCK_CREATE_RULESET_VERSION
-
-Ability landlock_ability(int& version) {
-    const long answer =
-        syscall(SYS_landlock_create_ruleset, nullptr, std::size_t{0}, ask_for_version);
-    version = answer < 0 ? 0 : static_cast<int>(answer);
-    if (answer >= 0) {
-        return {};
-    }
-    switch (errno) {
+Ability landlock_ability(const LandlockSupport& support) {
+    constexpr const char* call = "landlock_create_ruleset";
+    switch (support.version > 0 ? 0 : support.error) {
+        case 0:
+            return {};
         case EOPNOTSUPP:
-            return refused(EOPNOTSUPP, "landlock_create_ruleset", "Landlock is not enabled at boot",
-                           "add it to lsm= on the kernel's line");
+            return refused(EOPNOTSUPP, call, "Landlock is not enabled at boot",
+                           "add it to lsm= on the kernel's command line");
         case ENOSYS:
-            return refused(ENOSYS, "landlock_create_ruleset", "this kernel has no Landlock",
+            return refused(ENOSYS, call, "this kernel has no Landlock",
                            "Linux 5.13 with CONFIG_SECURITY_LANDLOCK");
         default:
             break;
     }
-    return refused(errno, "landlock_create_ruleset", "a seccomp filter of this process refuses it",
+    return refused(support.error, call, "a seccomp filter of this process refuses it",
                    "allow landlock_* in that filter");
 }
 
@@ -110,7 +102,9 @@ Machine Machine::probe() {
     const Findings inside = probe_in_child(ProbeWay::in_user_namespace);
     found.user_namespace = user_namespace_ability(inside, circumstances);
     found.in_user_namespace = namespace_abilities(inside, found.user_namespace);
-    found.landlock = landlock_ability(found.landlock_version);
+    const LandlockSupport landlock = landlock_support();
+    found.landlock_version = landlock.version;
+    found.landlock = landlock_ability(landlock);
     found.system_call_filters = filter_ability();
     return found;
 }

@@ -7,8 +7,8 @@
 
 namespace syncspawn::sandbox {
 
-// It does not say so otherwise before it is too late. Where this is wrong for a kernel that was patched, the older way
-// works, too.
+// The kernel does not say so otherwise before it is too late. Where this misjudges a patched kernel, the older
+// way works, too.
 TimeEntry time_entry_here() {
     utsname system{};
     unsigned major = 0;

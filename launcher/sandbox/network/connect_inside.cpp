@@ -23,8 +23,8 @@
 #include "barrier/linux/waiting.hpp"
 #include "launcher/sandbox/child/network_visitor.hpp"
 
-// A socket belongs to the network namespace of the process that makes it. An ordinary user comes into that by way of the
-// user namespace, and no process with threads may enter one. So a child does.
+// A socket belongs to the network namespace of the process that makes it. An ordinary user comes into that by
+// way of the user namespace, and no process with threads may enter one. So a child does.
 
 namespace syncspawn::sandbox {
 namespace {

@@ -32,7 +32,9 @@ struct FollowedLink {
 struct FileView {
     std::vector<FileRule> rules{};  // sorted by path, each once; the first is "/"
     std::string private_tmp{};      // a path that gets a directory of its own; empty: none
-    bool has_device_tree = true;    // a minimal /dev that nothing hides
+    // The host's other one, which a rule hides; mounts put a directory of its own there, too.
+    std::string further_tmp{};
+    bool has_device_tree = true;  // a minimal /dev that nothing hides
     std::vector<FollowedLink>
         links{};  // by which the rules were reached; sorted by path, each once
 };

@@ -1,5 +1,8 @@
 #include "resolution.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -82,6 +85,7 @@ private:
         const Walk other = walk("/var/tmp");
         if (!other.is_missing && other.kind == Kind::directory && other.path != tmp.path) {
             rules_[other.path] = {other.path, FileAccess::hidden, Kind::directory};
+            view_.further_tmp = other.path;
         }
     }
 
@@ -120,6 +124,7 @@ private:
             return;
         }
         FileRule& rule = rules_[walk.path];
+        view_.further_tmp = walk.path == view_.further_tmp ? "" : view_.further_tmp;
         if (rule.path.empty() || named.access != FileAccess::read_only ||
             rule.access != FileAccess::protected_path) {
             rule = {walk.path, named.access, walk.kind};
@@ -176,6 +181,11 @@ private:
                 return true;
             }
             rule.access = FileAccess::read_only;
+        }
+        // Where this process can make nothing, neither can the program.
+        if (rule.access == FileAccess::protected_path && rule.kind == Kind::absent &&
+            faccessat(AT_FDCWD, parent_of(rule.path).c_str(), W_OK | X_OK, AT_EACCESS) < 0) {
+            return true;
         }
         const bool is_read_alike =
             rule.access == FileAccess::read_only && around.access == FileAccess::protected_path;

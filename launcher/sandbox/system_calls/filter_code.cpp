@@ -168,8 +168,8 @@ Code choose(const CallTable& table) {
     return search(ranges.all());
 }
 
-// x86-64 has the calls of x32 beside its own: with this bit set, though not in -1, which is what a tracer puts
-// in place of a call that it suppresses.
+// x86-64 has the calls of x32 beside its own: with this bit set, though not in -1, which is what a tracer
+// puts in place of a call that it suppresses.
 constexpr std::uint32_t x32_bit = 0x40000000;
 constexpr std::uint32_t no_call = UINT32_MAX;
 

@@ -5,8 +5,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <memory>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -31,7 +31,7 @@ bool is_let_through(CallAction action) {
     return action == CallAction::allow() || action == CallAction::log();
 }
 
-// Not one that needs somebody who answers: a tracer, a listener.
+// Not one that needs a tracer.
 void require_known(CallAction action) {
     const std::uint32_t error = action.value & SECCOMP_RET_DATA;
     if ((action.value & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO) {
@@ -40,8 +40,8 @@ void require_known(CallAction action) {
         }
         return;
     }
-    for (const CallAction known :
-         {CallAction::allow(), CallAction::kill_process(), CallAction::trap(), CallAction::log()}) {
+    for (const CallAction known : {CallAction::allow(), CallAction::kill_process(),
+                                   CallAction::trap(), CallAction::log(), CallAction::notify()}) {
         if (action == known) {
             return;
         }
@@ -108,18 +108,33 @@ void add(CallTable& table, const CallRule& rule) {
     }
 }
 
-void require_execution(const CallTable& table) {
-    const auto found = table.calls.find(SYS_execve);
+enum class Leave { by_some_condition, always };
+
+// Whether the filter lets this call through.
+bool lets_through(const CallTable& table, std::uint32_t number, Leave leave) {
+    const auto found = table.calls.find(number);
     for (const Choice& choice : found == table.calls.end() ? Choices() : found->second) {
-        if (is_let_through(choice.action)) {
-            return;  // maybe, by its conditions
-        }
-        if (choice.when.empty()) {
-            refuse("the filter refuses execve, so no program can run");
+        const bool is_let = is_let_through(choice.action);
+        if (choice.when.empty() || is_let != (leave == Leave::always)) {
+            return is_let;
         }
     }
-    if (!is_let_through(table.otherwise)) {
+    return is_let_through(table.otherwise);
+}
+
+void require_execution(const CallTable& table) {
+    if (!lets_through(table, SYS_execve, Leave::by_some_condition)) {
         refuse("the filter refuses execve, so no program can run");
+    }
+}
+
+// The listener is on its way by then, and nobody has it.
+void require_way_for_listener(const CallTable& table) {
+    if (!lets_through(table, SYS_execve, Leave::always)) {
+        refuse("with a listener the filter must allow execve");
+    }
+    if (!lets_through(table, SYS_sendmsg, Leave::always)) {
+        refuse("with a listener the filter must allow sendmsg, which brings it to the parent");
     }
 }
 
@@ -145,6 +160,35 @@ CallTable table_of(const SystemCallFilter& filter) {
     return table;
 }
 
+void require_available(const SystemCallFilter& filter) {
+    require_available(filter.otherwise);
+    require_available(filter.foreign);
+    for (const CallRule& rule : filter.rules) {
+        require_available(rule.action);
+    }
+}
+
+bool has_notification(const SystemCallFilter& filter) {
+    const auto asks = [](const CallRule& rule) { return rule.action == CallAction::notify(); };
+    return filter.otherwise == CallAction::notify() || filter.foreign == CallAction::notify() ||
+           std::any_of(filter.rules.begin(), filter.rules.end(), asks);
+}
+
+using Install = std::error_code (*)(ChildSide&, const sock_fprog&) noexcept;
+
+Step installing(RawSystemCallFilter filter, Install install) {
+    if (filter.code.empty() || filter.code.size() > most_instructions) {
+        refuse("a filter has 1 to 4096 instructions, and this one " +
+               std::to_string(filter.code.size()));
+    }
+    return {.name = "system calls",
+            .last = shared_memory([filter = std::move(filter), install](ChildSide& side) mutable {
+                const sock_fprog program{static_cast<unsigned short>(filter.code.size()),
+                                         filter.code.data()};
+                return install(side, program);
+            })};
+}
+
 }  // namespace
 
 RawSystemCallFilter compile(const SystemCallFilter& filter) {
@@ -158,25 +202,32 @@ RawSystemCallFilter compile(const SystemCallFilter& filter) {
 
 Step system_calls(const SystemCallFilter& filter) {
     RawSystemCallFilter raw = compile(filter);
-    require_available(filter.otherwise);
-    require_available(filter.foreign);
-    for (const CallRule& rule : filter.rules) {
-        require_available(rule.action);
+    if (has_notification(filter)) {
+        refuse(
+            "nobody would answer a call of CallAction::notify(): give a function that takes the "
+            "listener");
     }
+    require_available(filter);
     return system_calls(std::move(raw));
 }
 
-Step system_calls(RawSystemCallFilter filter) {
-    if (filter.code.empty() || filter.code.size() > most_instructions) {
-        refuse("a filter has 1 to 4096 instructions, and this one " +
-               std::to_string(filter.code.size()));
+Step system_calls(const SystemCallFilter& filter, std::function<void(SystemCallListener)> opened) {
+    if (!opened) {
+        refuse("a listener needs a function that takes it");
     }
-    return {.name = "system calls",
-            .last = shared_memory([filter = std::move(filter)](ChildSide& side) mutable {
-                const sock_fprog program{static_cast<unsigned short>(filter.code.size()),
-                                         filter.code.data()};
-                return install_filter(side, program);
-            })};
+    require_way_for_listener(table_of(filter));
+    RawSystemCallFilter raw = compile(filter);
+    require_available(filter);
+    Step step = installing(std::move(raw), install_filter_with_listener);
+    step.sends_descriptors = 1;
+    step.after_execve = [opened = std::move(opened)](ParentSide& side) {
+        opened({.process = side.child_pid(), .descriptor = side.take_descriptor()});
+    };
+    return step;
+}
+
+Step system_calls(RawSystemCallFilter filter) {
+    return installing(std::move(filter), install_filter);
 }
 
 }  // namespace syncspawn::sandbox

@@ -1,12 +1,9 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <sys/ioctl.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <array>
 #include <csignal>
-#include <cstdlib>
 #include <stdexcept>
 #include <string>
 
@@ -17,6 +14,7 @@
 #include "support/shared_memory.hpp"
 #include "support/skip.hpp"
 #include "support/steps.hpp"
+#include "support/terminal.hpp"
 
 // steps::new_session() and controlling_terminal().
 
@@ -36,37 +34,6 @@ SpawnOptions with_scope(SpawnOptions options, KillScope scope,
 }
 
 const SpawnOptions endless{.program = "sleep", .arguments = {"1000"}};
-
-// A pseudo-terminal that controls nobody yet.
-class Terminal {
-public:
-    Terminal() {
-        REQUIRE(master_);
-        REQUIRE(grantpt(master_.get()) == 0);
-        REQUIRE(unlockpt(master_.get()) == 0);
-        char name[64];
-        REQUIRE(ptsname_r(master_.get(), name, sizeof name) == 0);
-        slave_ = UniqueFd(open(name, O_RDWR | O_NOCTTY | O_CLOEXEC));
-        REQUIRE(slave_);
-    }
-    int fd() const noexcept { return slave_.get(); }
-    void type(const std::string& text) const {
-        CHECK(write(master_.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
-    }
-    // The session that it controls; -1: none.
-    pid_t session() const noexcept {
-        pid_t session = -1;
-        return ioctl(master_.get(), TIOCGSID, &session) < 0 ? -1 : session;
-    }
-    pid_t foreground() const noexcept {
-        pid_t group = -1;
-        return ioctl(master_.get(), TIOCGPGRP, &group) < 0 ? -1 : group;
-    }
-
-private:
-    UniqueFd master_{posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)};
-    UniqueFd slave_;
-};
 
 }  // namespace
 

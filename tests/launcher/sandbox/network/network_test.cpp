@@ -347,8 +347,8 @@ TEST_CASE("an ordinary user cannot connect inside a program of somebody else") {
     CHECK(peer.ending() == reached_the_end);
 }
 
-// The server's queue is full, and nobody accepts: a connection would wait for ever. The deadline is the only end,
-// however late it is seen.
+// The server's queue is full, and nobody accepts: a connection would wait for ever. The deadline is the only
+// end, however late it is seen.
 TEST_CASE("connect_inside ends at its deadline, and leaves nothing") {
     SKIP_WITHOUT_NAMESPACES();
     const NothingIsLeft nothing;

@@ -67,6 +67,8 @@ std::string errno_with(long number, const std::vector<std::uint64_t>& arguments,
 
 std::string line(int error) { return std::to_string(error) + "\n"; }
 
+bool begins(const std::string& text, const char* with) { return text.starts_with(with); }
+
 SystemCallFilter refusing(std::vector<std::string> calls, CallAction action) {
     return {.rules = {{.calls = std::move(calls), .action = action}}};
 }
@@ -178,6 +180,72 @@ TEST_CASE("what makes no sense as a filter is refused") {
           "system calls: a condition never holds: the value has bits that are not looked at");
     CHECK(refusal_of({.rules = {{.calls = {"read"}, .when = {int_argument(6) == 2}}}}) ==
           "system calls: a call has no argument 6: they are 0 to 5");
+}
+
+// Listeners.
+
+namespace {
+
+// Answers one call with an errno.
+void answer_once(const UniqueFd& listener, int error) {
+    seccomp_notif call{};
+    if (ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_RECV, &call) == 0) {
+        seccomp_notif_resp response{};
+        response.id = call.id;
+        response.error = -error;
+        (void)ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_SEND, &response);
+    }
+}
+
+const SystemCallFilter asking = refusing({"getpriority"}, CallAction::notify());
+
+}  // namespace
+
+TEST_CASE("a call that the filter asks about gets the answer of the listener") {
+    const NothingIsLeft nothing;
+    for (const StartMethod method : start_methods()) {
+        SpawnOptions options = one_call(SYS_getpriority);
+        options.birth.method = method;
+        options.streams.output = Stdio::pipe();
+        SystemCallListener listener;
+        SyncedSpawner spawner = with_step(std::move(options), steps::no_new_privileges());
+        spawner.step(system_calls(default_deny_set()));
+        spawner.step(
+            system_calls(asking, [&](SystemCallListener opened) { listener = std::move(opened); }));
+        Process process = spawner.spawn();
+        CHECK(listener.process == process.pid());
+        CHECK(is_close_on_exec(listener.descriptor.get()));
+        answer_once(listener.descriptor, EOWNERDEAD);
+        CHECK(read_all(process.standard_output()) == line(EOWNERDEAD));
+    }
+}
+
+TEST_CASE("a call that nobody can answer any more fails with ENOSYS") {
+    SpawnOptions options = one_call(SYS_getpriority);
+    options.streams.output = Stdio::pipe();
+    SyncedSpawner spawner = with_step(std::move(options), steps::no_new_privileges());
+    spawner.step(system_calls(asking, [](const SystemCallListener&) {}));
+    Process process = spawner.spawn();
+    CHECK(read_all(process.standard_output()) == line(ENOSYS));
+}
+
+TEST_CASE("a filter with a listener lets the launch through") {
+    const auto refusal_with_listener = [](const SystemCallFilter& filter) {
+        return thrown_by<std::invalid_argument>(
+            [&] { (void)system_calls(filter, [](const SystemCallListener&) {}); });
+    };
+    CHECK(begins(refusal_of(asking), "system calls: nobody would answer"));
+    CHECK(refusal_with_listener(asking) == "nothing");
+    CHECK(begins(refusal_with_listener(refusing({"execve"}, CallAction::notify())),
+                 "system calls: the filter refuses execve"));
+    CHECK(refusal_with_listener({.rules = {{.calls = {"execve"},
+                                            .action = CallAction::notify(),
+                                            .when = {int_argument(2) == 0}}}}) ==
+          "system calls: with a listener the filter must allow execve");
+    CHECK(begins(refusal_with_listener(refusing({"sendmsg"}, CallAction::notify())),
+                 "system calls: with a listener the filter must allow sendmsg"));
+    CHECK(begins(refusal_with_listener({.otherwise = CallAction::notify()}),
+                 "system calls: the filter refuses"));
 }
 
 // The default set. Without the filter each of these calls fails with something else, or does no harm.

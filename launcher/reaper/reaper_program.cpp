@@ -1,0 +1,171 @@
+#include <linux/prctl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "barrier/linux/clone_with_stack.hpp"
+#include "orders.hpp"
+
+// The first process of a pid namespace, a program by itself: no C library, no memory but the stack, no constant that
+// needs relocation. README.md says what it does.
+
+#ifdef SYNCSPAWN_CAN_SHARE_MEMORY
+
+namespace syncspawn::detail {
+namespace {
+
+constexpr long no_argument = 0;
+constexpr unsigned long all_signals = ~0UL;
+constexpr long size_of_signals = sizeof all_signals;
+
+long call(long number, long first = no_argument, long second = no_argument,
+          long third = no_argument, long fourth = no_argument) noexcept {
+    return call_without_errno(number, first, second, third, fourth);
+}
+
+template <class Object>
+long address_of(Object& object) noexcept {
+    return reinterpret_cast<long>(&object);
+}
+
+[[noreturn]] void leave(int code) noexcept {
+    for (;;) {
+        call(SYS_exit_group, code);
+    }
+}
+
+struct Reaper {
+    long program;  // 0: it has ended
+    bool is_tied;
+    bool lasts;
+    int code;  // of the program, once that has ended
+};
+
+Reaper reaper_of(const char* const* arguments) noexcept {
+    Reaper reaper{0, false, false, 0};
+    for (const char* digit = arguments[1]; *digit != '\0'; ++digit) {
+        reaper.program = reaper.program * 10 + (*digit - '0');
+    }
+    for (const char* letter = arguments[2]; *letter != '\0'; ++letter) {
+        reaper.is_tied = reaper.is_tied || *letter == mode_tied;
+        reaper.lasts = reaper.lasts || *letter == mode_lasts;
+    }
+    return reaper;
+}
+
+// The signal may have been lost on the way here, or the launcher may have ended before it was asked for.
+void tie_to_launcher() noexcept {
+    call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+    pollfd launcher{reapers_launcher, POLLIN, 0};
+    timespec at_once;
+    at_once.tv_sec = at_once.tv_nsec = 0;
+    if (call(SYS_ppoll, address_of(launcher), 1, address_of(at_once)) > 0) {
+        leave(128 + SIGKILL);
+    }
+    call(SYS_close, reapers_launcher);
+}
+
+void settle(const Reaper& reaper) noexcept {
+    call(SYS_rt_sigprocmask, SIG_SETMASK, address_of(all_signals), no_argument, size_of_signals);
+    if (reaper.is_tied) {
+        tie_to_launcher();
+    }
+    call(SYS_prctl, PR_SET_NAME, reinterpret_cast<long>("reaper"));
+    call(SYS_chdir, reinterpret_cast<long>("/"));
+    // What is sent to the program's group is not meant for this, which would pass it on again. Refused, or nothing new,
+    // to who leads a group or a session.
+    call(SYS_setpgid);
+}
+
+int code_of(int status) noexcept {
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void bury_the_dead(Reaper& reaper) noexcept {
+    int status = 0;
+    long dead = 0;
+    while ((dead = call(SYS_wait4, -1, address_of(status), WNOHANG | __WALL)) > 0) {
+        if (dead != reaper.program) {
+            continue;
+        }
+        call(SYS_write, reapers_status_pipe, address_of(status), sizeof status);
+        reaper.code = code_of(status);
+        if (!reaper.lasts) {
+            leave(reaper.code);
+        }
+        reaper.program = 0;  // the number may be another's soon
+    }
+    if (dead < 0 && reaper.program == 0) {
+        leave(reaper.code);  // the last one is gone
+    }
+}
+
+// In the eyes of this namespace a sender outside has the number 0.
+bool is_from_outside(const siginfo_t& info) noexcept {
+    return info.si_code <= 0 && info.si_pid == 0;
+}
+
+void pass_on(const Reaper& reaper, const siginfo_t& info) noexcept {
+    constexpr long everybody = -1;
+    constexpr long own_group = 0;
+    if (!is_from_outside(info)) {
+        return;
+    }
+    const long program = reaper.program != 0 ? reaper.program : everybody;
+    const bool is_queued = info.si_code == SI_QUEUE;
+    if (is_queued && is_order(info.si_value.sival_int)) {
+        const Order order = order_of(info.si_value.sival_int);
+        const bool is_for_group = order.whom == Whom::group && reaper.program != 0;
+        call(SYS_kill, is_for_group ? own_group : program, order.signal);
+    } else if (is_queued && reaper.program != 0) {
+        call(SYS_rt_sigqueueinfo, program, info.si_signo, address_of(info));
+    } else if (info.si_signo != SIGCHLD) {
+        call(SYS_kill, program, info.si_signo);
+    }
+}
+
+[[noreturn, gnu::used]] void reap(const long* stack) noexcept asm("syncspawn_reap");
+
+void reap(const long* stack) noexcept {
+    Reaper reaper = reaper_of(reinterpret_cast<const char* const*>(stack + 1));
+    settle(reaper);
+    for (;;) {
+        bury_the_dead(reaper);
+        siginfo_t info;  // not as a whole, which might call memset(3)
+        info.si_code = SI_KERNEL;
+        if (call(SYS_rt_sigtimedwait, address_of(all_signals), address_of(info), no_argument,
+                 size_of_signals) > 0) {
+            pass_on(reaper, info);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace syncspawn::detail
+
+// On the stack are the number of arguments, and those.
+#if defined(__x86_64__)
+asm(".globl _start\n"
+    "_start:\n\t"
+    "xor %ebp, %ebp\n\t"
+    "mov %rsp, %rdi\n\t"
+    "and $-16, %rsp\n\t"
+    "call syncspawn_reap\n\t"
+    "ud2");
+#else
+asm(".globl _start\n"
+    "_start:\n\t"
+    "mov x29, xzr\n\t"
+    "mov x30, xzr\n\t"
+    "mov x0, sp\n\t"
+    "bl syncspawn_reap\n\t"
+    "brk #1");
+#endif
+
+#else
+
+// Never executed: there is a file to put into the library, and that is all.
+extern "C" void _start() {}  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming)
+
+#endif

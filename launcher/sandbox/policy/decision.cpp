@@ -1,0 +1,335 @@
+#include "decision.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace syncspawn::sandbox {
+namespace {
+
+constexpr uid_t nobody = 65534;
+constexpr int scopes_of_landlock = 6;  // the version that brought them, Linux 6.12
+
+class Decision {
+public:
+    Decision(const Policy& policy, const FileView& view, const Machine& machine,
+             const Caller& caller, std::vector<Problem>& problems)
+        : policy_(policy), view_(view), machine_(machine), caller_(caller), problems_(problems) {}
+
+    Decisions take_all() {
+        decide_identity();
+        decide_files();
+        decide_network();
+        decide_services();
+        decide_processes();
+        decide_privileges();
+        decide_system_calls();
+        decide_limits();
+        settle_user_namespace();
+        require_privileges_of_locks();
+        return std::move(result_);
+    }
+
+private:
+    [[nodiscard]] bool may_be_weaker(Guarantee guarantee) const {
+        const auto& list = policy_.accept_weaker;
+        return std::find(list.begin(), list.end(), guarantee) != list.end();
+    }
+
+    void hold(Guarantee guarantee, std::string mechanism, std::string gap = {}) {
+        result_.holdings.push_back({guarantee, std::move(mechanism), true, std::move(gap)});
+    }
+
+    // Takes the second choice if the policy accepts it; else the guarantee is refused.
+    bool take_second(Guarantee guarantee, const char* first, const Ability& why,
+                     const std::string& second, std::string gap) {
+        const bool is_accepted = may_be_weaker(guarantee);
+        if (is_accepted && !second.empty()) {
+            result_.holdings.push_back({guarantee, second, false, std::move(gap)});
+            return true;
+        }
+        const std::string name(name_of(guarantee));
+        problems_.push_back(
+            {.where = name,
+             .what = "cannot be held whole here: " + why.cause,
+             .remedy = why.remedy +
+                       (second.empty() ? ""
+                                       : "; or name Guarantee::" + identifier_of(guarantee) +
+                                             " in accept_weaker for " + second + " (" + gap + ")"),
+             .code = why.refusal,
+             .guarantee = guarantee,
+             .mechanism = first});
+        return false;
+    }
+
+    static std::string identifier_of(Guarantee guarantee) {
+        std::string name(name_of(guarantee));
+        std::replace(name.begin(), name.end(), ' ', '_');
+        return name;
+    }
+
+    [[nodiscard]] bool is_root_of_host() const {
+        return caller_.user == 0 && machine_.alone.mounts;
+    }
+
+    void decide_identity() {
+        const Privileges& wanted = policy_.privileges;
+        const bool is_root = is_root_of_host();
+        Ids& ids = result_.ids;
+        ids.host_user = wanted.host_user.value_or(is_root ? nobody : caller_.user);
+        ids.host_group = wanted.host_group.value_or(is_root ? ids.host_user : caller_.group);
+        ids.user = wanted.user.value_or(ids.host_user);
+        ids.group = wanted.group.value_or(ids.host_group);
+        result_.is_callers_identity =
+            ids.host_user == caller_.user && ids.host_group == caller_.group;
+        if (!is_root && !result_.is_callers_identity) {
+            problems_.push_back({"privileges.host_user",
+                                 "only root of the host can launch a program as another user",
+                                 "leave host_user and host_group out"});
+        }
+        result_.has_user_namespace =
+            !machine_.alone.mounts || !ids.are_the_same_inside() || !wanted.capabilities.empty();
+    }
+
+    [[nodiscard]] const NamespaceAbilities& abilities() const noexcept {
+        return result_.has_user_namespace ? machine_.in_user_namespace : machine_.alone;
+    }
+
+    [[nodiscard]] bool has_file_rules() const {
+        return view_.rules.size() > 1 || view_.rules.front().access != FileAccess::writable ||
+               !view_.private_tmp.empty() || view_.has_device_tree;
+    }
+
+    void decide_files() {
+        if (!has_file_rules()) {
+            // A new /proc is mounted all the same.
+            result_.files = policy_.processes.isolated && abilities().mounts ? FilesBy::mounts
+                                                                             : FilesBy::nothing;
+        } else if (abilities().mounts) {
+            result_.files = FilesBy::mounts;
+            hold(Guarantee::files, "a mount namespace");
+        } else if (take_second(
+                       Guarantee::files, "a mount namespace", abilities().mounts,
+                       machine_.landlock ? "Landlock" : "",
+                       "names are seen, chmod and its kin work, what is made later beside an "
+                       "excluded path stays closed, and all launches share one TMPDIR")) {
+            result_.files = FilesBy::landlock;
+        }
+    }
+
+    [[nodiscard]] bool has_scopes() const {
+        return machine_.landlock_version >= scopes_of_landlock;
+    }
+
+    void decide_network() {
+        if (policy_.network == Network::host && policy_.doors.empty()) {
+            return;
+        }
+        const bool is_none = policy_.network == Network::none && policy_.doors.empty();
+        if (policy_.network == Network::host) {
+            problems_.push_back({"doors", "there are doors, but the network is the host's",
+                                 "make the network none or loopback"});
+        } else if (is_none && machine_.system_call_filters && has_scopes()) {
+            result_.network = NetworkBy::socket_families;
+            result_.scopes_abstract_sockets = true;
+            hold(Guarantee::network, "socket families by seccomp, abstract sockets by Landlock");
+        } else if (abilities().network) {
+            result_.network = NetworkBy::network_namespace;
+            hold(Guarantee::network, "a network namespace");
+        } else if (take_second(Guarantee::network, "a network namespace", abilities().network,
+                               policy_.doors.empty() && machine_.system_call_filters
+                                   ? "socket families by seccomp"
+                                   : "",
+                               is_none ? "abstract unix sockets are in reach"
+                                       : "there is no loopback, and abstract unix sockets are "
+                                         "in reach")) {
+            result_.network = NetworkBy::socket_families;
+            result_.scopes_abstract_sockets = has_scopes();
+        }
+    }
+
+    void decide_services() {
+        if (policy_.services == Services::host) {
+            return;
+        }
+        const bool is_hidden = result_.files == FilesBy::mounts;
+        const bool is_apart = result_.network == NetworkBy::network_namespace;
+        if (is_hidden && (is_apart || has_scopes())) {
+            result_.scopes_abstract_sockets = result_.scopes_abstract_sockets || !is_apart;
+            hold(Guarantee::services,
+                 std::string("sockets with a path hidden by mounts, abstract ones by ") +
+                     (is_apart ? "the network namespace" : "Landlock"),
+                 "a service that begins to listen later, at a path in sight, is in reach");
+            return;
+        }
+        const Ability no_scopes{.refusal = std::make_error_code(std::errc::not_supported),
+                                .call = "landlock_create_ruleset",
+                                .cause = "Landlock here is older than version 6",
+                                .remedy = "Linux 6.12"};
+        const bool takes_scopes = !is_apart && has_scopes();
+        if (take_second(
+                Guarantee::services, is_hidden ? "Landlock" : "mounts",
+                is_hidden ? no_scopes : abilities().mounts,
+                is_hidden      ? "mounts alone"
+                : takes_scopes ? "Landlock's scopes"
+                               : "nothing but the user's permissions",
+                is_hidden ? "abstract sockets are in reach" : "sockets with a path are in reach")) {
+            result_.scopes_abstract_sockets = result_.scopes_abstract_sockets || takes_scopes;
+        }
+    }
+
+    void decide_processes() {
+        const Processes& wanted = policy_.processes;
+        if (!wanted.isolated) {
+            if (wanted.outlive) {
+                problems_.push_back({"processes.outlive", "takes a pid namespace of its own",
+                                     "leave processes.isolated on"});
+            }
+            return;
+        }
+        if (wanted.outlive && !wanted.reaper) {
+            problems_.push_back(
+                {"processes.outlive", "takes the reaper", "leave processes.reaper on"});
+        }
+        if (abilities().processes && abilities().mounts) {
+            result_.has_pid_namespace = true;
+            result_.has_ipc_namespace = static_cast<bool>(abilities().ipc);
+            decide_proc();
+            return;
+        }
+        const Ability& why = abilities().processes ? abilities().mounts : abilities().processes;
+        if (take_second(Guarantee::processes, "a pid namespace", why,
+                        has_scopes() ? "Landlock's scope of signals" : "",
+                        "processes outside are seen, and those that leave the process group "
+                        "outlive the launch")) {
+            result_.scopes_signals = true;
+        }
+    }
+
+    void decide_proc() {
+        if (abilities().fresh_proc) {
+            result_.proc = ProcBy::fresh;
+            hold(Guarantee::processes, "a pid namespace with a /proc of its own");
+        } else if (take_second(Guarantee::processes, "a /proc of its own", abilities().fresh_proc,
+                               "a pid namespace with the present /proc",
+                               "processes outside are seen in /proc, but not signalled")) {
+            result_.proc = ProcBy::fresh_or_existing;
+        }
+    }
+
+    void decide_privileges() {
+        hold(Guarantee::privileges, policy_.privileges.no_new_privileges
+                                        ? "capability sets and no_new_privs"
+                                        : "capability sets");
+    }
+
+    void decide_system_calls() {
+        const SystemCalls& wanted = policy_.system_calls;
+        result_.has_filter = wanted.default_deny_set || !wanted.denied.empty();
+        if (!result_.has_filter) {
+            return;
+        }
+        if (machine_.system_call_filters) {
+            hold(Guarantee::system_calls, "a seccomp filter");
+        } else if (take_second(Guarantee::system_calls, "seccomp", machine_.system_call_filters, "",
+                               "")) {
+            result_.has_filter = false;
+        }
+    }
+
+    void decide_limits();
+    void settle_user_namespace();
+    void require_privileges_of_locks();
+
+    const Policy& policy_;
+    const FileView& view_;
+    const Machine& machine_;
+    const Caller& caller_;
+    std::vector<Problem>& problems_;
+    Decisions result_;
+};
+
+void Decision::decide_limits() {
+    const Limits& wanted = policy_.limits;
+    if (wanted.memory || wanted.processes || wanted.cpus) {
+        const Ability no_cgroup{.refusal = std::make_error_code(std::errc::not_supported),
+                                .call = "cgroup",
+                                .cause = "no cgroup of this user can hold it",
+                                .remedy = "a delegated cgroup of version 2"};
+        result_.limits_each_process =
+            take_second(Guarantee::limits, "a cgroup", no_cgroup, "rlimits and CPU affinity",
+                        "memory is limited for each process, processes for the whole user, "
+                        "and CPUs are shared with others");
+        if (result_.limits_each_process && wanted.processes && result_.ids.host_user == 0) {
+            problems_.push_back({"limits.processes", "does not bind root of the host",
+                                 "name another privileges.host_user"});
+        }
+    }
+    if (wanted.open_files || wanted.file_size || wanted.core_size || wanted.cpu_time) {
+        hold(Guarantee::limits, "rlimits");
+    }
+    if (wanted.wall_clock) {
+        hold(Guarantee::limits, "a watch on the wall clock",
+             result_.has_pid_namespace ? "" : "only the program itself is ended");
+    }
+}
+
+// There is none for what takes no namespace.
+void Decision::settle_user_namespace() {
+    const bool is_for_itself =
+        !result_.ids.are_the_same_inside() || !policy_.privileges.capabilities.empty();
+    if (is_for_itself && !machine_.user_namespace) {
+        (void)take_second(Guarantee::privileges, "a user namespace", machine_.user_namespace, "",
+                          "");
+    }
+    if (!policy_.host_name.empty() && !abilities().host_name) {
+        const Ability& why = abilities().host_name;
+        problems_.push_back({.where = "host_name",
+                             .what = "cannot be another here: " + why.cause,
+                             .remedy = why.remedy,
+                             .code = why.refusal,
+                             .mechanism = "a UTS namespace"});
+    }
+    const bool has_namespaces = result_.files == FilesBy::mounts || result_.has_pid_namespace ||
+                                result_.network == NetworkBy::network_namespace ||
+                                !policy_.host_name.empty();
+    result_.has_user_namespace =
+        result_.has_user_namespace && (is_for_itself || has_namespaces) && machine_.user_namespace;
+}
+
+// Filters and rulesets are for those who cannot gain privileges by them.
+void Decision::require_privileges_of_locks() {
+    const bool has_locks = result_.has_filter || result_.network == NetworkBy::socket_families ||
+                           result_.files == FilesBy::landlock || result_.scopes_abstract_sockets ||
+                           result_.scopes_signals;
+    if (has_locks && !policy_.privileges.no_new_privileges) {
+        problems_.push_back({"privileges.no_new_privileges",
+                             "is off, but seccomp and Landlock take it",
+                             "leave it on, or turn system_calls.default_deny_set off and name "
+                             "Network::host and Services::host"});
+    }
+}
+
+}  // namespace
+
+Caller Caller::now() noexcept { return {geteuid(), getegid()}; }
+
+Namespaces Decisions::namespaces(const Policy& policy) const noexcept {
+    const auto if_so = [](bool holds, Namespaces which) {
+        return holds ? which : Namespaces::none;
+    };
+    return if_so(has_user_namespace, Namespaces::user) |
+           if_so(files == FilesBy::mounts, Namespaces::mount) |
+           if_so(has_pid_namespace, Namespaces::pid) | if_so(has_ipc_namespace, Namespaces::ipc) |
+           if_so(network == NetworkBy::network_namespace, Namespaces::network) |
+           if_so(!policy.host_name.empty(), Namespaces::uts);
+}
+
+Decisions decide(const Policy& policy, const FileView& view, const Machine& machine,
+                 const Caller& caller, std::vector<Problem>& problems) {
+    return Decision(policy, view, machine, caller, problems).take_all();
+}
+
+}  // namespace syncspawn::sandbox

@@ -1,0 +1,110 @@
+#include "file_operations.hpp"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "path_walk.hpp"
+#include "resolution.hpp"
+
+namespace syncspawn::sandbox {
+namespace {
+
+constexpr mode_t for_all_but_to_remove = 01777;
+
+bool is_strictly_within(const std::string& path, const std::string& directory) noexcept {
+    return path != directory && is_within(path, directory);
+}
+
+// Something has to be shown in what it hides.
+bool has_something_below(const FileView& view, const std::string& directory) {
+    return std::any_of(view.rules.begin(), view.rules.end(), [&](const FileRule& rule) {
+        return is_strictly_within(rule.path, directory) && rule.access != FileAccess::hidden;
+    });
+}
+
+FileOperation protection_of(const FileRule& rule) {
+    FileOperation protection = Mount::protect(rule.path, LastLink::itself);
+    if (rule.kind == FileRule::Kind::absent) {
+        protection.missing_source = MissingSource::skip;  // where keep_absent() can make nothing
+    }
+    return protection;
+}
+
+FileOperation operation_of(const FileRule& rule, const FileView& view) {
+    const bool is_device = view.has_device_tree && is_within(rule.path, "/dev");
+    switch (rule.access) {
+        case FileAccess::writable:
+            return is_device ? Mount::bind_devices(rule.path, rule.path)
+                             : Mount::bind_writable(rule.path, rule.path);
+        case FileAccess::hidden:
+            return has_something_below(view, rule.path) ? Mount::tmpfs(rule.path)
+                                                        : Mount::hide(rule.path);
+        case FileAccess::protected_path:
+            return protection_of(rule);
+        case FileAccess::read_only:
+            break;
+    }
+    return Mount::bind(rule.path, rule.path);
+}
+
+bool is_made_by_sandbox(const FileView& view, const std::string& path) {
+    const FileRule* rule = rule_for(view.rules, path);
+    const bool is_in_tmp = !view.private_tmp.empty() && is_within(path, view.private_tmp) &&
+                           !is_within(rule->path, view.private_tmp);
+    return is_in_tmp || rule->access == FileAccess::hidden;
+}
+
+FileOperation private_directory(const std::string& path) {
+    FileOperation directory = Mount::tmpfs(path);
+    directory.mode = for_all_but_to_remove;
+    return directory;
+}
+
+}  // namespace
+
+FileOperations operations_of(const FileView& view, ProcBy proc) {
+    FileOperations made;
+    const FileAccess root = view.rules.front().access;
+    made.options.root = root == FileAccess::read_only ? NewRoot::host_tree : NewRoot::empty;
+    std::map<std::string, FileOperation> by_path;
+    for (const FileRule& rule : view.rules) {
+        if (rule.path != "/" || root == FileAccess::writable) {
+            by_path[rule.path] = operation_of(rule, view);
+        }
+    }
+    // A link that something was reached by, and that lies where the sandbox has covered the host.
+    for (const FollowedLink& link : view.links) {
+        if (is_made_by_sandbox(view, link.path) && !by_path.contains(link.path)) {
+            by_path[link.path] = Mount::symlink(link.target, link.path);
+        }
+    }
+    for (const std::string& tmp : {view.private_tmp, view.further_tmp}) {
+        if (!tmp.empty()) {
+            by_path[tmp] = private_directory(tmp);
+        }
+    }
+    if (proc != ProcBy::nothing) {
+        by_path["/proc"] = Mount::proc(
+            "/proc", proc == ProcBy::fresh ? RefusedProc::fail : RefusedProc::bind_existing);
+    }
+    if (view.has_device_tree) {
+        by_path["/dev"] = Mount::devices("/dev");
+    } else if (root != FileAccess::hidden && !by_path.contains("/dev")) {
+        by_path["/dev"] = Mount::bind_devices("/dev", "/dev");
+    }
+    for (auto& [path, operation] : by_path) {
+        made.all.push_back(std::move(operation));
+    }
+    // Once all mount points in them are made.
+    for (const FileRule& rule : view.rules) {
+        if (rule.access == FileAccess::hidden && rule.path != view.further_tmp &&
+            (rule.path == "/" || has_something_below(view, rule.path))) {
+            made.all.push_back(Mount::remount_read_only(rule.path));
+        }
+    }
+    return made;
+}
+
+}  // namespace syncspawn::sandbox

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+
+#include "decision.hpp"
+
+namespace syncspawn::sandbox {
+
+// A directory of the program's, on the host, where no mount can give it one. Gone with this object, with all that
+// is in it.
+class PrivateDirectory {
+public:
+    PrivateDirectory() = default;
+    // Throws std::system_error.
+    explicit PrivateDirectory(const Ids& owner);
+    PrivateDirectory(PrivateDirectory&& other) noexcept;
+    PrivateDirectory& operator=(PrivateDirectory&& other) noexcept;
+    PrivateDirectory(const PrivateDirectory&) = delete;
+    PrivateDirectory& operator=(const PrivateDirectory&) = delete;
+    ~PrivateDirectory();
+
+    // Empty: there is none.
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+private:
+    std::string path_;
+};
+
+}  // namespace syncspawn::sandbox

@@ -1,0 +1,252 @@
+#include "sandbox_steps.hpp"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <syncspawn/sandbox/absent_paths.hpp>
+#include <syncspawn/sandbox/landlock.hpp>
+#include <syncspawn/sandbox/mounts.hpp>
+#include <syncspawn/sandbox/namespaces.hpp>
+#include <syncspawn/sandbox/privileges.hpp>
+#include <syncspawn/sandbox/system_calls.hpp>
+#include <syncspawn/steps.hpp>
+
+#include "file_operations.hpp"
+#include "filter.hpp"
+#include "launcher/sandbox/landlock/allow_list.hpp"
+#include "wall_clock.hpp"
+
+namespace syncspawn::sandbox {
+namespace {
+
+constexpr LandlockParts may_be_missing_for_files =
+    LandlockParts::move | LandlockParts::truncate | LandlockParts::control | LandlockParts::log;
+
+class Building {
+public:
+    Building(const Policy& policy, const FileView& view, const Decisions& decisions,
+             const std::function<void(OpenDoor)>& doors, std::vector<Problem>& problems)
+        : policy_(policy), view_(view), decisions_(decisions), doors_(doors), problems_(problems) {}
+
+    SandboxSteps build() {
+        into_ = &steps_.surroundings;
+        enter_user_namespace();
+        settle_names();
+        lay_out_files();
+        open_network();
+        set_limits();
+        into_ = &steps_.restrictions;
+        change_identity();
+        drop_privileges();
+        restrict_by_landlock();
+        watch_wall_clock();
+        filter_system_calls();
+        return std::move(steps_);
+    }
+
+private:
+    // A step that cannot be made is a problem of the policy's member that wants it.
+    template <class Make>
+    void add(const char* where, Make make) {
+        try {
+            into_->push_back(make());
+        } catch (const std::system_error& error) {
+            problems_.push_back({.where = where, .what = error.what(), .code = error.code()});
+        } catch (const std::invalid_argument& error) {
+            problems_.push_back({where, error.what()});
+        }
+    }
+
+    void enter_user_namespace();
+    void settle_names();
+    void lay_out_files();
+    void hold_places();
+    void open_network();
+    void set_limits();
+    void change_identity();
+    void drop_privileges();
+    LandlockRules rules_for_files();
+    void restrict_by_landlock();
+    void watch_wall_clock();
+    void filter_system_calls();
+
+    const Policy& policy_;
+    const FileView& view_;
+    const Decisions& decisions_;
+    const std::function<void(OpenDoor)>& doors_;
+    std::vector<Problem>& problems_;
+    SandboxSteps steps_;
+    std::vector<Step>* into_ = nullptr;
+};
+
+void Building::enter_user_namespace() {
+    const Ids& ids = decisions_.ids;
+    if (!decisions_.has_user_namespace) {
+        return;
+    }
+    if (decisions_.is_callers_identity) {
+        add("privileges.user", [&] { return map_own_id({.user = ids.user, .group = ids.group}); });
+    } else {
+        // Before the mounts: who has no id in the namespace can make no files there.
+        add("privileges.host_user", [&] {
+            return steps::map_ids({.users = {{.inside = ids.user, .outside = ids.host_user}},
+                                   .groups = {{.inside = ids.group, .outside = ids.host_group}}});
+        });
+        add("privileges.host_user", [&] { return secure_bits(SecureBits::keep_capabilities); });
+        add("privileges.host_user",
+            [&] { return steps::become({.user = ids.user, .group = ids.group}); });
+    }
+    if (!policy_.privileges.nested_user_namespaces && !decisions_.has_filter) {
+        add("privileges.nested_user_namespaces", no_nested_user_namespaces);
+    }
+}
+
+void Building::settle_names() {
+    if (!policy_.host_name.empty()) {
+        add("host_name", [&] { return host_name(policy_.host_name); });
+    }
+    if (policy_.privileges.new_session_keyring) {
+        add("privileges.new_session_keyring",
+            [] { return new_session_keyring(WithoutKeyrings::go_on); });
+    }
+}
+
+void Building::lay_out_files() {
+    if (decisions_.files == FilesBy::mounts) {
+        hold_places();
+        add("files", [&] {
+            FileOperations operations = operations_of(view_, decisions_.proc);
+            return mounts(std::move(operations.all), operations.options);
+        });
+    }
+}
+
+// What does not exist, and must not come to be, has to exist to be covered. As late as possible, and no longer than
+// the program and all that is in its mount namespace.
+void Building::hold_places() {
+    std::vector<std::string> absent;
+    for (const FileRule& rule : view_.rules) {
+        if (rule.access == FileAccess::protected_path && rule.kind == FileRule::Kind::absent) {
+            absent.push_back(rule.path);
+        }
+    }
+    if (!absent.empty()) {
+        add("files.protected_paths", [&] { return keep_absent(std::move(absent)); });
+    }
+}
+
+void Building::open_network() {
+    if (decisions_.network != NetworkBy::network_namespace) {
+        return;
+    }
+    add("network", loopback_up);
+    for (const Door& one : policy_.doors) {
+        add("doors", [&] { return door(one, doors_); });
+    }
+}
+
+void Building::set_limits() {
+    const Limits& wanted = policy_.limits;
+    std::vector<steps::ResourceLimit> limits;
+    const auto set = [&](int resource, rlim_t most) {
+        limits.push_back({.resource = resource, .soft = most, .hard = most});
+    };
+    if (decisions_.limits_each_process && wanted.memory) {
+        set(RLIMIT_AS, *wanted.memory);
+    }
+    if (decisions_.limits_each_process && wanted.processes) {
+        set(RLIMIT_NPROC, *wanted.processes);
+    }
+    if (wanted.open_files) {
+        set(RLIMIT_NOFILE, *wanted.open_files);
+    }
+    if (wanted.file_size) {
+        set(RLIMIT_FSIZE, *wanted.file_size);
+    }
+    if (wanted.core_size) {
+        set(RLIMIT_CORE, *wanted.core_size);
+    }
+    if (wanted.cpu_time) {
+        set(RLIMIT_CPU, static_cast<rlim_t>(wanted.cpu_time->count()));
+    }
+    if (!limits.empty()) {
+        add("limits", [&] { return steps::resource_limits(limits); });
+    }
+}
+
+void Building::change_identity() {
+    if (!decisions_.has_user_namespace && decisions_.ids.host_user != 0 &&
+        !decisions_.is_callers_identity) {
+        const Ids& ids = decisions_.ids;
+        add("privileges.host_user", [&] { return secure_bits(SecureBits::keep_capabilities); });
+        add("privileges.host_user",
+            [&] { return steps::become({.user = ids.host_user, .group = ids.host_group}); });
+    }
+}
+
+void Building::drop_privileges() {
+    add("privileges.capabilities", [&] {
+        CapabilitySets sets = only_capabilities(policy_.privileges.capabilities);
+        sets.without_setpcap = WithoutSetpcap::leave_bounding;
+        return capabilities(sets);
+    });
+    if (policy_.privileges.no_new_privileges) {
+        add("privileges.no_new_privileges", steps::no_new_privileges);
+    }
+}
+
+LandlockRules Building::rules_for_files() {
+    if (decisions_.files != FilesBy::landlock) {
+        return {};
+    }
+    if (!view_.private_tmp.empty()) {
+        steps_.private_tmp = PrivateDirectory(decisions_.ids);
+    }
+    return allow_list(view_, {.private_directory = steps_.private_tmp.path()});
+}
+
+void Building::restrict_by_landlock() {
+    const auto scope_if = [](bool holds, LandlockScopes scope) {
+        return holds ? scope : LandlockScopes::none;
+    };
+    const LandlockScopes scopes =
+        scope_if(decisions_.scopes_abstract_sockets, LandlockScopes::abstract_sockets) |
+        scope_if(decisions_.scopes_signals, LandlockScopes::signals);
+    if (decisions_.files == FilesBy::landlock || scopes != LandlockScopes::none) {
+        add("files", [&] {
+            LandlockRules rules = rules_for_files();
+            rules.scopes = scopes;
+            // A second choice anyway, which an older kernel makes weaker still.
+            return landlock(rules, {.may_be_missing = may_be_missing_for_files});
+        });
+    }
+}
+
+void Building::watch_wall_clock() {
+    if (policy_.limits.wall_clock) {
+        add("limits.wall_clock", [&] { return wall_clock(*policy_.limits.wall_clock); });
+    }
+}
+
+void Building::filter_system_calls() {
+    const SystemCallFilter filter = filter_of(policy_, decisions_, problems_);
+    if (!filter.rules.empty()) {
+        add("system_calls", [&] { return system_calls(filter); });
+    }
+}
+
+}  // namespace
+
+SandboxSteps steps_of(const Policy& policy, const FileView& view, const Decisions& decisions,
+                      const std::function<void(OpenDoor)>& doors, std::vector<Problem>& problems) {
+    return Building(policy, view, decisions, doors, problems).build();
+}
+
+}  // namespace syncspawn::sandbox
