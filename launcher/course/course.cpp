@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "launcher/result/process_state.hpp"
+#include "launcher/result/program_state.hpp"
 #include "launcher/result/spawn_error_facts.hpp"
 #include "launcher/result/within.hpp"
 
@@ -258,6 +259,9 @@ Course::Progress Course::after_execve() {
     }
     child_.record().end(WhichSide::parent, schedule_.execve);
     child_.note_execve();
+    if (!schedule_.after_execve.empty()) {
+        await_rest_of_execve(child_.handle().pid());
+    }
     return Progress::done;
 }
 

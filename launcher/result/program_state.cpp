@@ -1,18 +1,22 @@
 #include "program_state.hpp"
 
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
+#include <ctime>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <system_error>
 
+#include "barrier/linux/own_pid.hpp"
 #include "barrier/linux/proc.hpp"
 #include "barrier/linux/wait_by_pid.hpp"
 
@@ -65,6 +69,22 @@ Execution execution_after_sharing(pid_t child) {
     const bool is_there = wait_by_pid(child, info, look) == 0;
     const Execution told = execution_of(child);
     return is_there && told == Execution::unknown ? Execution::never : told;
+}
+
+// KCMP_VM waits for the lock that an execve holds once it has begun to change memory. But between the letting go and that
+// lock a child may lose its CPU, with the old memory still its own.
+void await_rest_of_execve(pid_t child) noexcept {
+    constexpr timespec pause{0, 50'000};
+    long order = 0;
+    while ((order = syscall(SYS_kcmp, own_pid(), child, KCMP_VM, 0, 0)) == 0) {
+        nanosleep(&pause, nullptr);
+    }
+    if (order < 0) {  // no such call, or not for us: this waits for the lock, too
+        char byte = 0;
+        const iovec here{&byte, 1};
+        const iovec there{nullptr, 1};
+        (void)process_vm_readv(child, &here, 1, &there, 1, 0);
+    }
 }
 
 bool is_deaf_to(pid_t child, int signal) noexcept {

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -131,10 +130,11 @@ Subject launcher(Way way, Report& report) {
 // ---- the supervisor -------------------------------------------------------------------------------
 
 std::uint64_t flags_of_clone3(const SeenCall& call) {
-    clone_args arguments{};
-    const iovec here{&arguments.flags, sizeof arguments.flags};
-    const iovec there{reinterpret_cast<void*>(call.arguments[0]), sizeof arguments.flags};
-    return process_vm_readv(call.thread, &here, 1, &there, 1, 0) > 0 ? arguments.flags : 0;
+    const std::string memory = "/proc/" + std::to_string(call.thread) + "/mem";
+    const UniqueFd file(open(memory.c_str(), O_RDONLY | O_CLOEXEC));
+    std::uint64_t flags = 0;  // the first of clone_args
+    const auto there = static_cast<off_t>(call.arguments[0]);
+    return pread(file.get(), &flags, sizeof flags, there) == sizeof flags ? flags : 0;
 }
 
 // Counts the calls of both parties, and kills one of them at its call number `when`.
