@@ -1,3 +1,4 @@
-#include "launcher/child/raw_calls.hpp"
-#include "../child/raw_calls.hpp"
+#include "barrier/linux/proc.hpp"
+#include "child/mount.hpp"
 #include <syncspawn/sandbox.hpp>
+#include <syncspawn/steps.hpp>
