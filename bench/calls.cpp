@@ -257,7 +257,7 @@ int main(int argc, char** argv) {
     auto all = count("native",
                      {"syncspawn_shared", "syncspawn_shared_hooks", "syncspawn_copied",
                       "syncspawn_copied_hooks", "syncspawn_shared_user", "vfork_execve",
-                      "posix_spawn", "fork_execve", "fork_execve_hooks", "fork_user"},
+                      "posix_spawn", "fork_execve", "fork_execve_hooks", "clone_user", "fork_user"},
                      launches);
     all.merge(count("boost", {"boost"}, launches));
     all.merge(count("libuv", {"libuv"}, launches));

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 
 #include <syncspawn/launcher.hpp>
 
+#include "launcher/child/words.hpp"
 #include "machine.hpp"
 
 namespace syncspawn::bench {
@@ -185,6 +187,41 @@ void launch_into(Namespaces namespaces, const Program& program) {
     reap(child, "clone into namespaces");
 }
 
+// A stack for one child at a time of the thread that asks.
+char* end_of_a_stack() {
+    constexpr std::size_t size = std::size_t{64} * 1024;
+    thread_local char* const stack = [] {
+        void* const memory =
+            mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        expect(memory != MAP_FAILED, "no room for a stack");
+        return static_cast<char*>(memory);
+    }();
+    return stack + size;
+}
+
+// What no launcher does without: memory is shared as in vfork, but the parent goes on, to write the maps, and a
+// word tells the child that it has.
+void launch_into_user_namespace(const Program& program) {
+    struct Launch {
+        const Program& program;
+        detail::Word are_maps_written{0};
+    } launch{program};
+    const auto execute = [](void* argument) {
+        auto& its = *static_cast<Launch*>(argument);
+        while (its.are_maps_written.load() == 0) {
+            detail::sleep_while(its.are_maps_written, detail::Waker::other_side, 0, {1, 0});
+        }
+        its.program.execute();
+        return 0;
+    };
+    const pid_t child =
+        clone(execute, end_of_a_stack(), CLONE_VM | CLONE_NEWUSER | SIGCHLD, &launch);
+    expect(child > 0 && write_id_maps(child), "clone into a user namespace");
+    launch.are_maps_written = 1;
+    detail::wake(launch.are_maps_written, detail::Waker::other_side);
+    reap(child, "clone into a user namespace");
+}
+
 }  // namespace
 
 std::vector<Method> methods_of(const std::string& program) {
@@ -211,6 +248,7 @@ std::vector<Method> namespace_methods_of(const std::string& program) {
         ours_into("syncspawn_shared_all", StartMethod::shared_memory, all_namespaces),
         ours_into("syncspawn_copied_user", StartMethod::copied_memory, Namespaces::user),
         ours_into("syncspawn_copied_all", StartMethod::copied_memory, all_namespaces),
+        {"clone_user", [bare] { launch_into_user_namespace(*bare); }},
         {"fork_user", [bare] { launch_into(Namespaces::user, *bare); }},
         {"fork_all", [bare] { launch_into(all_namespaces, *bare); }},
     };

@@ -157,17 +157,19 @@ double Rounds::ratio(const Place& of, const Place& to) const {
     return ratio_of({of.ballast, of.method, of.metric}, {to.ballast, to.method, to.metric});
 }
 
-double Rounds::overhead(const std::string& method, const Ballast& ballast) const {
+double Rounds::overhead(const std::string& method, const Ballast& ballast,
+                        const std::string& beyond) const {
     const auto blocks_of = [&](const std::string& name) {
         const auto found = blocks_.find({ballast, name, pinned});
         return found != blocks_.end() ? found->second : std::map<int, double>();
     };
+    const std::map<int, double> floor = blocks_of(beyond);
     const std::map<int, double> bare = blocks_of("vfork_execve");
     const std::map<int, double> usual = blocks_of("posix_spawn");
     std::vector<double> overheads;
     for (const auto& [round, median] : blocks_of(method)) {
-        if (bare.contains(round) && usual.contains(round)) {
-            overheads.push_back((median - bare.at(round)) / (usual.at(round) - bare.at(round)));
+        if (floor.contains(round) && bare.contains(round) && usual.contains(round)) {
+            overheads.push_back((median - floor.at(round)) / (usual.at(round) - bare.at(round)));
         }
     }
     return overheads.empty() ? 0 : median_of(overheads);

@@ -44,9 +44,11 @@ public:
         std::string metric = pinned;
     };
     [[nodiscard]] double ratio(const Place& of, const Place& to) const;
-    // What a method takes beyond vfork and execve, in parts of what posix_spawn does: the median over the rounds, of
-    // launches from the same parent on one CPU. execve and the program itself, which everybody pays, are not in it.
-    [[nodiscard]] double overhead(const std::string& method, const Ballast& ballast) const;
+    // What a method takes beyond a bare one, in parts of what posix_spawn takes beyond vfork and execve: the median
+    // over the rounds, of launches from the same parent on one CPU. What everybody pays is not in it: execve and the
+    // program itself, and where `beyond` makes one, the namespace.
+    [[nodiscard]] double overhead(const std::string& method, const Ballast& ballast,
+                                  const std::string& beyond = "vfork_execve") const;
     // The metric of Plan::flat at 10 MiB, taken beside a larger parent.
     static std::string beside(int mib) { return pinned + "_beside_" + std::to_string(mib); }
 

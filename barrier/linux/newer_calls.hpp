@@ -17,6 +17,7 @@ enum class NewerCall {
     pidfd_open,         // the pid of a child that is not reaped yet
     pidfd_send_signal,  // kill(2), likewise
     waitid_pidfd,       // waitid(2) by pid, likewise
+    waitid_all,         // without __WALL
 };
 
 struct NotHere {
@@ -36,6 +37,7 @@ inline constexpr std::array answers_not_here{
     // Linux 5.1. EPERM of the kernel comes from kill(2) as well.
     NotHere{NewerCall::pidfd_send_signal, {ENOSYS, EPERM, EINVAL, EOPNOTSUPP}},
     NotHere{NewerCall::waitid_pidfd, {EINVAL}},  // Linux 5.4
+    NotHere{NewerCall::waitid_all, {EINVAL}},    // Linux 4.7
 };
 
 // Async-signal-safe.

@@ -72,8 +72,9 @@ struct OrderPlan {
     const ChildOperation* last_parts;
     std::size_t last_part_count;
     std::uint32_t begin_item, descriptors_item, execve_item;
-    bool has_parts;      // the child of the users, the last ones included
-    bool may_be_cloned;  // no child part needs what fork(3) does beyond the system call
+    bool has_parts;            // the child of the users, the last ones included
+    bool changes_credentials;  // in a part
+    bool may_be_cloned;        // no child part needs what fork(3) does beyond the system call
 };
 
 enum class Leads { nothing, group, session };

@@ -1,13 +1,60 @@
 #include "contact.hpp"
 
+#include <sched.h>
+
 #include <algorithm>
+#include <atomic>
+#include <utility>
 
 #include "barrier/linux/time_left.hpp"
+#include "launcher/plan/descriptor_setup.hpp"
 #include "launcher/result/program_state.hpp"
 
 namespace syncspawn::detail {
 
 using std::chrono::steady_clock;
+
+namespace {
+
+// A child that starts on another CPU is there in less, mostly, and to fall asleep and be woken takes as long.
+constexpr auto longest_look = std::chrono::microseconds(40);
+
+// After a look in vain, as where other programs keep the CPUs busy, so many sleep at once.
+constexpr int left_out_after_one_in_vain = 15;
+std::atomic<int> looks_to_leave_out{0};
+
+bool may_use_several_cpus() noexcept {
+    cpu_set_t allowed;
+    return sched_getaffinity(0, sizeof allowed, &allowed) == 0 && CPU_COUNT(&allowed) > 1;
+}
+
+void let_the_other_thread_of_this_core_run() noexcept {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+void look_before_sleep(const Word& word, std::uint32_t seen) noexcept {
+    if (looks_to_leave_out.load(std::memory_order_relaxed) > 0) {
+        looks_to_leave_out.fetch_sub(1, std::memory_order_relaxed);
+        return;
+    }
+    // The child of another launch may want this CPU.
+    if (DescriptorSetup::are_others_in_flight() || !may_use_several_cpus()) {
+        return;
+    }
+    for (const Deadline end = steady_clock::now() + longest_look; steady_clock::now() < end;) {
+        if (word.load(std::memory_order_acquire) != seen) {
+            return;
+        }
+        let_the_other_thread_of_this_core_run();
+    }
+    looks_to_leave_out.store(left_out_after_one_in_vain, std::memory_order_relaxed);
+}
+
+}  // namespace
 
 void Contact::go_by_words(Word& childs, LaunchRecord& record) noexcept {
     childs_word_ = &childs;
@@ -67,6 +114,7 @@ std::optional<Outcome> Contact::meet_by_words(Waits waits, bool is_last,
             wake(record_->parents_word, Waker::other_side);
         }
     }
+    bool may_look_first = !is_last;  // there it is execve that takes the time
     for (bool is_late = false;;) {
         const std::uint32_t word =
             childs_word_->load();  // once: what is judged is what is slept on
@@ -79,6 +127,10 @@ std::optional<Outcome> Contact::meet_by_words(Waits waits, bool is_last,
         }
         if (is_late) {
             return std::nullopt;
+        }
+        if (std::exchange(may_look_first, false)) {
+            look_before_sleep(*childs_word_, word);
+            continue;
         }
         is_late = !sleep_while_it_says(word, may_wait_until);
     }

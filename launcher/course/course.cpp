@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "launcher/result/process_state.hpp"
+#include "launcher/result/program_state.hpp"
 #include "launcher/result/spawn_error_facts.hpp"
 #include "launcher/result/within.hpp"
 
@@ -127,46 +128,6 @@ void Course::enter_next_phase() {
     }
     phase_ = next;
     has_begun_ = false;
-}
-
-void Course::cancel() {
-    if (is_in_a_pass_ && phase_ != Phase::unwinding) {  // whose undo may ask for it, too
-        is_to_be_cancelled_ = true;
-        return;
-    }
-    switch (phase_) {
-        case Phase::opening:
-        case Phase::preparation:
-            (void)fail_without_child({.stage = Stage::prepare,
-                                      .cause = Cause::cancelled,
-                                      .step = "prepare the launch",
-                                      .error = ECANCELED,
-                                      .detail = "the launch was cancelled"});
-            break;
-        case Phase::before_start:
-            (void)fail(Failure::cancellation(
-                WhichSide::parent,
-                schedule_.before_start[std::min(next_, schedule_.before_start.size() - 1)]));
-            break;
-        case Phase::items:
-            (void)fail(Failure::cancellation(WhichSide::parent, schedule_.parent[next_]));
-            break;
-        case Phase::execve:
-            (void)fail(Failure::cancellation(WhichSide::child, schedule_.execve));
-            break;
-        case Phase::after_execve:
-            // By the last part itself, it may be.
-            (void)fail(Failure::cancellation(
-                WhichSide::parent,
-                schedule_.after_execve[std::min(next_, schedule_.after_execve.size() - 1)]));
-            break;
-        case Phase::readiness:
-            (void)fail(Failure::cancellation(WhichSide::child, schedule_.readiness));
-            break;
-        default:
-            break;
-    }
-    waiter_.call_again_now();  // for the end
 }
 
 bool Course::turns_out_to_be_over() {
@@ -298,6 +259,9 @@ Course::Progress Course::after_execve() {
     }
     child_.record().end(WhichSide::parent, schedule_.execve);
     child_.note_execve();
+    if (!schedule_.after_execve.empty()) {
+        await_rest_of_execve(child_.handle().pid());
+    }
     return Progress::done;
 }
 

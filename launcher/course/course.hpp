@@ -42,7 +42,11 @@ public:
     [[nodiscard]] int descriptor() const noexcept { return waiter_.descriptor(); }
     // Whether there is no child yet, or any more, or it is one of the process that asks.
     [[nodiscard]] bool is_of_this_process() const noexcept {
-        return phase_ == Phase::before_start ? owner_ == own_pid() : child_.is_of_this_process();
+        return has_begun_without_child() ? owner_ == own_pid() : child_.is_of_this_process();
+    }
+    // There is a child, or was one.
+    [[nodiscard]] bool has_started() const noexcept {
+        return phase_ >= Phase::items && !without_child_;
     }
     // Gives up: advance() goes on until the child is gone. Nothing happens if it is over.
     void cancel();
@@ -74,6 +78,9 @@ private:
     [[nodiscard]] Phase next_phase() const;
     [[nodiscard]] bool program_runs() const noexcept {
         return phase_ == Phase::after_execve || phase_ == Phase::readiness;
+    }
+    [[nodiscard]] bool has_begun_without_child() const noexcept {
+        return phase_ == Phase::before_start || without_child_;
     }
     void enter_next_phase();
     Progress open();

@@ -21,6 +21,46 @@ bool Course::is_late() const { return deadline_ && steady_clock::now() >= *deadl
 
 bool Course::is_cancelled() const { return is_to_be_cancelled_ || waiter_.is_cancelled(); }
 
+void Course::cancel() {
+    if (is_in_a_pass_ && phase_ != Phase::unwinding) {  // whose undo may ask for it, too
+        is_to_be_cancelled_ = true;
+        return;
+    }
+    switch (phase_) {
+        case Phase::opening:
+        case Phase::preparation:
+            (void)fail_without_child({.stage = Stage::prepare,
+                                      .cause = Cause::cancelled,
+                                      .step = "prepare the launch",
+                                      .error = ECANCELED,
+                                      .detail = "the launch was cancelled"});
+            break;
+        case Phase::before_start:
+            (void)fail(Failure::cancellation(
+                WhichSide::parent,
+                schedule_.before_start[std::min(next_, schedule_.before_start.size() - 1)]));
+            break;
+        case Phase::items:
+            (void)fail(Failure::cancellation(WhichSide::parent, schedule_.parent[next_]));
+            break;
+        case Phase::execve:
+            (void)fail(Failure::cancellation(WhichSide::child, schedule_.execve));
+            break;
+        case Phase::after_execve:
+            // By the last part itself, it may be.
+            (void)fail(Failure::cancellation(
+                WhichSide::parent,
+                schedule_.after_execve[std::min(next_, schedule_.after_execve.size() - 1)]));
+            break;
+        case Phase::readiness:
+            (void)fail(Failure::cancellation(WhichSide::child, schedule_.readiness));
+            break;
+        default:
+            break;
+    }
+    waiter_.call_again_now();  // for the end
+}
+
 // What a wait came to that is no wait any more; none where it was an event or the deadline.
 std::optional<Course::Progress> Course::stop_at(Waiter::Woken woken, WhichSide side,
                                                 std::uint32_t item) {
@@ -138,6 +178,7 @@ Course::Progress Course::unwind() {
             without_child_->timeline = timeline_of(trace());
         }
         error_ = SpawnError(std::move(*without_child_));
+        without_child_.reset();
         return Progress::done;
     }
     if (!unwinding_.advance()) {

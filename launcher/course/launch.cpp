@@ -51,6 +51,8 @@ bool Launch::turns_out_to_be_over() {
     return course().turns_out_to_be_over();
 }
 
+bool Launch::has_started() const { return course().has_started(); }
+
 void Launch::cancel() { course().cancel(); }
 
 Process Launch::take_process() {

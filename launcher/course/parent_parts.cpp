@@ -65,15 +65,16 @@ ParentParts::Answer ParentParts::call(std::uint32_t item,
     ParentSide side(slot, child.pid(), child.pidfd(), setup_deadline, call);
     const PartEnding ending = ending_of(part_of(its_item), side);
     keep_state(step, std::move(call.state));
-    if (is_refused(item)) {  // as the part has found, whatever it made of that
-        return Answer::failed;
-    }
     const bool waits = is_not_yet(ending.error) && call.wait.is_asked_for;
     if (!waits && ending.is_failure()) {
         failure_ = failure_of(ending, slot, item);
+        (void)is_refused(item);  // as the part has found
         return Answer::failed;
     }
     note_done(step);
+    if (is_refused(item)) {
+        return Answer::failed;
+    }
     if (!waits) {
         return Answer::done;
     }

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "barrier/linux/wait_by_pid.hpp"
 #include "launcher/plan/standard_streams.hpp"
 #include "parent_parts.hpp"
 #include "sent_descriptors.hpp"
@@ -38,7 +39,7 @@ bool ParentSide::has_ended() const noexcept {
     // ECHILD: somebody else has reaped it.
     return call_->is_child_gone ||
            (child_pid_ > 0 &&
-            (waitid(P_PID, static_cast<id_t>(child_pid_), &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+            (detail::wait_by_pid(child_pid_, info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
              info.si_pid != 0));
 }
 

@@ -137,6 +137,10 @@ void check(const SpawnOptions& options, const Step& step) {
     require(step.sends_descriptors == 0 ||
                 ((step.child.run || step.last.run) && (step.parent || step.after_execve)),
             "step '" + step.name + "' sends descriptors, which takes a part of each side");
+    require(step.last.credentials == Credentials::stay,
+            "step '" + step.name +
+                "': a last part cannot change its credentials, since nothing sets the parent-death "
+                "signal again");
     check_part(options, step.child, step.name);
     check_part(options, step.last, step.name);
 }

@@ -1,5 +1,7 @@
 #include "definition.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 #include <variant>
@@ -30,8 +32,13 @@ bool Definition::leaves_the_parent_nothing_to_do() const noexcept {
            options.setup.cancel_when_readable < 0 && !plan.hands_over();
 }
 
+// While memory is not dumpable, the files in /proc of all that share it are root's: launches of an ordinary user
+// would fail to write their id maps.
 StartMethod Definition::start_method() const noexcept {
-    return child_parts_may_share_memory() ? options.birth.method : StartMethod::copied_memory;
+    const bool harms_others = plan.changes_credentials() &&
+                              options.birth.method == StartMethod::automatic && geteuid() != 0;
+    return child_parts_may_share_memory() && !harms_others ? options.birth.method
+                                                           : StartMethod::copied_memory;
 }
 
 }  // namespace syncspawn::detail

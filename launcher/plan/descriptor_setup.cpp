@@ -61,6 +61,8 @@ DescriptorSetup::InFlight::~InFlight() {
     }
 }
 
+bool DescriptorSetup::are_others_in_flight() noexcept { return launches_in_flight > 1; }
+
 DescriptorSetup::DescriptorSetup(const SpawnOptions& options, const std::vector<Entry>& entries,
                                  int cgroup, bool hand_over, StandardStreams& streams)
     : leaves_others_(options.descriptors.others == OtherDescriptors::leave) {
@@ -260,7 +262,7 @@ DescriptorPlan DescriptorSetup::plan(const ParentPlan& parent) {
             .kept = kept_.data(),
             .kept_count = kept_.size(),
             .leaves_others = leaves_others_,
-            .tries_if_busy = launches_in_flight > 1 ? tries_beside_other_launches : 1};
+            .tries_if_busy = are_others_in_flight() ? tries_beside_other_launches : 1};
 }
 
 void DescriptorSetup::close_childs_ends() {

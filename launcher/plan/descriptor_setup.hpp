@@ -25,6 +25,9 @@ class DescriptorSetup {
     };
 
 public:
+    // Launches of this process, when there is one already.
+    [[nodiscard]] static bool are_others_in_flight() noexcept;
+
     // Throws std::system_error. The caller's ends of pipes go into `streams`.
     DescriptorSetup(const SpawnOptions& options, const std::vector<Entry>& entries, int cgroup,
                     bool hand_over, StandardStreams& streams);

@@ -31,15 +31,15 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 // `exec_failed` is told once for each step: with its first part.
 ChildOperation operation_of(const Schedule& schedule, std::uint32_t index) {
     const Item& item = schedule.items[index];
-    ChildOperation operation{item.kind,  index,
-                             nullptr,    nullptr,
-                             item.waits, item.step != nullptr && item.step->sends_descriptors > 0};
+    ChildOperation operation{item.kind, index, nullptr, nullptr, item.waits, false};
     if (item.kind == ItemKind::step) {
         operation.part = &item.step->child.run;
         operation.exec_failed = &item.step->exec_failed;
+        operation.sends_descriptors = item.step->sends_descriptors > 0;
     } else if (item.kind == ItemKind::last) {
         operation.part = &item.step->last.run;
         operation.exec_failed = item.step->child.run ? nullptr : &item.step->exec_failed;
+        operation.sends_descriptors = item.step->sends_descriptors > 0;
     }
     return operation;
 }
@@ -106,6 +106,9 @@ PlanStorage::PlanStorage(const SpawnOptions& options, const Schedule& schedule)
     for (const Item& item : schedule.items) {
         has_parts_ =
             has_parts_ || (item.step != nullptr && (item.step->child.run || item.step->last.run));
+        changes_credentials_ =
+            changes_credentials_ ||
+            (item.step != nullptr && item.step->child.credentials == Credentials::change);
         parts_may_share_memory_ = parts_may_share_memory_ &&
                                   (item.step == nullptr || (may_share_memory(item.step->child) &&
                                                             may_share_memory(item.step->last)));
@@ -153,6 +156,7 @@ OrderPlan PlanStorage::order_plan() const noexcept {
             .descriptors_item = schedule_.descriptors,
             .execve_item = schedule_.execve,
             .has_parts = has_parts_,
+            .changes_credentials = changes_credentials_,
             .may_be_cloned = parts_may_share_memory_};
 }
 

@@ -43,6 +43,7 @@ public:
                                LaunchRecord& record) const noexcept;
     // All of them in the child have the token for it.
     [[nodiscard]] bool parts_may_share_memory() const noexcept { return parts_may_share_memory_; }
+    [[nodiscard]] bool changes_credentials() const noexcept { return changes_credentials_; }
     [[nodiscard]] bool hands_over() const noexcept;
     [[nodiscard]] HandedEnvironment handed_environment() const;
 
@@ -56,6 +57,7 @@ private:
     const Schedule& schedule_;
     bool parts_may_share_memory_ = true;
     bool has_parts_ = false;
+    bool changes_credentials_ = false;
     std::vector<std::string> candidate_paths_;
     std::vector<const char*> candidates_;
     std::vector<std::string> argument_texts_;

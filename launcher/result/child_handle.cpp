@@ -12,6 +12,7 @@
 #include <ctime>
 
 #include "barrier/linux/newer_calls.hpp"
+#include "barrier/linux/wait_by_pid.hpp"
 #include "stopping.hpp"
 
 #ifndef P_PIDFD
@@ -57,22 +58,16 @@ ResourceUsage to_usage(const rusage& used) noexcept {
             .involuntary_switches = count(used.ru_nivcsw)};
 }
 
-// The system call, whose fifth argument waitid(3) hides. The kernel's struct is the C library's: getrusage(2)
-// has the same.
-int wait_id(idtype_t type, int id, siginfo_t& info, int options, rusage& used) noexcept {
-    return static_cast<int>(syscall(SYS_waitid, type, id, &info, options, &used));
-}
-
 // 0, or the errno.
-int wait_id(const ChildHandle& child, siginfo_t& info, int options, rusage& used) noexcept {
+int wait_on(const ChildHandle& child, siginfo_t& info, int options, rusage& used) noexcept {
     for (;;) {
         info.si_pid = 0;
         int result = -1;
         if (child.pidfd() >= 0) {
-            result = wait_id(P_PIDFD, child.pidfd(), info, options, used);
+            result = wait_id(P_PIDFD, child.pidfd(), info, options | __WALL, &used);
         }
         if (child.pidfd() < 0 || (result < 0 && is_not_here(NewerCall::waitid_pidfd, errno))) {
-            result = wait_id(P_PID, child.pid(), info, options, used);
+            result = wait_by_pid(child.pid(), info, options, &used);
         }
         if (result == 0 || errno != EINTR) {
             return result == 0 ? 0 : errno;
@@ -99,7 +94,7 @@ bool ChildHandle::wait_for_end(const Deadline* deadline) const {
         siginfo_t info{};
         rusage unused{};
         const int flags = WEXITED | WNOWAIT | (deadline != nullptr ? WNOHANG : 0);
-        if (wait_id(*this, info, flags, unused) != 0 || info.si_pid != 0) {
+        if (wait_on(*this, info, flags, unused) != 0 || info.si_pid != 0) {
             return true;
         }
         if (deadline != nullptr && std::chrono::steady_clock::now() >= *deadline) {
@@ -114,7 +109,7 @@ ExitStatus ChildHandle::reap() {
         siginfo_t info{};
         rusage used{};
         // ECHILD: SIGCHLD is ignored, or somebody else was faster.
-        const bool is_reaped = wait_id(*this, info, WEXITED, used) == 0;
+        const bool is_reaped = wait_on(*this, info, WEXITED, used) == 0;
         const auto told = has_reaper() ? told_status(status_pipe_.get()) : std::nullopt;
         status_ = told.value_or(is_reaped ? to_status(info) : ExitStatus::unknown());
         if (is_reaped) {

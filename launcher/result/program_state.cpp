@@ -1,6 +1,7 @@
 #include "program_state.hpp"
 
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -9,12 +10,15 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <ctime>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <system_error>
 
+#include "barrier/linux/own_pid.hpp"
 #include "barrier/linux/proc.hpp"
+#include "barrier/linux/wait_by_pid.hpp"
 
 namespace syncspawn::detail {
 namespace {
@@ -53,24 +57,34 @@ Execution execution_of(pid_t child) {
     return (*flags & forked_but_never_executed) != 0 ? Execution::never : Execution::done;
 }
 
+// It was started as a child that plain waits pass over, which its execve ends (birth.hpp). This does not wait for the
+// rest of that execve, as a look at its memory would, nor for anything else.
 Execution execution_after_sharing(pid_t child) {
-    // A process that ends has no memory any more (ESRCH), while one that executed a program does: the
-    // address is wrong there (EFAULT), or none of our business (EPERM).
-    char byte = 0;
-    const iovec here{&byte, 1};
-    const iovec there{nullptr, 1};
-    if (process_vm_readv(child, &here, 1, &there, 1, 0) < 0 &&
-        (errno == EFAULT || errno == EPERM)) {
-        return Execution::done;
-    }
-    // It ends, or has ended. Between the commit and execve a child does not exit without having
-    // claimed a failure, so only one that was killed may have got no further.
+    constexpr int look = WEXITED | WNOHANG | WNOWAIT;
     siginfo_t info{};
-    if (waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT | WNOHANG) == 0 &&
-        info.si_pid == child && info.si_code == CLD_EXITED) {
+    if (waitid(P_PID, static_cast<id_t>(child), &info, look) == 0) {
         return Execution::done;
     }
-    return execution_of(child);
+    // If even this does not find it, somebody else has reaped it. An emulation may have another view of execve.
+    const bool is_there = wait_by_pid(child, info, look) == 0;
+    const Execution told = execution_of(child);
+    return is_there && told == Execution::unknown ? Execution::never : told;
+}
+
+// KCMP_VM waits for the lock that an execve holds once it has begun to change memory. But between the letting go and that
+// lock a child may lose its CPU, with the old memory still its own.
+void await_rest_of_execve(pid_t child) noexcept {
+    constexpr timespec pause{0, 50'000};
+    long order = 0;
+    while ((order = syscall(SYS_kcmp, own_pid(), child, KCMP_VM, 0, 0)) == 0) {
+        nanosleep(&pause, nullptr);
+    }
+    if (order < 0) {  // no such call, or not for us: this waits for the lock, too
+        char byte = 0;
+        const iovec here{&byte, 1};
+        const iovec there{nullptr, 1};
+        (void)process_vm_readv(child, &here, 1, &there, 1, 0);
+    }
 }
 
 bool is_deaf_to(pid_t child, int signal) noexcept {

@@ -15,8 +15,11 @@ enum class Execution { never, done, unknown };
 Execution execution_of(pid_t child);
 
 // The same for a child that has left the memory that it shared with this process, after the commit
-// and without a failure that it claimed. Mostly cheap.
+// and without a failure that it claimed. Mostly a single call that waits for nothing.
 Execution execution_after_sharing(pid_t child);
+
+// Its name and its memory are the program's behind this. The kernel tells of an execve a moment earlier.
+void await_rest_of_execve(pid_t child) noexcept;
 
 // Whether the kernel drops this signal, at its default action there, because the child is the first
 // process of a pid namespace, and neither handles nor awaits it. False where /proc does not tell.

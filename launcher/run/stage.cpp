@@ -100,7 +100,7 @@ void Stage::advance_launch(Watch* watch) {
     if (launch_.advance()) {
         process_ = launch_.take_process(error_);
         after_launch();
-    } else {
+    } else if (launch_.has_started()) {
         take_pipes_of_launch();
     }
 }

@@ -18,6 +18,7 @@
 
 #include "barrier/linux/clone_with_stack.hpp"
 #include "barrier/linux/time_left.hpp"
+#include "memory_sharers.hpp"
 #include "own_thread.hpp"
 
 namespace syncspawn::detail {
@@ -202,9 +203,11 @@ void ParkedThread::give_up() noexcept {
     }
 }
 
-Loan Loan::take() {
+Loan Loan::take(Credentials credentials) {
     ParkedThread* const idle = take_idle();
-    return Loan(idle != nullptr ? idle : ParkedThread::start());
+    Loan loan(idle != nullptr ? idle : ParkedThread::start());
+    enter_memory(credentials);
+    return loan;
 }
 
 Loan& Loan::operator=(Loan&& other) noexcept {
@@ -224,6 +227,7 @@ void Loan::give_back() noexcept {
         discard();
         return;
     }
+    leave_memory();
     ParkedThread* thread = std::exchange(thread_, nullptr);
     if (!keep_idle(thread)) {
         thread->end();
@@ -231,9 +235,13 @@ void Loan::give_back() noexcept {
 }
 
 void Loan::discard() noexcept {
-    // A thread that a child may still live on stays parked for ever; nobody knows of such a case.
-    if (thread_ != nullptr) {
-        is_over() ? thread_->end_if_it_can() : thread_->give_up();
+    // A thread that a child may still live on stays parked for ever, and that child is never known to have left the
+    // memory.
+    if (thread_ != nullptr && is_over()) {
+        leave_memory();
+        thread_->end_if_it_can();
+    } else if (thread_ != nullptr) {
+        thread_->give_up();
     }
     thread_ = nullptr;
 }

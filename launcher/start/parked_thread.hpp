@@ -9,6 +9,8 @@
 #include <memory>
 #include <utility>
 
+#include <syncspawn/launcher/child_side.hpp>
+
 // Threads that do nothing but lend what a child needs that shares this process's memory: a thread
 // pointer, so that errno and all other thread-local variables of the child are nobody else's, and
 // the unused lower part of a stack, with the guard page below it.
@@ -61,8 +63,9 @@ private:
 class Loan {
 public:
     Loan() noexcept = default;
-    // Takes an idle thread or starts one: throws std::system_error.
-    static Loan take();
+    // Takes an idle thread or starts one: throws std::system_error. From now on there is a child that shares the memory,
+    // until the loan is over: memory_sharers.hpp.
+    static Loan take(Credentials credentials);
     Loan(Loan&& other) noexcept : thread_(std::exchange(other.thread_, nullptr)) {}
     Loan& operator=(Loan&& other) noexcept;
     ~Loan() { discard(); }

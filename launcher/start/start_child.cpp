@@ -60,7 +60,7 @@ void take_pidfd(StartedChild& child, int fd, const char* call) noexcept {
     }
     const int error = errno;
     kill(child.pid, SIGKILL);
-    while (waitpid(child.pid, nullptr, 0) < 0 && errno == EINTR) {
+    while (waitpid(child.pid, nullptr, __WALL) < 0 && errno == EINTR) {
     }
     child = no_child(error, call, KnownCall::birth);
 }

@@ -23,6 +23,7 @@
 #include "launcher/child/post_fork.hpp"
 #include "launcher/child/sanitizers.hpp"
 #include "launcher/child/words.hpp"
+#include "memory_sharers.hpp"
 #include "start_child.hpp"
 
 namespace syncspawn::detail {
@@ -141,7 +142,7 @@ Obstacle try_with(Loan& loan) noexcept {
 
 Obstacle try_it_out() noexcept {
     try {
-        Loan loan = Loan::take();
+        Loan loan = Loan::take(Credentials::stay);
         return try_with(loan);
     } catch (const std::system_error& failure) {
         return {"pthread_create", failure.code().value(), KnownCall::new_thread};
@@ -194,8 +195,9 @@ struct LoneChild {
 StartedChild start_alone(const Plan& plan) noexcept {
     LoneChild lone{plan};
     int pidfd = -1;
-    const clone_args arguments = instead_of_the_caller(birth_of(plan.birth, pidfd));
+    const clone_args arguments = instead_of_the_caller(birth_with_shared_memory(plan.birth, pidfd));
     const int callers_errno = errno;
+    enter_memory(Credentials::stay);  // it runs no part
     const long result = clone_with_stack(
         arguments,
         [](void* argument) {
@@ -204,6 +206,7 @@ StartedChild start_alone(const Plan& plan) noexcept {
             run_child(self.plan, arrival_alone);
         },
         &lone);
+    leave_memory();
     errno = callers_errno;
     if (result < 0) {
         return no_child(static_cast<int>(-result), "clone3", call_of(plan.birth));
@@ -220,8 +223,10 @@ StartedChild start_alone(const Plan& plan) noexcept {
 
 StartedChild start_beside(const Plan& plan) noexcept {
     StartedChild child;
+    const Credentials credentials =
+        plan.order.changes_credentials ? Credentials::change : Credentials::stay;
     try {
-        child.loan = Loan::take();
+        child.loan = Loan::take(credentials);
     } catch (const std::system_error& failure) {
         return no_child(failure.code().value(), "pthread_create", KnownCall::new_thread);
     } catch (const std::bad_alloc&) {
@@ -229,7 +234,7 @@ StartedChild start_beside(const Plan& plan) noexcept {
     }
     ParkedThread& lender = *child.loan;
     int pidfd = -1;
-    const clone_args arguments = beside(birth_of(plan.birth, pidfd), lender);
+    const clone_args arguments = beside(birth_with_shared_memory(plan.birth, pidfd), lender);
     lender.is_lent.store(childs_word_at(0));
     lender.plan = &plan;
     const long result = clone_with_stack(

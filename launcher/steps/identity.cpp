@@ -24,7 +24,14 @@ Step become(Identity identity) {
         std::sort(groups.begin(), groups.end());  // as getgroups(2) tells them
         identity.groups = groups;
     }
-    // The copy of the memory is the child's own: there is room in it for what the kernel says.
+    // Where memory is shared, the room for what the kernel says must be the child's own stack, which is small. Who
+    // wants more groups has memory copied, the room included.
+    if (groups.size() <= most_groups_on_the_stack) {
+        return {.name = "identity",
+                .child = changing_credentials([identity = std::move(identity)](ChildSide& side) {
+                    return take_identity(side, identity);
+                })};
+    }
     return {.name = "identity",
             .child = async_signal_safe([identity = std::move(identity),
                                         room = std::move(groups)](ChildSide& side) mutable {

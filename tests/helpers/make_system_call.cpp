@@ -30,5 +30,6 @@ int main(int count, char** words) {
         result = result < 0 ? -errno : 0;
     }
     std::printf("%ld\n", result < 0 ? -result : 0L);
-    return 0;
+    std::fflush(stdout);
+    _exit(0);  // no search for leaks, which a filter may forbid
 }

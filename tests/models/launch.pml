@@ -10,6 +10,7 @@
  *
  * With WAITING_PART the parent's second part is not done at its first call: it waits for something outside, and is
  * called again. With LAST_PARTS the child has one more part, right before the commit word, that may install a filter.
+ * With AFTER_EXECVE the parent has a part behind execve, which may wait as well.
  *
  * README.md says what is left out and what the configuration and WRONG_ macros select.
  */
@@ -22,6 +23,7 @@
 #define LAST_RENDEZVOUS 2
 #define READY 3
 #define LAST_PART 4
+#define BEHIND_EXECVE 5
 
 #ifndef REACH
 #define REACH 0
@@ -62,6 +64,12 @@
 #define tied_program_died_with_its_parent 33
 #define closed_its_barrier 34
 #define held_in_execve 35
+#define called_again_behind_execve 36
+#define told_of_the_programs_end 37
+#define waited_on_behind_the_end 38
+#define failed_behind_execve 39
+#define undone_behind_execve 40
+#define deadline_behind_execve 41
 
 /* One claim per line: the check names the one that failed by this line. */
 #define claim(name, holds) assert(holds)
@@ -116,6 +124,9 @@ bool child_done[2];
 bool last_part_done;
 bool parent_done[2];
 bool part_waits;                /* it has done something that an undo must take back */
+bool done_behind_execve;
+bool waits_behind_execve;
+bool told_of_the_end;           /* the program's, to the part behind execve */
 bool undone;
 bool part_failed[2];
 bool execve_was_refused;
@@ -169,6 +180,17 @@ byte reports;
 #define event_shows_in_a_part (false)
 #else
 #define event_shows_in_a_part (event)
+#endif
+
+/* The end of the program ends one wait of the part behind execve: it is told, once, and may wait on for something else. */
+#define the_end_is_news (ended[CHILD] && !told_of_the_end)
+#define only_a_deadline_ends_it_behind (no_more_events && !event && !cancel && !the_end_is_news)
+#define a_deadline_may_pass_behind (impatient || only_a_deadline_ends_it_behind)
+
+#ifdef WRONG_PROGRAMS_END_NOT_TOLD
+#define the_end_shows_behind (false)
+#else
+#define the_end_shows_behind (the_end_is_news)
 #endif
 
 /* Where there is no signal that comes with the parent's death, a part of the child goes on after it. */
@@ -608,17 +630,58 @@ inline waiting_part_of_parent(step)
     od
 }
 
+/* The program may have done anything by then, or have ended: that is no failure of this launch. */
+inline part_behind_execve()
+{
+    do
+    :: atomic { done_behind_execve = true; waits_behind_execve = false; printf("parent: part behind execve done\n"); claim(the_part_comes_behind_execve, program_ran) };
+        break
+    :: atomic { part_failed[PARENT] = true; printf("parent: part behind execve failed\n"); claim(the_part_comes_behind_execve, program_ran) };
+        failing_step = BEHIND_EXECVE;
+        claim_the_failure(parent_part, BEHIND_EXECVE);
+        goto give_up
+    :: atomic { waits_behind_execve = true; printf("parent: part behind execve waits\n") };
+        atomic {
+            if
+            :: event -> event = false; reach(called_again_behind_execve)
+#ifdef WRONG_PROGRAMS_END_TAKEN_FOR_A_DEATH
+            :: the_end_shows_behind -> outcome = peer_gone
+#else
+            :: the_end_shows_behind -> told_of_the_end = true; reach(told_of_the_programs_end)
+#endif
+            :: cancelled_there -> outcome = cancelled_by_caller
+            :: a_deadline_may_pass_behind -> deadline_passed = true; outcome = timed_out; reach(deadline_behind_execve)
+            fi;
+            printf("parent: the wait behind execve ends %e\n", outcome);
+            if
+            :: outcome != going_on -> failing_step = BEHIND_EXECVE; goto rendezvous_failed
+            :: else
+            fi
+        };
+        if
+        :: told_of_the_end && event -> reach(waited_on_behind_the_end)
+        :: else
+        fi
+    od
+}
+
 /* What the parent did and can be undone, once the child is no more. A part that has begun to wait has done something. */
 inline undo_the_parts()
 {
     atomic {
         if
-        :: parent_done[STEP_A] || parent_done[STEP_B] || part_waits -> undone = true; reach(part_was_undone)
+        :: parent_done[STEP_A] || parent_done[STEP_B] || part_waits || done_behind_execve || waits_behind_execve -> undone = true; reach(part_was_undone)
         :: else
         fi;
 #ifndef WRONG_WAITING_PART_NOT_UNDONE
         if
         :: part_waits -> part_waits = false; reach(undone_while_it_waited)
+        :: else
+        fi;
+#endif
+#ifndef WRONG_PART_BEHIND_EXECVE_NOT_UNDONE
+        if
+        :: done_behind_execve || waits_behind_execve -> done_behind_execve = false; waits_behind_execve = false; reach(undone_behind_execve)
         :: else
         fi;
 #endif
@@ -665,6 +728,9 @@ proctype Parent()
             goto rendezvous_failed
         :: else
         fi;
+#ifdef WRONG_PART_CALLED_BEFORE_THE_LOOK
+        part_behind_execve();
+#endif
 #ifndef WRONG_EOF_TAKEN_AS_GO
         if
         :: first_failure != none -> goto give_up
@@ -704,6 +770,11 @@ proctype Parent()
 #endif
 #endif
 
+#ifdef AFTER_EXECVE
+#ifndef WRONG_PART_CALLED_BEFORE_THE_LOOK
+        part_behind_execve();
+#endif
+#endif
 #ifdef READINESS
         rendezvous_of_parent(READY);
         atomic { report = ready; reports++; reach(program_reported_ready) };
@@ -711,6 +782,9 @@ proctype Parent()
         atomic { report = running; reports++; reach(program_reported_running) };
 #endif
         atomic { printf("parent reports: %e\n", report); claim(a_running_program_ran, program_ran) };
+#ifdef AFTER_EXECVE
+        claim(the_part_behind_execve_was_done, done_behind_execve);
+#endif
         goto reported;
 
         /* ---- failure: say it, cancel, abort, end the child, undo, report ---- */
@@ -764,7 +838,7 @@ no_more:
         atomic {
             if
             :: won || first_failure == execve_refused || never_execd || thought_never_to_run -> verdict = never_ran
-            :: else -> verdict = (failing_step == READY -> has_run : may_have_run)
+            :: else -> verdict = (failing_step == READY || failing_step == BEHIND_EXECVE -> has_run : may_have_run)
             fi;
             reaped = true
         };
@@ -788,6 +862,7 @@ no_more:
             if
             :: reported_cause == execve_refused -> reach(execve_failure_reported)
             :: reported_cause == child_died && commit == hot -> reach(died_between_hot_and_execve)
+            :: reported_cause == parent_part && failed_step == BEHIND_EXECVE -> reach(failed_behind_execve)
             :: part_failed[PARENT] && part_failed[CHILD] -> reach(both_sides_failed)
             :: reported_cause == exited_unready -> reach(program_exited_before_ready)
             :: reported_cause == aborted_unready -> reach(program_aborted)
@@ -830,12 +905,18 @@ proctype Killer(bit victim)
     fi
 }
 
+#ifdef AFTER_EXECVE
+#define SOMETHING_OUTSIDE
+#endif
 #ifdef WAITING_PART
+#define SOMETHING_OUTSIDE
+#endif
+#ifdef SOMETHING_OUTSIDE
 /* What the part waits for comes any number of times, then never again; and the caller may cancel, or not. */
 proctype Outside()
 {
     do
-    :: atomic { part_waits && !event -> event = true; printf("outside: what the part waits for\n") }
+    :: atomic { (part_waits || waits_behind_execve) && !event -> event = true; printf("outside: what the part waits for\n") }
     :: atomic { no_more_events = true; printf("outside: it will not come again\n") };
         break
     od;
@@ -864,7 +945,7 @@ proctype Referee()
     d_step {
         claim(a_living_parent_reports_once, reports == 1 || killed[PARENT]);
         claim(never_more_than_one_report, reports <= 1);
-        claim(a_failure_leaves_nothing, report != failed || (reaped && ended[CHILD] && !parent_done[STEP_A] && !parent_done[STEP_B] && !part_waits));
+        claim(a_failure_leaves_nothing, report != failed || (reaped && ended[CHILD] && !parent_done[STEP_A] && !parent_done[STEP_B] && !part_waits && !done_behind_execve && !waits_behind_execve));
         claim(a_tied_program_ends_with_its_parent, !ended[PARENT] || ended[CHILD] || !tie_is_asked);
         claim(an_uncommitted_child_ends_with_its_parent, !killed[PARENT] || ended[CHILD] || program_ran || (child_hangs && may_outlive_its_parent));
         claim(a_death_is_noticed, killed[PARENT] || program_ran || !ended[CHILD] || report == failed);
@@ -893,7 +974,7 @@ init
         fi;
 #endif
 #endif
-#ifdef WAITING_PART
+#ifdef SOMETHING_OUTSIDE
         run Outside();
 #endif
 #ifdef FOREIGN_HOLDER

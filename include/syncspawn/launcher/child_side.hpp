@@ -28,7 +28,8 @@
 ///
 /// Between its start and execve a child cannot do all that a program can: other threads of the parent may
 /// have held locks at the start, and do not exist here to let them go. So every child part says which rules
-/// it obeys, by the function that makes it: after_fork(), async_signal_safe() or shared_memory().
+/// it obeys, by the function that makes it: after_fork(), async_signal_safe(), shared_memory() or
+/// changing_credentials().
 
 namespace syncspawn {
 
@@ -53,9 +54,10 @@ enum class ChildRules {
     ///    destructors run later, in the parent. Use none. (errno is one of them: it works, but does not
     ///    begin at 0.)
     ///  - Throw nothing: a kill in the midst of that would leave malloc's lock held.
-    ///  - Call no set*id of the C library, which takes a lock and signals threads that are not the child's.
-    ///    (The raw system call changes the child alone, but clears the parent's dumpable flag, too.) Call
+    ///  - Call no set*id of the C library, which takes a lock and signals threads that are not the child's. Call
     ///    nothing that concerns threads, keeps a lock, or ends the process by exit(3).
+    ///  - Make no other change of credentials either (the raw system calls change the child alone, but clear
+    ///    the parent's dumpable flag, too), unless you say so: changing_credentials().
     ///  - Change nothing that belongs to the memory as a whole: PR_SET_DUMPABLE, PR_SET_THP_DISABLE,
     ///    mlockall(2), mprotect(2), /proc/self/oom_score_adj. It would be the parent's.
     ///  - No setns(2) into a time namespace (EUSERS).
@@ -143,10 +145,30 @@ private:
     detail::Outbox outbox_;
 };
 
+/// What a child part does with the user, the groups and the capabilities of the child.
+enum class Credentials {
+    stay,
+    /// It changes them: setresuid(2) and its kin, setns(2) into a user namespace.
+    ///
+    /// In shared memory that has an effect on this process, too: the kernel clears the "dumpable" flag of the
+    /// memory (PR_SET_DUMPABLE), lest anybody who may now trace the child reads it. Until the flag is back,
+    /// this process writes no core dump, and its files in /proc, and those of all children that share its
+    /// memory, are root's. The library puts the flag back when the last child that shares the memory has left
+    /// it, of whatever launch, however that ends; at the latest, spawn() does so before it returns, or
+    /// Launch::advance() once the launch is over. With other launches under way it takes until they are
+    /// through, too.
+    ///  - Set the flag to 0 yourself only while no such launch is under way: the library cannot tell that from
+    ///    what the kernel did. If you raise it to 1 meanwhile, it stays so.
+    ///  - An ordinary user could not write an id map meanwhile. So for a process whose effective user is not 0,
+    ///    StartMethod::automatic copies memory if there is such a part.
+    change,
+};
+
 /// The child part of a step, and the rules that it obeys.
 struct ChildPart {
     ChildRules rules = ChildRules::after_fork;
     Part<ChildSide> run{};
+    Credentials credentials = Credentials::stay;
 };
 
 /// These make the child part of a step: `.child = shared_memory([](ChildSide& side) { ... })`. The name
@@ -162,6 +184,12 @@ ChildPart async_signal_safe(Callable run) {
 template <std::invocable<ChildSide&> Callable>
 ChildPart shared_memory(Callable run) {
     return {ChildRules::shared_memory, std::move(run)};
+}
+/// Like shared_memory(), for a part that also changes the credentials of the child, by raw system calls. Not for
+/// Step::last.
+template <std::invocable<ChildSide&> Callable>
+ChildPart changing_credentials(Callable run) {
+    return {ChildRules::shared_memory, std::move(run), Credentials::change};
 }
 
 }  // namespace syncspawn

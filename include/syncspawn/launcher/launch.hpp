@@ -86,6 +86,7 @@ private:
     friend class detail::Stage;
     detail::Course& course() const;
     bool turns_out_to_be_over();
+    [[nodiscard]] bool has_started() const;
     std::unique_ptr<detail::Course> course_;
 };
 

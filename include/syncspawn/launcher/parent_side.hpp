@@ -93,6 +93,9 @@ public:
     ///  - Moving it into another cgroup. When the memory of that runs out, the kernel counts all of *your*
     ///    memory as the child's, and kills you both. The option `birth.cgroup` avoids that.
     /// Or ask for StartMethod::copied_memory.
+    ///
+    /// Until it has executed its program, such a child sends no SIGCHLD when it ends, and waitpid(2) finds it
+    /// only with `__WALL`. has_ended() finds every child.
     [[nodiscard]] pid_t child_pid() const noexcept { return child_pid_; }
     /// Borrowed; -1 before Linux 5.3, and where there is no child: in `before_start`, `undo` and `after_end`.
     [[nodiscard]] int child_pidfd() const noexcept { return child_pidfd_; }

@@ -112,7 +112,7 @@ public:
     [[nodiscard]] bool program_may_have_run() const noexcept;
     /// The pid of a child that could not be killed. That is rare: it sits in the freezer of cgroup v1 or in a
     /// call that nothing interrupts, or the program runs as another user. After five seconds the library
-    /// gives up on it. It is still your child: reap it with waitpid(2), or it stays a zombie once it has
+    /// gives up on it. It is still your child: reap it with waitpid(2) and `__WALL`, or it stays a zombie once it has
     /// ended.
     [[nodiscard]] std::optional<pid_t> survivor() const noexcept;
     /// The end of what a program wrote to its standard error before its launch failed, 4 KiB at most, as it

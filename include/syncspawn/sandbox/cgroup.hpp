@@ -146,7 +146,7 @@ struct CgroupUsage {
 ///  - Process::release() leaves the cgroup, with what is in it, to you.
 ///  - If something in the cgroup outlives SIGKILL by five seconds (an uninterruptible call), the cgroup stays, and
 ///    Process::after_end_failures() says so.
-[[nodiscard]] SYNCSPAWN_API Step cgroup(CgroupLimits limits, CgroupPlace place = {},
+[[nodiscard]] SYNCSPAWN_API Step cgroup(const CgroupLimits& limits, const CgroupPlace& place = {},
                                         std::function<void(const CgroupUsage&)> at_end = {});
 
 /// What cgroup() would throw; empty if nothing. Throws std::invalid_argument as that does. To find out, the

@@ -31,7 +31,7 @@ Step keep_absent(std::vector<std::string> paths) {
             .before_start =
                 [paths = std::move(paths)](ParentSide& side) {
                     Placeholders::remove_abandoned();
-                    Placeholders& placeholders = side.state<Placeholders>();
+                    auto& placeholders = side.state<Placeholders>();
                     for (const std::string& path : paths) {
                         placeholders.place(path);
                     }

@@ -19,7 +19,7 @@ struct Launches {
 };
 
 std::error_code begin(ParentSide& side, const Launches& launches) {
-    LaunchCgroup& cgroup = side.state<LaunchCgroup>();
+    auto& cgroup = side.state<LaunchCgroup>();
     const CgroupFailure failure =
         cgroup.make(launches.place.directory.get(), launches.place.path, CgroupUse::launch);
     if (failure.error != 0) {
@@ -37,7 +37,7 @@ std::error_code begin(ParentSide& side, const Launches& launches) {
 }
 
 std::error_code end(ParentSide& side, const Launches& launches) {
-    LaunchCgroup& cgroup = side.state<LaunchCgroup>();
+    auto& cgroup = side.state<LaunchCgroup>();
     if (cgroup.directory() < 0) {
         return side.done();
     }
@@ -53,7 +53,7 @@ std::error_code end(ParentSide& side, const Launches& launches) {
 
 }  // namespace
 
-Step cgroup(CgroupLimits limits, CgroupPlace place,
+Step cgroup(const CgroupLimits& limits, const CgroupPlace& place,
             std::function<void(const CgroupUsage&)> at_end) {
     std::vector<CgroupSetting> settings = settings_of(limits);
     OpenedPlace opened = prepare_place(place, settings);

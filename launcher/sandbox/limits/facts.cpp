@@ -47,14 +47,14 @@ void find_controllers(const OpenedPlace& place, CgroupPlace::Caller caller, Cgro
     const auto there = words_in(place.directory.get(), "cgroup.controllers");
     const auto passed_on = words_in(place.directory.get(), "cgroup.subtree_control");
     for (const std::string name : names) {
-        if (contains(passed_on, name)) {
+        const bool is_passed_on = contains(passed_on, name);
+        const bool is_there = is_passed_on || contains(there, name);
+        const int refusal = is_passed_on || !is_there ? 0 : refusal_to_enable(place, caller);
+        if (is_there && refusal == 0) {
             facts.controllers.push_back(name);
-        } else if (!contains(there, name)) {
-            facts.problems.push_back(problem_of_absence(place, name));
-        } else if (const int refusal = refusal_to_enable(place, caller); refusal != 0) {
-            facts.problems.push_back(problem_of_enabling(place, name, refusal));
         } else {
-            facts.controllers.push_back(name);
+            facts.problems.push_back(is_there ? problem_of_enabling(place, name, refusal)
+                                              : problem_of_absence(place, name));
         }
     }
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <span>
 
@@ -107,6 +108,12 @@ std::error_code take_identity(ChildSide& side, const Identity& identity,
         error = try_to_come_back(side, of_users);
     }
     return error;
+}
+
+std::error_code take_identity(ChildSide& side, const Identity& identity) noexcept {
+    std::array<gid_t, most_groups_on_the_stack> room{};
+    const std::size_t count = identity.groups ? identity.groups->size() : 0;
+    return take_identity(side, identity, std::span(room.data(), count));
 }
 
 }  // namespace syncspawn::steps

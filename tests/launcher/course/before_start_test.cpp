@@ -266,6 +266,47 @@ TEST_CASE("a launch that is dropped while it waits is undone, but not in a copy 
     CHECK(log == "-");
 }
 
+TEST_CASE("a launch that was cancelled meanwhile is not undone in a copy of the process") {
+    const NothingIsLeft nothing_is_left;
+    const Event never;
+    std::string log;
+    SyncedSpawner spawner(program_true);
+    spawner.step({.name = "x",
+                  .before_start = [&](ParentSide& side) { return side.wait_for(never.fd()); },
+                  .undo = noting(log, "-")});
+    Launch launch = spawner.launch();
+    CHECK_FALSE(launch.advance());
+    launch.cancel();
+    Peer copy([&] {
+        launch = Launch();
+        expect(log.empty());
+    });
+    CHECK(copy.ending() == reached_the_end);
+    launch = Launch();
+    CHECK(log == "-");
+}
+
+TEST_CASE("a run whose launch waits before the start goes on as soon as it may") {
+    const NothingIsLeft nothing_is_left;
+    const Event event;
+    bool waits = false;
+    SyncedSpawner spawner(shell("read line; echo \"got $line\""));
+    spawner.step({.name = "x", .before_start = [&](ParentSide& side) {
+                      waits = true;
+                      return event.is_signalled() ? side.done() : side.wait_for(event.fd());
+                  }});
+    std::string input = "this\n";
+    Run run(spawner, {.input = [&] { return std::exchange(input, ""); }});
+    CHECK_FALSE(run.advance());
+    CHECK(waits);
+    CHECK_FALSE(run.advance());
+    event.signal();
+    while (!run.advance()) {
+        await_event(run.descriptor());
+    }
+    CHECK(run.take_result().output == "got this\n");
+}
+
 // The cgroup.
 
 namespace {

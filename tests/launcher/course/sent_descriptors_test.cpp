@@ -7,10 +7,13 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
 #include <string>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include <syncspawn/launcher.hpp>
@@ -18,6 +21,7 @@
 #include "support/launched.hpp"
 #include "support/nothing_is_left.hpp"
 #include "support/observe.hpp"
+#include "support/shared.hpp"
 #include "support/shared_memory.hpp"
 #include "support/ways_to_launch.hpp"
 
@@ -304,6 +308,39 @@ TEST_CASE("whatever a hostile child sends fails its step, and leaves nothing") {
         CHECK(text_after_hostile({.item = item}) ==
               in_x + "a descriptor as another step's: protocol error");
     }
+}
+
+TEST_CASE("a part that takes no notice of that fails all the same, and is undone") {
+    for_each_launch([](Way way, SyncedSpawner spawner) {
+        const Shared<std::atomic<bool>> has_begun;
+        std::atomic<bool>* const flag = &*has_begun;
+        int undone = 0;
+        spawner.step({.name = "x",
+                      .child = shared_memory([flag](ChildSide& side) {
+                          return comes_true([flag] { return flag->load(); })
+                                     ? send_forged(side, {.item = 1000})
+                                     : side.fail(ETIME, "parent");
+                      }),
+                      .parent =
+                          [&](ParentSide& side) {
+                              *flag = true;
+                              CHECK(comes_true([&] {
+                                  try {
+                                      (void)side.take_descriptor();
+                                  } catch (const std::system_error&) {
+                                      return true;
+                                  } catch (const std::logic_error&) {
+                                      return false;
+                                  }
+                                  return false;
+                              }));
+                          },
+                      .undo = [&](ParentSide&) { ++undone; },
+                      .sends_descriptors = 1});
+        CHECK(text_after(way, spawner) ==
+              "x in the parent: the child has sent a descriptor as another step's: protocol error");
+        CHECK(undone == 1);
+    });
 }
 
 TEST_CASE("more than the step says are refused, and a flood ends in the child") {

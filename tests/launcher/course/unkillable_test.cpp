@@ -76,7 +76,7 @@ void expect_left_behind(const SpawnError& error, const Freezer& freezer) {
     expect_same(error.what(), ("x in the parent: call: input/output error" + end).c_str());
     freezer.thaw();
     int status = 0;
-    expect(waitpid(pid, &status, 0) == pid);
+    expect(waitpid(pid, &status, __WALL) == pid);
     expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     expect(count_children() == 0);
 }
@@ -141,7 +141,7 @@ TEST_CASE("a child that may not be signalled is left behind, and finds its memor
                                           .c_str());
             expect(write(gate[1], "x", 1) == 1);
             int status = 0;
-            expect(waitpid(*error.survivor(), &status, 0) == *error.survivor());
+            expect(waitpid(*error.survivor(), &status, __WALL) == *error.survivor());
             expect(WIFEXITED(status) && WEXITSTATUS(status) == 125);
         });
         CHECK_REACHED_THE_END_OR_SKIP(peer);

@@ -2,9 +2,11 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -217,4 +219,26 @@ TEST_CASE("a child that dumps core does not take the parent along") {
     CHECK(std::string(error.what()) == "the child was killed by SIGSEGV (core dumped) in step 'x'");
     CHECK_FALSE(std::filesystem::is_empty(directory.path()));
     CHECK(can_launch());
+}
+
+TEST_CASE("of a child that dies before its execve nobody else hears, and nobody takes its status") {
+    RETURN_UNLESS_MEMORY_CAN_BE_SHARED();
+    Peer peer([] {
+        static std::atomic<int> heard{0};
+        signal(SIGCHLD, [](int) { ++heard; });
+        SyncedSpawner spawner(with_shared_memory({.program = "true"}));
+        spawner.step({.name = "x",
+                      .child = shared_memory([](ChildSide&) { raise(SIGKILL); }),
+                      .parent = [](ParentSide& side) {
+                          expect(comes_true([&] { return side.has_ended(); }));
+                          expect(waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD);
+                      }});
+        expect(failure_of(spawner).status() == ExitStatus::killed(SIGKILL));
+        expect_same(heard, 0);
+
+        Process process = SyncedSpawner(with_shared_memory({.program = "true"})).spawn();
+        expect(process.wait().success());
+        expect_same(heard, 1);  // the program is a child like any other
+    });
+    CHECK(peer.ending() == reached_the_end);
 }

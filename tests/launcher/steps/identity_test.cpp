@@ -18,6 +18,7 @@
 #include "support/namespaces.hpp"
 #include "support/observe.hpp"
 #include "support/ordinary_user.hpp"
+#include "support/shared_memory.hpp"
 
 using namespace syncspawn;
 using namespace syncspawn::testing;
@@ -171,10 +172,33 @@ TEST_CASE("ids in braces need no type, not even where they might spell a string"
     CHECK(steps::become(std::string("root")).name == "identity");
 }
 
-TEST_CASE("it copies memory, since a change of credentials makes that undumpable") {
-    SyncedSpawner spawner({.program = "true"});
-    spawner.step(steps::become({.user = geteuid(), .groups = std::nullopt}));
-    Process process = spawner.spawn();
-    CHECK(process.start_method() == StartMethod::copied_memory);
-    CHECK(process.wait().success());
+TEST_CASE("it shares memory where that is root's, and copies it for very many groups") {
+    SKIP_UNLESS_ROOT();
+    RETURN_UNLESS_MEMORY_CAN_BE_SHARED();
+    const auto method_with = [](std::size_t count) {
+        std::vector<gid_t> groups;
+        for (std::size_t group = 1; group <= count; ++group) {
+            groups.push_back(static_cast<gid_t>(group));
+        }
+        SyncedSpawner spawner({.program = "true"});
+        spawner.step(steps::become({.user = 1234, .group = 2345, .groups = groups}));
+        Process process = spawner.spawn();
+        CHECK(process.wait().success());
+        return process.start_method();
+    };
+    CHECK(method_with(0) == StartMethod::shared_memory);
+    CHECK(method_with(1024) == StartMethod::shared_memory);
+    CHECK(method_with(1025) == StartMethod::copied_memory);
+}
+
+TEST_CASE("for an ordinary user it copies memory") {
+    Peer peer([] {
+        become_ordinary_user({});
+        SyncedSpawner spawner({.program = "true"});
+        spawner.step(steps::become({.user = geteuid(), .groups = std::nullopt}));
+        Process process = spawner.spawn();
+        expect(process.start_method() == StartMethod::copied_memory);
+        expect(process.wait().success());
+    });
+    CHECK(peer.ending() == reached_the_end);
 }

@@ -29,10 +29,9 @@
 ///
 /// Put it behind all steps that need privileges. In a user namespace, put it behind the id map.
 ///
-/// It changes the child alone, whatever threads the parent has. It takes copied memory (its child part is
-/// async_signal_safe): a change of credentials makes memory "not dumpable", and shared memory is the
-/// parent's. The program's memory is its own again. A parent without privileges cannot signal a program that
-/// has become another user: see Process::signal().
+/// It changes the child alone, whatever threads the parent has. The child may share the parent's memory: see
+/// Credentials::change for what that means meanwhile. With more than 1024 groups, memory is copied. A parent
+/// without privileges cannot signal a program that has become another user: see Process::signal().
 
 namespace syncspawn::steps {
 

@@ -48,9 +48,9 @@ TEST_CASE("the host's tree is read-only, without devices and set-user-ID bits, b
 
 TEST_CASE("no mount of the old root is left, and what was bound is there once") {
     SKIP_WITHOUT_USER_NAMESPACES();
-    const auto lines = [](Operations operations) {
+    const auto lines = [](const Operations& operations) {
         return seen("grep -c . /proc/self/mountinfo; grep -c ' / / ' /proc/self/mountinfo",
-                    std::move(operations));
+                    operations);
     };
     const std::string count = output_of(shell("grep -c . /proc/self/mountinfo"));
     CHECK(lines(on_the_host({})) == count + "1\n");

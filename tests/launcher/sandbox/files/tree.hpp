@@ -37,8 +37,8 @@ struct Setting {
     Namespaces more = Namespaces::pid;
 };
 
-inline SyncedSpawner spawner_of(std::string text, Operations operations, MountOptions options = {},
-                                Setting setting = {}) {
+inline SyncedSpawner spawner_of(std::string text, const Operations& operations,
+                                MountOptions options = {}, Setting setting = {}) {
     SpawnOptions program = shell(std::move(text));
     program.birth = {.method = setting.method, .namespaces = Namespaces::mount | setting.more};
     program.streams.output = Stdio::pipe();
@@ -51,7 +51,7 @@ inline SyncedSpawner spawner_of(std::string text, Operations operations, MountOp
     if (has_user) {
         spawner.step(steps::map_root());
     }
-    spawner.step(sandbox::mounts(std::move(operations), options));
+    spawner.step(sandbox::mounts(operations, options));
     return spawner;
 }
 
@@ -67,9 +67,9 @@ inline std::string seen_by(const SyncedSpawner& spawner) {
     return status.success() ? text : text + "[" + status.to_string() + "]";
 }
 
-inline std::string seen(std::string text, Operations operations, MountOptions options = {},
+inline std::string seen(std::string text, const Operations& operations, MountOptions options = {},
                         Setting setting = {}) {
-    return seen_by(spawner_of(std::move(text), std::move(operations), options, setting));
+    return seen_by(spawner_of(std::move(text), operations, options, setting));
 }
 
 // What a shell and its tools need, and then these.

@@ -8,11 +8,12 @@
 #include <syncspawn/launcher.hpp>
 #include <syncspawn/sandbox/cgroup.hpp>
 
+#include "support/cgroup.hpp"
 #include "support/nothing_is_left.hpp"
 #include "support/skip.hpp"
 #include "support/steps.hpp"
 
-// That the kernel holds a program to its limits. Where the controllers are not there, cgroup_kernel_test.sh runs this in
+// That the kernel holds a program to its limits. Where the controllers are not there, other_kernel.sh runs this in
 // a kernel that has them.
 
 using namespace syncspawn;
@@ -33,13 +34,13 @@ std::optional<CgroupPlace> place_with(const std::string& controller) {
     return std::nullopt;
 }
 
-struct Outcome {
+struct LimitedRun {
     ExitStatus status;
     CgroupUsage usage;
 };
 
-Outcome outcome_of(const std::string& script, const CgroupLimits& limits,
-                   const CgroupPlace& place) {
+LimitedRun ending_of(const std::string& script, const CgroupLimits& limits,
+                     const CgroupPlace& place) {
     CgroupUsage usage;
     Process process =
         with_step(shell(script),
@@ -62,11 +63,11 @@ TEST_CASE("a program that wants too much memory is killed, and the others go on"
     if (!place) {
         return;
     }
-    const Outcome outcome = outcome_of(hungry, {.memory = little}, *place);
-    CHECK(outcome.status == ExitStatus::exited(3));
-    CHECK(outcome.usage.out_of_memory_kills == 1);
-    REQUIRE(outcome.usage.memory_peak);
-    CHECK(*outcome.usage.memory_peak <= little);
+    const LimitedRun ending = ending_of(hungry, {.memory = little}, *place);
+    CHECK(ending.status == ExitStatus::exited(3));
+    CHECK(ending.usage.out_of_memory_kills == 1);
+    REQUIRE(ending.usage.memory_peak);
+    CHECK(*ending.usage.memory_peak <= little);
 }
 
 TEST_CASE("or all of the cgroup is killed") {
@@ -74,10 +75,10 @@ TEST_CASE("or all of the cgroup is killed") {
     if (!place) {
         return;
     }
-    const Outcome outcome =
-        outcome_of(hungry, {.memory = little, .out_of_memory = OutOfMemory::kills_all}, *place);
-    CHECK(outcome.status == ExitStatus::killed(SIGKILL));
-    CHECK(outcome.usage.out_of_memory_kills.value_or(0) >= 2);
+    const LimitedRun ending =
+        ending_of(hungry, {.memory = little, .out_of_memory = OutOfMemory::kills_all}, *place);
+    CHECK(ending.status == ExitStatus::killed(SIGKILL));
+    CHECK(ending.usage.out_of_memory_kills.value_or(0) >= 2);
 }
 
 TEST_CASE("a program with enough memory meets no limit") {
@@ -85,9 +86,9 @@ TEST_CASE("a program with enough memory meets no limit") {
     if (!place) {
         return;
     }
-    const Outcome outcome = outcome_of("exit 0", {.memory = little}, *place);
-    CHECK(outcome.status.success());
-    CHECK(outcome.usage.out_of_memory_kills == 0);
+    const LimitedRun ending = ending_of("exit 0", {.memory = little}, *place);
+    CHECK(ending.status.success());
+    CHECK(ending.usage.out_of_memory_kills == 0);
 }
 
 TEST_CASE("no more processes are there at the same time than there may be") {
@@ -96,12 +97,12 @@ TEST_CASE("no more processes are there at the same time than there may be") {
     if (!place) {
         return;
     }
-    const Outcome outcome = outcome_of("for i in 1 2 3 4 5 6; do sleep 1000 & done 2>/dev/null",
-                                       {.processes = 4}, *place);
-    CHECK(!outcome.status.success());
-    CHECK(outcome.usage.refused_forks.value_or(0) >= 1);
-    if (outcome.usage.processes_peak) {
-        CHECK(*outcome.usage.processes_peak == 4);
+    const LimitedRun ending = ending_of("for i in 1 2 3 4 5 6; do sleep 1000 & done 2>/dev/null",
+                                        {.processes = 4}, *place);
+    CHECK(!ending.status.success());
+    CHECK(ending.usage.refused_forks.value_or(0) >= 1);
+    if (ending.usage.processes_peak) {
+        CHECK(*ending.usage.processes_peak == 4);
     }
 }
 

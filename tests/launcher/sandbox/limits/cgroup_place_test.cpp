@@ -34,6 +34,11 @@ bool contains(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
 }
 
+bool has_controller(const CgroupFacts& facts, const std::string& controller) {
+    return std::find(facts.controllers.begin(), facts.controllers.end(), controller) !=
+           facts.controllers.end();
+}
+
 // One with a fixed name below `parent`; gone with this.
 class Below {
 public:
@@ -213,8 +218,7 @@ TEST_CASE("a process that is in the way is named, or moves if it may") {
         expect(contains(problems[0].cause, "is this one"));
         expect(contains(problems[0].remedy, "Caller::moves"));
         expect(cgroup_facts(place).controllers.empty());
-        expect(cgroup_facts(place_of_mover).controllers ==
-               std::vector<std::string>{cgroup.controller()});
+        expect(has_controller(cgroup_facts(place_of_mover), cgroup.controller()));
         {
             // Somebody else is there as well.
             const Peer other([] { pause(); });
@@ -242,8 +246,7 @@ TEST_CASE("the facts are found without a trace") {
     const CgroupFacts facts = cgroup_facts({.parent = cgroup->path()});
     CHECK(cgroup->path().starts_with(facts.mount));
     CHECK(facts.parent == cgroup->path());
-    CHECK(std::find(facts.controllers.begin(), facts.controllers.end(), cgroup.controller()) !=
-          facts.controllers.end());
+    CHECK(has_controller(facts, cgroup.controller()));
     CHECK(facts.controllers.size() + facts.problems.size() == 5);
     CHECK(read_file(cgroup->path() + "/cgroup.subtree_control").empty());
     CHECK(cgroups_below(cgroup->path()).empty());
