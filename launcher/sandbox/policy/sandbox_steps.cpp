@@ -154,8 +154,8 @@ void Building::lay_out_files() {
     if (decisions_.files == FilesBy::mounts) {
         hold_places();
         add("files", [&] {
-            FileOperations operations = operations_of(view_, decisions_.proc);
-            return mounts(std::move(operations.all), operations.options);
+            const FileOperations operations = operations_of(view_, decisions_.proc);
+            return mounts(operations.all, operations.options);
         });
     }
 }
