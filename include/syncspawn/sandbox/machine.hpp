@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include <syncspawn/barrier/visibility.h>
 
@@ -64,6 +65,9 @@ struct SYNCSPAWN_API Machine {
     int landlock_version = 0;
     Ability landlock{};
     Ability system_call_filters{};  ///< seccomp
+    Ability cgroups{};              ///< a cgroup for each launch can be made (version 2)
+    /// The controllers that such a cgroup can have limits of: "memory", "pids", "cpu".
+    std::vector<std::string> cgroup_controllers{};
 
     /// This one, as it is for the calling thread. What was found is kept for as long as the thread's
     /// capabilities, filters and namespaces are the same; the second call takes 50 µs or so.

@@ -9,6 +9,8 @@
 #include <string>
 #include <utility>
 
+#include <syncspawn/sandbox/cgroup.hpp>
+
 #include "barrier/linux/proc.hpp"
 #include "causes.hpp"
 #include "launcher/sandbox/landlock/plan.hpp"
@@ -50,6 +52,18 @@ Ability filter_ability() {
                          "allow seccomp in that filter");
 }
 
+Ability cgroup_ability(const CgroupFacts& facts) {
+    if (!facts.parent.empty()) {
+        return {};
+    }
+    if (facts.problems.empty()) {
+        return refused(ENOENT, "mkdir", "there is no cgroup of version 2 to make one in",
+                       "mount cgroup2, or delegate one");
+    }
+    const CgroupProblem& first = facts.problems.front();
+    return {first.error, "mkdir '" + first.path + "'", first.cause, first.remedy};
+}
+
 std::string inode_of(const char* path) {
     struct stat about {};
     return stat(path, &about) == 0 ? std::to_string(about.st_ino) + " " : "- ";
@@ -88,6 +102,14 @@ std::string in_lines(const std::string& title, const NamespaceAbilities& abiliti
     return text;
 }
 
+std::string in_words(const std::vector<std::string>& controllers) {
+    std::string text = controllers.empty() ? "" : ", with limits of";
+    for (const std::string& controller : controllers) {
+        text += " " + controller;
+    }
+    return text;
+}
+
 }  // namespace
 
 std::string Ability::to_string() const {
@@ -106,6 +128,9 @@ Machine Machine::probe() {
     found.landlock_version = landlock.version;
     found.landlock = landlock_ability(landlock);
     found.system_call_filters = filter_ability();
+    const CgroupFacts cgroups = cgroup_facts();
+    found.cgroups = cgroup_ability(cgroups);
+    found.cgroup_controllers = cgroups.controllers;
     return found;
 }
 
@@ -128,7 +153,8 @@ std::string Machine::to_string() const {
            in_lines(" in a user namespace", in_user_namespace) + in_lines(" without one", alone) +
            "Landlock: " +
            (landlock ? "version " + std::to_string(landlock_version) : landlock.to_string()) +
-           "\nsystem call filters: " + system_call_filters.to_string() + "\n";
+           "\nsystem call filters: " + system_call_filters.to_string() +
+           "\ncgroups: " + cgroups.to_string() + in_words(cgroup_controllers) + "\n";
 }
 
 }  // namespace syncspawn::sandbox

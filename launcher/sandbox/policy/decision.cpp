@@ -239,6 +239,7 @@ private:
         }
     }
 
+    void decide_common_limits();
     void decide_limits();
     void settle_user_namespace();
     void require_privileges_of_locks();
@@ -251,21 +252,42 @@ private:
     Decisions result_;
 };
 
+// Of all processes together.
+void Decision::decide_common_limits() {
+    const Limits& wanted = policy_.limits;
+    Ability why = machine_.cgroups;
+    const auto require = [&](bool is_wanted, const char* controller) {
+        const auto& all = machine_.cgroup_controllers;
+        if (is_wanted && why && std::find(all.begin(), all.end(), controller) == all.end()) {
+            why = {.refusal = std::make_error_code(std::errc::not_supported),
+                   .call = "cgroup.subtree_control",
+                   .cause = std::string("the controller ") + controller +
+                            " is not there for cgroups made here",
+                   .remedy = "a delegated cgroup that has it, as by systemd-run -p Delegate=yes"};
+        }
+    };
+    require(wanted.memory.has_value(), "memory");
+    require(wanted.processes.has_value(), "pids");
+    require(wanted.cpus.has_value(), "cpu");
+    if (why) {
+        result_.has_cgroup = true;
+        hold(Guarantee::limits, "a cgroup");
+        return;
+    }
+    result_.limits_each_process =
+        take_second(Guarantee::limits, "a cgroup", why, "rlimits and CPU affinity",
+                    "memory is limited for each process, processes for the whole user, and CPUs "
+                    "are shared with others");
+    if (result_.limits_each_process && wanted.processes && result_.ids.host_user == 0) {
+        problems_.push_back({"limits.processes", "does not bind root of the host",
+                             "name another privileges.host_user"});
+    }
+}
+
 void Decision::decide_limits() {
     const Limits& wanted = policy_.limits;
     if (wanted.memory || wanted.processes || wanted.cpus) {
-        const Ability no_cgroup{.refusal = std::make_error_code(std::errc::not_supported),
-                                .call = "cgroup",
-                                .cause = "no cgroup of this user can hold it",
-                                .remedy = "a delegated cgroup of version 2"};
-        result_.limits_each_process =
-            take_second(Guarantee::limits, "a cgroup", no_cgroup, "rlimits and CPU affinity",
-                        "memory is limited for each process, processes for the whole user, "
-                        "and CPUs are shared with others");
-        if (result_.limits_each_process && wanted.processes && result_.ids.host_user == 0) {
-            problems_.push_back({"limits.processes", "does not bind root of the host",
-                                 "name another privileges.host_user"});
-        }
+        decide_common_limits();
     }
     if (wanted.open_files || wanted.file_size || wanted.core_size || wanted.cpu_time) {
         hold(Guarantee::limits, "rlimits");

@@ -53,7 +53,8 @@ struct Decisions {
     bool scopes_abstract_sockets = false;  // by Landlock
     bool scopes_signals = false;           // the same
     bool has_filter = false;               // of system calls
-    bool limits_each_process = false;      // by rlimits, what is meant for all together
+    bool has_cgroup = false;
+    bool limits_each_process = false;  // by rlimits, what is meant for all together
 
     [[nodiscard]] Namespaces namespaces(const Policy& policy) const noexcept;
 };

@@ -7,10 +7,11 @@
 #include <fstream>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
-#include <syncspawn/sandbox/landlock.hpp>
+#include <syncspawn/sandbox/cgroup.hpp>
 
 #include "barrier/linux/proc.hpp"
 
@@ -47,6 +48,8 @@ private:
 
 class ProcessFiles {
 public:
+    [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+
     explicit ProcessFiles(pid_t pid) : pid_(pid), directory_("/proc/" + std::to_string(pid)) {}
 
     // Whether the process is in another namespace of this kind than the caller.
@@ -210,8 +213,24 @@ private:
         }
     }
 
+    void look_at_cgroup(Evidence& evidence) const {
+        try {
+            const CgroupState state = read_cgroup(process_.pid());
+            std::string limits;
+            for (const auto& [name, value] : state.limits) {
+                limits += " " + name + "=" + value;
+            }
+            evidence.note_if(!limits.empty(), "cgroup '" + state.directory + "'" + limits);
+        } catch (const std::system_error& error) {
+            evidence.note(Reading::unread, error.what());
+        }
+    }
+
     void look_at_limits(Evidence& evidence, const Holding& holding) const {
         const Limits& wanted = policy_.limits;
+        if (holding.mechanism == "a cgroup") {
+            look_at_cgroup(evidence);
+        }
         if (holding.mechanism != "rlimits") {
             return;
         }
@@ -235,10 +254,24 @@ private:
     const Decisions& decisions_;
 };
 
+// The reaper has no child before the program. 0, which is no process's, once that has ended. A process that is in
+// no pid namespace of its own is no reaper, and speaks for itself.
+pid_t program_of(pid_t reaper) {
+    struct stat theirs {};
+    const std::string path = "/proc/" + std::to_string(reaper) + "/ns/pid";
+    if (stat(path.c_str(), &theirs) == 0 &&
+        static_cast<std::int64_t>(theirs.st_ino) == proc::pid_namespace()) {
+        return reaper;
+    }
+    const auto child = proc::number_in("/proc/", reaper, "/task/", reaper, "/children");
+    return static_cast<pid_t>(child.value_or(0));
+}
+
 }  // namespace
 
 Enforcement read_back(pid_t process, const Policy& policy, const Decisions& decisions) {
-    const ReadBack look(process, policy, decisions);
+    const bool has_reaper = decisions.has_pid_namespace && policy.processes.reaper;
+    const ReadBack look(has_reaper ? program_of(process) : process, policy, decisions);
     Enforcement report;
     for (const Holding& holding : decisions.holdings) {
         report.guarantees.push_back(look.look_at(holding));

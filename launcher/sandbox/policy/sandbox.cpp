@@ -86,8 +86,12 @@ SpawnOptions Sandbox::options_for(SpawnOptions options) const {
             "sandbox: birth.namespaces has some that the sandbox makes itself");
     }
     options.birth.namespaces = options.birth.namespaces | own;
-    options.ending.die_with_parent =
-        options.ending.die_with_parent || plan_->policy.processes.die_with_parent;
+    const Processes& processes = plan_->policy.processes;
+    if (plan_->decisions.has_pid_namespace && processes.reaper) {
+        options.birth.first_process =
+            processes.outlive ? FirstProcess::lasting_reaper : FirstProcess::reaper;
+    }
+    options.ending.die_with_parent = options.ending.die_with_parent || processes.die_with_parent;
     if (!temporary_directory().empty()) {
         options.environment.set("TMPDIR", temporary_directory());
     }

@@ -1,5 +1,6 @@
 #include "sandbox_steps.hpp"
 
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <utility>
 
 #include <syncspawn/sandbox/absent_paths.hpp>
+#include <syncspawn/sandbox/cgroup.hpp>
 #include <syncspawn/sandbox/landlock.hpp>
 #include <syncspawn/sandbox/mounts.hpp>
 #include <syncspawn/sandbox/namespaces.hpp>
@@ -37,6 +39,7 @@ public:
 
     SandboxSteps build() {
         into_ = &steps_.surroundings;
+        enter_cgroup();
         enter_user_namespace();
         settle_names();
         lay_out_files();
@@ -64,6 +67,7 @@ private:
         }
     }
 
+    void enter_cgroup();
     void enter_user_namespace();
     void settle_names();
     void lay_out_files();
@@ -85,6 +89,34 @@ private:
     SandboxSteps steps_;
     std::vector<Step>* into_ = nullptr;
 };
+
+void Building::enter_cgroup() {
+    if (!decisions_.has_cgroup) {
+        return;
+    }
+    CgroupLimits limits{.memory = policy_.limits.memory,
+                        .processes = policy_.limits.processes,
+                        .cpus = policy_.limits.cpus};
+    if (limits.processes && decisions_.has_pid_namespace && policy_.processes.reaper) {
+        ++*limits.processes;  // the reaper is none of the program's
+    }
+    add("limits", [&] { return cgroup(limits); });
+}
+
+// So many of those that this process may run on.
+std::vector<int> cpus_for(double count) {
+    std::vector<int> chosen;
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
+        for (std::size_t cpu = 0; cpu < CPU_SETSIZE && static_cast<double>(chosen.size()) < count;
+             ++cpu) {
+            if (CPU_ISSET(cpu, &allowed)) {
+                chosen.push_back(static_cast<int>(cpu));
+            }
+        }
+    }
+    return chosen;
+}
 
 void Building::enter_user_namespace() {
     const Ids& ids = decisions_.ids;
@@ -122,8 +154,8 @@ void Building::lay_out_files() {
     if (decisions_.files == FilesBy::mounts) {
         hold_places();
         add("files", [&] {
-            FileOperations operations = operations_of(view_, decisions_.proc);
-            return mounts(std::move(operations.all), operations.options);
+            const FileOperations operations = operations_of(view_, decisions_.proc);
+            return mounts(operations.all, operations.options);
         });
     }
 }
@@ -178,6 +210,9 @@ void Building::set_limits() {
     }
     if (!limits.empty()) {
         add("limits", [&] { return steps::resource_limits(limits); });
+    }
+    if (decisions_.limits_each_process && wanted.cpus) {
+        add("limits.cpus", [&] { return steps::cpu_affinity(cpus_for(*wanted.cpus)); });
     }
 }
 

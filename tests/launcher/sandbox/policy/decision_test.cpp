@@ -213,6 +213,23 @@ TEST_CASE("root without CAP_SYS_ADMIN, as in a container, is an ordinary caller"
               .has_problem("privileges.host_user"));
 }
 
+TEST_CASE("limits of all processes together take a cgroup with the right controllers") {
+    Machine delegated = usual();
+    delegated.cgroup_controllers = {"cpu", "memory", "pids"};
+    const Policy policy{.limits = {.memory = 1'000'000'000, .processes = 10, .cpus = 1.5}};
+    CHECK(decided(policy, delegated).by(Guarantee::limits) == "a cgroup");
+    delegated.cgroup_controllers = {"memory", "pids"};
+    const Decided refused = decided(policy, delegated);
+    REQUIRE(refused.refusal_of(Guarantee::limits) != nullptr);
+    CHECK(contains(refused.refusal_of(Guarantee::limits)->what, "the controller cpu is not there"));
+    Policy accepting = policy;
+    accepting.accept_weaker = {Guarantee::limits};
+    CHECK(decided(accepting, delegated).by(Guarantee::limits) ==
+          "weaker: rlimits and CPU affinity");
+    accepting.privileges.host_user = 0;
+    CHECK(decided(accepting, for_root(), root).has_problem("limits.processes"));
+}
+
 TEST_CASE("a policy that asks for nothing takes no mechanism, and no user namespace") {
     const Policy open{.files = untouched,
                       .network = Network::host,
