@@ -57,7 +57,8 @@
 /// |                  | new_session_keyring              |                                                    |
 /// | `[system_calls]` | default_deny_set                 | true or false                                      |
 /// |                  | denied, allowed                  | lists of names                                     |
-/// | `[[doors]]`      | name, address                    | strings; one table for each door                   |
+/// | `[[doors]]`      | name, address                    | strings, both needed; one table for each door      |
+/// |                  | backlog                          | whole number                                       |
 ///
 ///  - A size is a number of bytes, or a string: "512K", "2GiB". The units are K, M, G and T, or KiB, MiB, GiB and
 ///    TiB, each 1024 times the one before.

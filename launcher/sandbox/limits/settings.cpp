@@ -69,7 +69,7 @@ std::string number_of_device(const std::string& device) {
     if (is_device_number(device)) {
         return device;
     }
-    require(device.starts_with('/'), "'" + device + "' is no device: say \"/dev/sda\" or \"8:0\"");
+    require(device.starts_with('/'), "'" + device + R"(' is no device: say "/dev/sda" or "8:0")");
     struct stat about {};
     if (stat(device.c_str(), &about) < 0) {
         throw std::system_error(errno, std::generic_category(), device);

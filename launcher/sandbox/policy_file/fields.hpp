@@ -8,6 +8,7 @@ namespace syncspawn::sandbox {
 //
 //     visit("tree", &Files::tree);             // a value whose type says how it is written
 //     visit.size("memory", &Limits::memory);   // bytes
+//     visit.required("name", &Door::name);     // one without which the table makes no sense
 //     visit.table("files", &Policy::files);    // a table of its own, whose fields it visits in turn
 //
 // The last argument only tells which struct it is about.
@@ -64,8 +65,9 @@ void visit_fields(Visitor& visit, const SystemCalls*) {
 
 template <class Visitor>
 void visit_fields(Visitor& visit, const Door*) {
-    visit("name", &Door::name);
-    visit("address", &Door::address);
+    visit.required("name", &Door::name);
+    visit.required("address", &Door::address);
+    visit("backlog", &Door::backlog);
 }
 
 template <class Visitor>

@@ -21,6 +21,10 @@ public:
     void size(std::string_view key, Member member) {
         (*this)(key, member);
     }
+    template <class Member>
+    void required(std::string_view key, Member member) {
+        (*this)(key, member);
+    }
     template <class Member, class Section>
     void table(std::string_view key, Member Section::*) {
         at_ = "[" + std::string(key) + "]";

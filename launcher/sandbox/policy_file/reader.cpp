@@ -32,6 +32,13 @@ public:
             Value(*node, path_to(key), complaints_).read(target_.*member);
         }
     }
+    template <class Member>
+    void required(std::string_view key, Member Section::*member) {
+        (*this)(key, member);
+        if (!table_.contains(key)) {
+            complaints_.add(table_.source(), path_to(key), "is missing");
+        }
+    }
     void size(std::string_view key, std::optional<std::uint64_t> Section::*member) {
         if (const toml::node* const node = take(key)) {
             Value(*node, path_to(key), complaints_).read_size(target_.*member);
@@ -95,19 +102,9 @@ private:
     std::vector<std::string_view> known_;
 };
 
-void require_both(const Policy& policy, const toml::table& table, Complaints& complaints) {
-    for (std::size_t at = 0; at < policy.doors.size(); ++at) {
-        const toml::table* const door = table["doors"][at].as_table();
-        if (door != nullptr && (!door->contains("name") || !door->contains("address"))) {
-            complaints.add(door->source(), "doors", "a door has a name and an address");
-        }
-    }
-}
-
 Policy policy_of(const toml::table& table, Complaints& complaints) {
     Policy policy;
     const Reader<Policy> reader(table, "", policy, complaints);
-    require_both(policy, table, complaints);
     return policy;
 }
 

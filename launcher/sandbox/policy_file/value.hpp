@@ -84,6 +84,15 @@ public:
         }
     }
 
+    void read(int& target) const {
+        const auto number = node_.value_exact<std::int64_t>();
+        if (number && std::in_range<int>(*number)) {
+            target = static_cast<int>(*number);
+        } else {
+            complain_of_value("a whole number");
+        }
+    }
+
     template <class Enum>
     requires std::is_enum_v<Enum>
     void read(Enum& target) const {

@@ -55,6 +55,8 @@ std::string value_text(const std::string& text) { return value_text(std::string_
 
 std::string value_text(bool is_so) { return is_so ? "true" : "false"; }
 
+std::string value_text(int number) { return std::to_string(number); }
+
 std::string value_text(std::uint32_t number) { return std::to_string(number); }
 
 // TOML has no larger number than this.
@@ -114,17 +116,21 @@ std::string size_value_text(std::uint64_t bytes) {
     return text == std::to_string(bytes) ? value_text(bytes) : value_text(text);
 }
 
-// Writes what differs from `usual`; everything, if that is null.
+// Writes what differs from `usual`, and what is required.
 template <class Section>
 class Writer {
 public:
-    Writer(const Section& section, const Section* usual) : section_(section), usual_(usual) {}
+    Writer(const Section& section, const Section& usual) : section_(section), usual_(usual) {}
 
     template <class Member>
     void operator()(std::string_view key, Member Section::*member) {
         if (is_to_be_written(member)) {
             add(key, value_text(section_.*member));
         }
+    }
+    template <class Member>
+    void required(std::string_view key, Member Section::*member) {
+        add(key, value_text(section_.*member));
     }
     void size(std::string_view key, std::optional<std::uint64_t> Section::*member) {
         if (is_to_be_written(member)) {
@@ -134,20 +140,17 @@ public:
     }
     template <class Member>
     void table(std::string_view key, Member Section::*member) {
-        add_table("[" + std::string(key) + "]",
-                  text_of_fields(section_.*member, usual_ ? &(usual_->*member) : nullptr));
+        add_table("[" + std::string(key) + "]", text_of_fields(section_.*member, usual_.*member));
     }
-    // None of them is usual.
     template <class Member>
     void tables(std::string_view key, std::vector<Member> Section::*member) {
         for (const Member& entry : section_.*member) {
-            add_table("[[" + std::string(key) + "]]",
-                      text_of_fields(entry, static_cast<const Member*>(nullptr)));
+            add_table("[[" + std::string(key) + "]]", text_of_fields(entry, Member{}));
         }
     }
 
     template <class Fields>
-    static std::string text_of_fields(const Fields& fields, const Fields* usual) {
+    static std::string text_of_fields(const Fields& fields, const Fields& usual) {
         Writer<Fields> writer(fields, usual);
         visit_fields(writer, &fields);
         return writer.text();
@@ -157,7 +160,7 @@ public:
 private:
     template <class Member>
     [[nodiscard]] bool is_to_be_written(Member Section::*member) const {
-        return usual_ == nullptr || section_.*member != usual_->*member;
+        return section_.*member != usual_.*member;
     }
     void add(std::string_view key, const std::string& value) {
         text_.append(key).append(" = ").append(value).append("\n");
@@ -169,7 +172,7 @@ private:
     }
 
     const Section& section_;
-    const Section* usual_;
+    const Section& usual_;
     std::string text_;
 };
 
@@ -177,7 +180,7 @@ private:
 
 std::string to_text(const Policy& policy) {
     const Policy usual;
-    return Writer<Policy>::text_of_fields(policy, &usual);
+    return Writer<Policy>::text_of_fields(policy, usual);
 }
 
 }  // namespace syncspawn::sandbox

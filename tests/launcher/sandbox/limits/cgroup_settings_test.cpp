@@ -71,7 +71,7 @@ TEST_CASE("a limit that makes no sense is refused, whatever the machine can do")
     CHECK(refusal_of({.io = {{.device = "8:0", .read_bytes = 0}}}) ==
           "syncspawn: cgroup: 0 operations would stop the program for good");
     CHECK(refusal_of({.io = {{.device = "sda", .read_bytes = 1}}}) ==
-          "syncspawn: cgroup: 'sda' is no device: say \"/dev/sda\" or \"8:0\"");
+          R"(syncspawn: cgroup: 'sda' is no device: say "/dev/sda" or "8:0")");
     CHECK(refusal_of({.io = {{.device = "/dev/null", .read_bytes = 1}}}) ==
           "syncspawn: cgroup: '/dev/null' is no block device");
     CHECK_THROWS_AS((void)cgroup_problems({.io = {{.device = "/dev/none", .read_bytes = 1}}}),

@@ -80,6 +80,7 @@ address = "127.0.0.1:3128"
 [[doors]]
 name = "log"
 address = "/run/log"
+backlog = 5
 )");
     const Policy expected{
         .files = {.tree = Tree::named_only,
@@ -90,7 +91,7 @@ address = "/run/log"
                   .private_tmp = false,
                   .device_tree = false},
         .network = Network::loopback,
-        .doors = {{"proxy", "127.0.0.1:3128"}, {"log", "/run/log"}},
+        .doors = {{"proxy", "127.0.0.1:3128"}, {"log", "/run/log", 5}},
         .services = Services::host,
         .processes = {.isolated = false,
                       .reaper = false,
@@ -181,7 +182,7 @@ TEST_CASE("an unknown key is refused, with the key that was meant") {
           "a:2:1: processes.xyzzy: there is no such key; here are: isolated, reaper, "
           "die_with_parent, outlive");
     CHECK(complaint_about("[[doors]]\nname = \"\"\naddress = \"\"\nport = 1") ==
-          "a:4:1: doors.port: there is no such key; here are: name, address");
+          "a:4:1: doors.port: there is no such key; here are: name, address, backlog");
 }
 
 TEST_CASE("a value of the wrong type is refused, with what would be right") {
@@ -204,8 +205,9 @@ TEST_CASE("a value of the wrong type is refused, with what would be right") {
           "a:1:19: privileges.user: is 'root'; say the number of an id, up to 4294967295");
     CHECK(complaint_about("privileges.user = 4294967296") ==
           "a:1:19: privileges.user: is 4294967296; say the number of an id, up to 4294967295");
-    CHECK(complaint_about("[[doors]]\nname = \"a\"") ==
-          "a:1:1: doors: a door has a name and an address");
+    CHECK(complaint_about("[[doors]]\nname = \"a\"") == "a:1:1: doors.address: is missing");
+    CHECK(complaint_about("[[doors]]\nname = \"a\"\naddress = \"\"\nbacklog = 3000000000") ==
+          "a:4:11: doors.backlog: is 3000000000; say a whole number");
 }
 
 TEST_CASE("a size is a number or has a unit, a count is whole, and a duration has units") {

@@ -29,6 +29,7 @@ public:
     }
 
     void set(bool& value) { value = below(2) == 0; }
+    void set(int& value) { value = static_cast<int>(numbers_()); }
     void set(std::uint32_t& value) { value = static_cast<std::uint32_t>(numbers_()); }
     void set(std::uint64_t& value) { value = below(2) == 0 ? numbers_() : below(5) << below(60); }
     void set(double& value) {
@@ -69,8 +70,8 @@ public:
     }
     // A member that is added does not compile here, nor is it in a file before it is in fields.hpp.
     void set(Door& door) {
-        auto& [name, address] = door;
-        fill(name, address);
+        auto& [name, address, backlog] = door;
+        fill(name, address, backlog);
     }
     void set(Files& files) {
         auto& [tree, writable, read_only, protected_paths, hidden, private_tmp, device_tree] =
