@@ -27,8 +27,7 @@ void enter_cgroup(Child& child) noexcept {
 // First of all: two launches in flight must not keep each other's pipes open.
 void close_foreign_descriptors(Child& child) noexcept {
     const DescriptorPlan& plan = child.plan.descriptors;
-    const Table table = child.arrival.shares_descriptors ? Table::shared : Table::own;
-    if (!plan.leaves_others && !close_all_but(plan.kept, plan.kept_count, table)) {
+    if (!plan.leaves_others && !close_all_but(plan.kept, plan.kept_count)) {
         child.fail({child.plan.order.begin_item, errno, "close_range"});
     }
 }

@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -19,7 +18,6 @@
 namespace syncspawn::detail {
 namespace {
 
-constexpr unsigned unshare_flag = 2;        // CLOSE_RANGE_UNSHARE
 constexpr unsigned close_on_exec_flag = 4;  // CLOSE_RANGE_CLOEXEC, Linux 5.11
 constexpr int first_of_ours = 3;
 
@@ -81,22 +79,15 @@ bool for_each_open(int first, Visit visit) noexcept {
 
 }  // namespace
 
-// The last range first: of a shared table the kernel copies no more than lies below that, however large it is.
-bool close_all_but(const int* kept, std::size_t count, Table table) noexcept {
-    const unsigned behind =
-        count == 0 ? first_of_ours
-                   : std::max<unsigned>(first_of_ours, 1U + static_cast<unsigned>(kept[count - 1]));
-    bool done = close_range(behind, UINT_MAX, table == Table::shared ? unshare_flag : 0);
-    if (!done && table == Table::shared && syscall(SYS_unshare, CLONE_FILES) < 0) {
-        return false;
-    }
+bool close_all_but(const int* kept, std::size_t count) noexcept {
     unsigned begin = first_of_ours;
+    bool done = true;
     for (std::size_t index = 0; done && index < count; ++index) {
         const auto fd = static_cast<unsigned>(kept[index]);
         done = fd <= begin || close_range(begin, fd - 1, 0);
         begin = std::max(begin, fd + 1);
     }
-    if (done) {
+    if (done && close_range(begin, UINT_MAX, 0)) {
         return true;
     }
     return for_each_open(first_of_ours, [&](int fd) {

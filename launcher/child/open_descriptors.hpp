@@ -6,12 +6,8 @@
 
 namespace syncspawn::detail {
 
-// Whose the table of descriptors is.
-enum class Table { own, shared };
-
-// Closes everything from 3 on but the `count` descriptors of `kept`, which are sorted. If the table is another process's,
-// too, this one has its own behind that, and the other's is as it was.
-bool close_all_but(const int* kept, std::size_t count, Table table) noexcept;
+// Closes everything from 3 on but the `count` descriptors of `kept`, which are sorted.
+bool close_all_but(const int* kept, std::size_t count) noexcept;
 
 // Marks everything close-on-exec but the `count` descriptors of `kept`, in any order, whose flags stay.
 bool close_on_exec_all_but(const int* kept, std::size_t count) noexcept;

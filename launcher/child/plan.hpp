@@ -153,8 +153,6 @@ struct Arrival {
     // With the parent: then all handlers are default, and its clocks are the parent's.
     bool shares_memory;
     bool is_alone;  // the parent is suspended until execve: there is nobody to meet
-    // With the parent, until it closes what is not its own: before that it must not open or close any.
-    bool shares_descriptors;
     // words.hpp: the child's. Null: its memory is a copy, or it is alone.
     std::atomic<std::uint32_t>* word;
 };

@@ -69,7 +69,6 @@ StartedChild start_with_copied_memory(const Plan& plan) noexcept {
     Arrival arrival{.joins_cgroup = birth.cgroup >= 0,
                     .shares_memory = false,
                     .is_alone = false,
-                    .shares_descriptors = false,
                     .word = nullptr};
     // Joining a cgroup takes milliseconds, being born there nothing.
     if (birth.namespaces == 0 && (birth.cgroup < 0 || !plan.order.may_be_cloned)) {

@@ -52,7 +52,8 @@ clone_args instead_of_the_caller(clone_args arguments) noexcept {
     return arguments;
 }
 
-bool is_linux(long least_major, long least_minor) noexcept {
+// Before Linux 5.16 a core dump of the child ended every process that shares its memory.
+bool kernel_dumps_the_child_alone() noexcept {
     utsname system{};
     char* rest = nullptr;
     if (uname(&system) < 0) {
@@ -60,7 +61,7 @@ bool is_linux(long least_major, long least_minor) noexcept {
     }
     const long major = std::strtol(system.release, &rest, 10);
     const long minor = *rest == '.' ? std::strtol(rest + 1, nullptr, 10) : 0;
-    return major > least_major || (major == least_major && minor >= least_minor);
+    return major > 5 || (major == 5 && minor >= 16);
 }
 
 // A debugger follows one process at a time: letting go of the child it takes its breakpoints out of
@@ -71,20 +72,13 @@ Obstacle look_at_the_process() noexcept {
     if (is_thread_sanitized()) {
         return {"the thread sanitizer is at work", ENOSYS};
     }
-    // Before that a core dump of the child ended every process that shares its memory.
-    if (!is_linux(5, 16)) {
+    if (!kernel_dumps_the_child_alone()) {
         return {"it takes Linux 5.16", ENOSYS};
     }
     if (is_traced()) {
         return {"this process is traced", ENOSYS};
     }
     return {};
-}
-
-// Before that a program could find numbers taken that were not: those of more than 64 descriptors of the parent, next to each
-// other (close_range(2), copy_fd_bitmaps() in the kernel). Older kernels have it put right, too, but do not tell.
-Obstacle look_at_descriptors() noexcept {
-    return is_linux(6, 11) ? Obstacle{} : Obstacle{"it takes Linux 6.11", ENOSYS};
 }
 
 // Waits until the trial has ended, but not for ever: somebody may have stopped or frozen it. False if
@@ -183,39 +177,25 @@ private:
 
 constinit Finding about_the_process(look_at_the_process);
 constinit Finding about_the_trial(try_it_out);
-constinit Finding about_descriptors(look_at_descriptors);
 
 // CLONE_CLEAR_SIGHAND and CLONE_INTO_CGROUP have seen to the rest.
-Arrival arrival_alone(bool shares_descriptors) noexcept {
-    return {.joins_cgroup = false,
-            .shares_memory = true,
-            .is_alone = true,
-            .shares_descriptors = shares_descriptors,
-            .word = nullptr};
-}
+constexpr Arrival arrival_alone{
+    .joins_cgroup = false, .shares_memory = true, .is_alone = true, .word = nullptr};
 Arrival arrival_beside(Word& word) noexcept {
-    return {.joins_cgroup = false,
-            .shares_memory = true,
-            .is_alone = false,
-            .shares_descriptors = false,
-            .word = &word};
+    return {.joins_cgroup = false, .shares_memory = true, .is_alone = false, .word = &word};
 }
 
 struct LoneChild {
     const Plan& plan;
-    bool shares_descriptors;
     std::atomic<bool> was_here{false};
 };
 
 // No trial: where memory is not shared after all, the launch works as well. Its record is mapped until
 // this has once been seen to work, and nothing relies on the caller being suspended.
 StartedChild start_alone(const Plan& plan) noexcept {
-    // The parent closes nothing meanwhile: it is suspended. So what the child would close at once need not be copied.
-    LoneChild lone{plan, is_proven && !plan.descriptors.leaves_others &&
-                             about_descriptors.get().what == nullptr};
+    LoneChild lone{plan};
     int pidfd = -1;
-    clone_args arguments = instead_of_the_caller(birth_with_shared_memory(plan.birth, pidfd));
-    arguments.flags |= lone.shares_descriptors ? CLONE_FILES : 0;
+    const clone_args arguments = instead_of_the_caller(birth_with_shared_memory(plan.birth, pidfd));
     const int callers_errno = errno;
     enter_memory(Credentials::stay);  // it runs no part
     const long result = clone_with_stack(
@@ -223,7 +203,7 @@ StartedChild start_alone(const Plan& plan) noexcept {
         [](void* argument) {
             auto& self = *static_cast<LoneChild*>(argument);
             self.was_here.store(true, std::memory_order_relaxed);
-            run_child(self.plan, arrival_alone(self.shares_descriptors));
+            run_child(self.plan, arrival_alone);
         },
         &lone);
     leave_memory();

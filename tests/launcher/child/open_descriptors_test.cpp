@@ -157,28 +157,6 @@ TEST_CASE("by default the parts and the program get no descriptor that nobody na
     }
 }
 
-TEST_CASE("a parent keeps its descriptors, however many, and the program gets none of them") {
-    constexpr int last = 300;
-    const std::vector<UniqueFd> taken = take_numbers_up_to(last);
-    for (const StartMethod method : start_methods()) {
-        CAPTURE(static_cast<int>(method));
-        const UniqueFd passed = pipe_with("text");
-        REQUIRE(passed.get() > last);
-        const auto before = open_descriptors();
-        // More than once: only a later launch of a kind may share the table at first.
-        for (int launch = 0; launch < 3; ++launch) {
-            CHECK(output_of(descriptors_of_program(method, OtherDescriptors::close)) == "0 1 2 ");
-        }
-        SpawnOptions options = descriptors_of_program(method, OtherDescriptors::close, {5});
-        options.descriptors.passed = {{.from = passed.get(), .to = 5},
-                                      {.from = taken.front().get(), .to = 4}};
-        CHECK(output_of(options) == "text 0 1 2 4 5 ");
-        const SpawnOptions missing{.program = "/no/such/program", .birth = {.method = method}};
-        CHECK(failure_of(missing).code().value() == ENOENT);
-        CHECK(open_descriptors() == before);
-    }
-}
-
 TEST_CASE("left alone, all are open to the child parts, undeclared") {
     const UniqueFd flagged = pipe_with("abc");
     const UniqueFd plain = inheritable(flagged);
