@@ -19,9 +19,6 @@
 namespace syncspawn::sandbox {
 namespace {
 
-// In /proc nobody can make anything, so nothing can be made through the link either.
-constexpr const char* target = "/proc/syncspawn/absent";
-
 [[noreturn]] void refuse(const std::string& call, const std::string& path) {
     throw std::system_error(errno, std::generic_category(), call + " '" + path + "'");
 }
@@ -88,7 +85,8 @@ UniqueFd locked(const std::string& record, const std::string& path) {
 bool is_placeholder(int directory, const std::string& name) noexcept {
     char found[PATH_MAX];
     const ssize_t size = readlinkat(directory, name.c_str(), found, sizeof found);
-    return size >= 0 && std::string_view(found, static_cast<std::size_t>(size)) == target;
+    return size >= 0 &&
+           std::string_view(found, static_cast<std::size_t>(size)) == placeholder_target;
 }
 
 std::string content_of(const UniqueFd& file) {
@@ -113,7 +111,7 @@ void Placeholders::place(const std::string& path) {
     const std::string record = record_of(directory.get(), above, name);
     Held held{std::move(directory), std::move(name), locked(record, path), record};
     const int directory_fd = held.directory.get();
-    const bool is_made = symlinkat(target, directory_fd, held.name.c_str()) == 0;
+    const bool is_made = symlinkat(placeholder_target, directory_fd, held.name.c_str()) == 0;
     const int error = is_made ? 0 : errno;
     if (is_made || (error == EEXIST && is_placeholder(directory_fd, held.name))) {
         held_.push_back(std::move(held));

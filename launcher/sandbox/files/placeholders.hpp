@@ -7,6 +7,9 @@
 
 namespace syncspawn::sandbox {
 
+// What a placeholder says. In /proc nobody can make anything, so nothing can be made through the link either.
+constexpr const char* placeholder_target = "/proc/syncspawn/absent";
+
 // Symbolic links that lead nowhere, in the place of files that do not exist and are not to be made inside: there must
 // be something that a mount can pin. They lie in the host's tree, where "open" and "stat" find as little as before
 // (ENOENT), for as long as a sandbox needs them.

@@ -7,6 +7,9 @@
 #include <cerrno>
 #include <climits>
 #include <cstddef>
+#include <utility>
+
+#include "launcher/sandbox/files/placeholders.hpp"
 
 namespace syncspawn::sandbox {
 namespace {
@@ -32,6 +35,13 @@ std::string take_name(std::string& left) {
     return name;
 }
 
+bool ends_missing(Walk& at, const std::string& missing) {
+    at.kind = FileRule::Kind::absent;
+    at.is_missing = true;
+    at.path = missing;
+    return false;
+}
+
 // One name further. False: the walk has ended.
 bool step_into(Walk& at, const std::string& name, std::string& left) {
     if (name == "." || name == "..") {
@@ -42,10 +52,7 @@ bool step_into(Walk& at, const std::string& name, std::string& left) {
     struct stat about {};
     if (lstat(next.c_str(), &about) < 0) {
         at.error = errno == ENOENT ? 0 : errno;
-        at.kind = FileRule::Kind::absent;
-        at.is_missing = true;
-        at.path = next;
-        return false;
+        return ends_missing(at, next);
     }
     if (!S_ISLNK(about.st_mode)) {
         at.path = next;
@@ -56,7 +63,11 @@ bool step_into(Walk& at, const std::string& name, std::string& left) {
         at.error = ELOOP;
         return false;
     }
-    at.links.push_back({next, target_of(next)});
+    std::string link_target = target_of(next);
+    if (link_target == placeholder_target) {
+        return ends_missing(at, next);
+    }
+    at.links.push_back({next, std::move(link_target)});
     const std::string& target = at.links.back().target;
     left = target + "/" + left;
     at.path = target.starts_with('/') ? "/" : at.path;

@@ -19,7 +19,8 @@ struct Walk {
     int error = 0;                      // it leads nowhere else: EACCES, ELOOP ...
 };
 
-// Follows an absolute path as the kernel does.
+// Follows an absolute path as the kernel does. But where another sandbox keeps a path absent, or has been killed
+// while it did, there is nothing: its placeholder is no link.
 Walk walk(const std::string& absolute_path);
 
 // Whether `path` is `directory` or below it. Both are resolved.

@@ -132,6 +132,18 @@ TEST_CASE("what is protected need not exist, and the first name that is missing 
     CHECK(inside.rule(place / "outside") == "none");
 }
 
+TEST_CASE("what another sandbox keeps absent is absent") {
+    const Place place;
+    const std::string git = place.link("src/.git", "/proc/syncspawn/absent");
+    const Resolved kept =
+        resolved(Policy{.files = {.writable = {place / "src"}, .protected_paths = {git + "/hooks"}},
+                        .services = Services::host});
+    CHECK(kept.complaints().empty());
+    CHECK(kept.rule(git) == "protected absent");
+    CHECK(kept.view.links.empty());
+    CHECK(contains(resolved(Files{.writable = {git}}).complaints(), "does not exist"));
+}
+
 TEST_CASE("protecting a link protects the link and what it leads to") {
     const Place place;
     const std::string target = place.made("src/real");

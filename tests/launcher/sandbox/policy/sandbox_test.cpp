@@ -195,6 +195,10 @@ TEST_CASE("what is protected and absent cannot be made, and nothing of that stay
         planned(policy).add_to(failing);
         expect(failure_of(failing).stage() == Stage::execve);
         expect(lstat(git.c_str(), &about) < 0);
+        // As a launcher leaves it that is killed.
+        expect(symlink("/proc/syncspawn/absent", git.c_str()) == 0);
+        expect_outcome("can mkdir " + git + "; can rm " + git, policy, "no\nno\n");
+        expect(lstat(git.c_str(), &about) < 0);
     });
 }
 
