@@ -1,6 +1,7 @@
 #include "resolution.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -48,6 +49,23 @@ void add_link(FileView& view, const FollowedLink& link) {
     }
 }
 
+uid_t user_of_program(const Privileges& privileges) {
+    constexpr uid_t nobody = 65534;
+    const uid_t caller = geteuid();
+    return privileges.host_user.value_or(caller == 0 ? nobody : caller);
+}
+
+// Whether the user may make names in a directory, or could once it has changed the mode of what is its own.
+bool may_change(const std::string& directory, uid_t user) {
+    struct stat about {};
+    if (stat(directory.c_str(), &about) < 0 || about.st_uid == user) {
+        return true;
+    }
+    // Of another user, who knows its groups? The bits of a group tell of access control lists, too.
+    return user == geteuid() ? faccessat(AT_FDCWD, directory.c_str(), W_OK, AT_EACCESS) == 0
+                             : user == 0 || (about.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+}
+
 class Resolution {
 public:
     Resolution(const Policy& policy, std::vector<Problem>& problems)
@@ -60,6 +78,9 @@ public:
         place_tmp();
         for (const NamedPath& one : named) {
             take(one);
+        }
+        for (const NamedPath& one : named) {
+            refuse_links_of_earlier_programs(one);
         }
         if (policy_.services == Services::none) {
             hide_services();
@@ -128,6 +149,40 @@ private:
         if (rule.path.empty() || named.access != FileAccess::read_only ||
             rule.access != FileAccess::protected_path) {
             rule = {walk.path, named.access, walk.kind};
+        }
+    }
+
+    // Such a link may lead anywhere by now. What is hidden or protected by one is only less of the host.
+    void refuse_links_of_earlier_programs(const NamedPath& named) {
+        if (named.access != FileAccess::writable && named.access != FileAccess::read_only) {
+            return;
+        }
+        for (const FollowedLink& link : named.walk.links) {
+            if (may_be_written(parent_of(link.path)) && !rules_.contains(link.path)) {
+                problems_.push_back({named.where(),
+                                     "is reached by the symbolic link '" + link.path +
+                                         "', which lies where the program may write, so an "
+                                         "earlier program may have made it",
+                                     "name what it leads to"});
+                return;
+            }
+        }
+    }
+
+    // By the policy, and by the rights of the program's user, who owns the directory, or may write to it or to one
+    // above it: to move it aside and make another.
+    bool may_be_written(const std::string& directory) const {
+        const FileRule& rule = rule_for(rules_, directory);
+        if (rule.access != FileAccess::writable || is_out_of_sight(directory)) {
+            return false;
+        }
+        for (std::string at = directory;; at = parent_of(at)) {
+            if (may_change(at, user_)) {
+                return true;
+            }
+            if (at == rule.path) {
+                return false;
+            }
         }
     }
 
@@ -229,6 +284,7 @@ private:
     std::vector<Problem>& problems_;
     Rules rules_;
     FileView view_;
+    const uid_t user_ = user_of_program(policy_.privileges);
 };
 
 }  // namespace

@@ -164,6 +164,27 @@ TEST_CASE("protecting a link protects the link and what it leads to") {
     CHECK(none.rule(place / "src/nothing") == "protected absent");
 }
 
+TEST_CASE("a link that an earlier program may have made is not followed to what is shown") {
+    const Place place;
+    const std::string src = place / "src";
+    CHECK(chmod(src.c_str(), 0777) == 0);
+    const std::string link = place.link("src/out", place.made("outside"));
+    const std::string text = " '" + link + "': is reached by the symbolic link '" + link +
+                             "', which lies where the program may write, so an earlier program "
+                             "may have made it; name what it leads to";
+    CHECK(contains(resolved(Files{.writable = {src, link}}).complaints(), "files.writable" + text));
+    CHECK(contains(resolved(Files{.writable = {src}, .read_only = {link}}).complaints(),
+                   "files.read_only" + text));
+    CHECK(resolved(Files{.writable = {src}, .protected_paths = {link}}).complaints().empty());
+    CHECK(resolved(Files{.writable = {src}, .hidden = {link}}).complaints().empty());
+    // Where no program of this policy could have made it.
+    CHECK(resolved(Files{.writable = {link}}).complaints().empty());
+    CHECK(resolved(Files{.writable = {place.link("beside", src)}}).complaints().empty());
+    // Up, to what it lies in itself.
+    CHECK(contains(resolved(Files{.writable = {place.link("src/up", ".")}}).complaints(),
+                   "name what it leads to"));
+}
+
 TEST_CASE("a directory on the way to what is protected cannot be moved aside") {
     const Place place;
     (void)place.made("src/a");
