@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -92,10 +93,22 @@ pid_t start_program(TwoProcesses& two) noexcept {
 }
 #endif
 
+// The program runs for a moment while this process still has the launcher's memory, and the same user. What is not
+// dumpable, nobody inside may trace, nor read or write in /proc (ptrace(2)): it takes a capability in the user namespace
+// that this memory is from.
+void lock_memory(Child& child) noexcept {
+    if (prctl(PR_SET_DUMPABLE, 0) < 0) {
+        fail(child, "prctl(PR_SET_DUMPABLE)", errno, KnownCall::other);
+    }
+}
+
 // A child's group cannot be changed once it has executed (EACCES), nor from another session (EPERM), where nothing but
-// the program can have gone.
-bool has_executed(pid_t program) noexcept {
-    return setpgid(program, program) < 0 && (errno == EACCES || errno == EPERM);
+// the program can have gone. Where a filter refuses the call, the record is all there is.
+bool has_executed(const Child& child, pid_t program) noexcept {
+    if (setpgid(program, program) == 0) {
+        return false;
+    }
+    return errno == EACCES || errno == EPERM || child.record.commit == Commit::hot;
 }
 
 // Whoever waits for this process learns of that one's end.
@@ -110,7 +123,7 @@ bool has_executed(pid_t program) noexcept {
 // Once is enough, but for emulations, where the kernel's vfork is a fork.
 void await_execve(const Child& child, pid_t program) noexcept {
     constexpr timespec pause{0, 1'000'000};
-    while (!has_executed(program)) {
+    while (!has_executed(child, program)) {
         int status = 0;
         const long ended = syscall(SYS_wait4, program, &status, WNOHANG, nullptr);
         if (ended != 0) {
@@ -132,6 +145,7 @@ bool leave_descriptors(const Child& child, bool is_tied) noexcept {
 
 void become_reaper(Child& child, void (*become_program)(Child&) noexcept) noexcept {
     TwoProcesses two{child, become_program};
+    lock_memory(child);
     expect_childs_end(two);
     take_waiting_signals(two);
     const pid_t program = start_program(two);
@@ -140,7 +154,7 @@ void become_reaper(Child& child, void (*become_program)(Child&) noexcept) noexce
     settle_death_signal(child, child.plan.order.execve_item);
     const bool is_tied = child.plan.birth.die_with_parent && child.plan.parent.pidfd >= 0;
     if (!leave_descriptors(child, is_tied)) {
-        fail(child, "descriptors of the reaper", errno, KnownCall::other);
+        fail(child, "descriptors of the reaper", errno, KnownCall::behind_execve);
     }
     char name[] = "syncspawn-reaper";
     char number[12];

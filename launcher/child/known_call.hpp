@@ -21,6 +21,7 @@ enum class KnownCall : std::uint32_t {
     duplication,       // fcntl(F_DUPFD_CLOEXEC) in the child
     second_birth,      // clone, of the program's process where the first is a reaper
     reaper,            // execveat, of the reaper, behind the program's execve
+    behind_execve,     // others of the first process, where that is a reaper
     full_pipe,         // no call: the program's, into a pipe that nobody reads
 };
 

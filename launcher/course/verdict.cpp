@@ -64,7 +64,8 @@ SpawnError::Facts first_cause(const Evidence& evidence, const Schedule& schedule
 SpawnError::Facts verdict(const Evidence& evidence, const Schedule& schedule) {
     SpawnError::Facts facts = first_cause(evidence, schedule);
     const bool failed_to_execute = facts.stage == Stage::execve && facts.cause == Cause::error;
-    facts.program_may_have_run = facts.call == KnownCall::reaper ||  // which comes behind it
+    facts.program_may_have_run = facts.call == KnownCall::reaper ||
+                                 facts.call == KnownCall::behind_execve ||
                                  (!failed_to_execute && !evidence.never_executed);
     facts.why_it_survived = evidence.why_it_survived;
     return facts;

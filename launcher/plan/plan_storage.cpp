@@ -113,6 +113,9 @@ PlanStorage::PlanStorage(const SpawnOptions& options, const Schedule& schedule)
                                   (item.step == nullptr || (may_share_memory(item.step->child) &&
                                                             may_share_memory(item.step->last)));
     }
+    // It locks its memory, which costs the flag that a change of credentials does.
+    changes_credentials_ =
+        changes_credentials_ || options.birth.first_process != FirstProcess::program;
 }
 
 Plan PlanStorage::plan_of(const LaunchPlan& launch, const sigset_t* callers_mask,

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <signal.h>
-
 // What the launcher tells the reaper: a queued signal (sigqueue(3)) whose value is an order. Also included by
 // the reaper itself, which has no C library.
 
@@ -30,11 +28,9 @@ constexpr Order order_of(int value) noexcept {
     return {static_cast<Whom>(value >> 8 & 3), value & 0xff};
 }
 
-// The signal that carries an order: the same, unless the reaper cannot wait for that, or the kernel might merge it
-// with another one.
-constexpr int carrier_of(int signal) noexcept {
-    return signal == SIGSTOP ? SIGTSTP : signal == SIGCHLD ? SIGURG : signal;
-}
+// The signal that carries an order. A real-time one, whichever the order is about: those wait in a queue, in their order,
+// where the kernel drops a second standard signal of the same number.
+constexpr int carrier_of_orders = 64;
 
 // The descriptors that it begins with.
 constexpr int reapers_status_pipe = 0;

@@ -74,7 +74,10 @@ bool fill_and_seal(int fd) noexcept {
         }
         from += written > 0 ? written : 0;
     }
-    return fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0;
+    // What may be executed but not read is not dumpable from its first moment on: nobody in the sandbox may trace it.
+    constexpr mode_t to_be_executed = 0111;
+    return fchmod(fd, to_be_executed) == 0 &&
+           fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0;
 }
 
 // Null and errno.

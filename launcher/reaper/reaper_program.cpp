@@ -67,6 +67,8 @@ void tie_to_launcher() noexcept {
 }
 
 void settle(const Reaper& reaper) noexcept {
+    // Its file cannot be read, so the kernel has seen to that, but not for who may read all files.
+    call(SYS_prctl, PR_SET_DUMPABLE, 0);
     call(SYS_rt_sigprocmask, SIG_SETMASK, address_of(all_signals), no_argument, size_of_signals);
     if (reaper.is_tied) {
         tie_to_launcher();
@@ -96,8 +98,10 @@ void bury_the_dead(Reaper& reaper) noexcept {
         }
         reaper.program = 0;  // the number may be another's soon
     }
-    if (dead < 0 && reaper.program == 0) {
-        leave(reaper.code);  // the last one is gone
+    if (dead < 0) {
+        constexpr int not_told = 125;
+        // The last one is gone; or a filter refuses wait4, and there is no more to learn.
+        leave(reaper.program == 0 ? reaper.code : not_told);
     }
 }
 

@@ -130,7 +130,7 @@ int ChildHandle::send(int signal) const noexcept {
 
 int ChildHandle::send_through_reaper(Order order) const noexcept {
     siginfo_t info{};
-    info.si_signo = carrier_of(order.signal);
+    info.si_signo = carrier_of_orders;
     info.si_code = SI_QUEUE;
     info.si_pid = own_pid();
     info.si_uid = getuid();
@@ -141,6 +141,12 @@ int ChildHandle::send_through_reaper(Order order) const noexcept {
     const bool is_by_pid = !pidfd_ || is_not_here(NewerCall::pidfd_send_signal, errno);
     if (is_by_pid && syscall(SYS_rt_sigqueueinfo, pid_, info.si_signo, &info) == 0) {
         return 0;
+    }
+    // The program may have filled the queue of its user. A plain signal needs none, and the reaper passes it on. (From here
+    // SIGSTOP would stop the reaper itself.)
+    if (errno == EAGAIN && order.signal != SIGSTOP) {
+        const bool is_sent = order.whom == Whom::group && send_to_group(order.signal);
+        return is_sent ? 0 : send_to_child(order.signal);
     }
     return errno == ESRCH ? 0 : errno;
 }

@@ -216,6 +216,7 @@ std::string hint_for_error(const SpawnOptions& options, StartMethod method,
             return "use run(), which reads it, or take the stream out in a part of the parent or "
                    "from the Launch";
         case KnownCall::other:
+        case KnownCall::behind_execve:
         case KnownCall::duplication:
             return failure.side == WhichSide::child
                        ? hint_for_limit_of_the_child(error, failure.call)

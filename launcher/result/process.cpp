@@ -58,8 +58,10 @@ Process::~Process() {
         return;
     }
     (void)state_->child.stop(*state_->stop);
+    // Also where there was no action, so that nobody has looked.
+    constexpr auto at_once = Deadline::min();
     try {
-        if (state_->child.status()) {
+        if (state_->child.wait_for_end(&at_once)) {
             (void)reap(*state_);
         }
     } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): there is nobody to tell

@@ -37,7 +37,11 @@ void begin_anew() noexcept {
     sharers.count = 0;
 }
 
-[[maybe_unused]] const int watching_forks = pthread_atfork(nullptr, nullptr, begin_anew);
+// Held while a copy is made, or it might have the flag of before and what is known of it from behind.
+void hold() noexcept { pthread_mutex_lock(&sharers.turn); }
+void let_go() noexcept { pthread_mutex_unlock(&sharers.turn); }
+
+[[maybe_unused]] const int watching_forks = pthread_atfork(hold, let_go, begin_anew);
 
 class Turn {
 public:

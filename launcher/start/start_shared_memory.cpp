@@ -185,6 +185,10 @@ Arrival arrival_beside(Word& word) noexcept {
     return {.joins_cgroup = false, .shares_memory = true, .is_alone = false, .word = &word};
 }
 
+Credentials credentials_of(const Plan& plan) noexcept {
+    return plan.order.changes_credentials ? Credentials::change : Credentials::stay;
+}
+
 struct LoneChild {
     const Plan& plan;
     std::atomic<bool> was_here{false};
@@ -197,7 +201,7 @@ StartedChild start_alone(const Plan& plan) noexcept {
     int pidfd = -1;
     const clone_args arguments = instead_of_the_caller(birth_with_shared_memory(plan.birth, pidfd));
     const int callers_errno = errno;
-    enter_memory(Credentials::stay);  // it runs no part
+    enter_memory(credentials_of(plan));
     const long result = clone_with_stack(
         arguments,
         [](void* argument) {
@@ -223,10 +227,8 @@ StartedChild start_alone(const Plan& plan) noexcept {
 
 StartedChild start_beside(const Plan& plan) noexcept {
     StartedChild child;
-    const Credentials credentials =
-        plan.order.changes_credentials ? Credentials::change : Credentials::stay;
     try {
-        child.loan = Loan::take(credentials);
+        child.loan = Loan::take(credentials_of(plan));
     } catch (const std::system_error& failure) {
         return no_child(failure.code().value(), "pthread_create", KnownCall::new_thread);
     } catch (const std::bad_alloc&) {

@@ -9,8 +9,12 @@
 namespace syncspawn::sandbox {
 namespace {
 
-const char* hint_at(int error) noexcept {
+const char* hint_at(int error, PathLinks links) noexcept {
     switch (error) {
+        case ELOOP:
+            return links == PathLinks::refused
+                       ? " (a symbolic link has taken the place of something on the way)"
+                       : "";
         case ENOSYS:
             return " (it takes Linux 5.12, and no filter that refuses it)";
         case EOVERFLOW:
@@ -89,6 +93,7 @@ bool apply(MountWork& work, const MountAction& action) noexcept {
 bool apply_all(MountWork& work) noexcept {
     for (const MountAction& action : work.plan.actions) {
         work.label = action.label;
+        work.path_links = action.path_links;
         if (!apply(work, action)) {
             return false;
         }
@@ -134,7 +139,7 @@ bool lay_out(MountWork& work) noexcept {
 
 bool refuse(MountWork& work, const char* call, int error) noexcept {
     char text[120];
-    detail::BoundedText(text) << work.label << ": " << call << hint_at(error);
+    detail::BoundedText(text) << work.label << ": " << call << hint_at(error, work.path_links);
     work.error = work.side.fail(error, text);
     return false;
 }

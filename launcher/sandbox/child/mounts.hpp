@@ -56,6 +56,7 @@ struct MountAction {
     int number = -1;  // of a bind of "/": its clone; of data: its file in the store
     RefusedProc refused_proc{};
     LastLink last_link{};
+    PathLinks path_links{};
     MissingSource missing{};
     std::span<const KernelFile> read_only{};  // those that this kernel has
     std::span<const KernelFile> covered{};

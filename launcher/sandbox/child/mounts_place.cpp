@@ -16,8 +16,10 @@ constexpr std::uint64_t straight = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOL
 // A rename somewhere on the way makes the kernel unsure about "..", so it asks to try again.
 Opened walk(MountWork& work, const char* path, std::uint64_t flags) noexcept {
     constexpr int most_tries = 100;
+    const std::uint64_t how =
+        work.path_links == PathLinks::refused ? inside | RESOLVE_NO_SYMLINKS : inside;
     for (int attempt = 1;; ++attempt) {
-        Opened fd(work.closing, calls::openat2(work.root.get(), path, O_PATH | flags, inside));
+        Opened fd(work.closing, calls::openat2(work.root.get(), path, O_PATH | flags, how));
         if (fd || errno != EAGAIN || attempt == most_tries) {
             return fd;
         }

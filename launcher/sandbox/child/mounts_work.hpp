@@ -22,6 +22,7 @@ struct MountWork {
     Closing closing{};  // outlives all that leave descriptors to it
     std::error_code error{};
     const char* label = "mounts";  // the operation at hand
+    PathLinks path_links{};        // on the way to its destination
 
     Opened root{};   // of the new tree: its uppermost mount
     int layers = 0;  // mounts on top of the host's root

@@ -134,6 +134,7 @@ void MountStorage::add(const FileOperation& operation) {
                        .mode = mode_of(operation),
                        .refused_proc = operation.refused_proc,
                        .last_link = operation.last_link,
+                       .path_links = operation.path_links,
                        .missing = operation.missing_source};
     action.mode_text = keep(octal(action.mode));
     if (operation.size) {
@@ -162,7 +163,7 @@ void MountStorage::add(const FileOperation& operation) {
 void MountStorage::add_bind(MountAction& action, const FileOperation& operation,
                             const std::string& what) {
     action.source = keep(operation.descriptor >= 0 ? look_up(operation.descriptor, what)
-                                                   : look_up(operation.source, what));
+                                                   : look_up(operation.source, what, operation.path_links));
     if (action.source.path == std::string("/")) {
         action.number = plan_.clones_of_root++;
         if (plan_.clones_of_root > most_clones_of_root) {

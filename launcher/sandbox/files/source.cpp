@@ -1,7 +1,9 @@
 #include "source.hpp"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -12,11 +14,13 @@
 #include <stdexcept>
 #include <system_error>
 
+#include <syncspawn/barrier/unique_fd.hpp>
+
 namespace syncspawn::sandbox {
 namespace {
 
-[[noreturn]] void refuse(const std::string& what, const std::string& path) {
-    throw std::system_error(errno, std::generic_category(), what + ": '" + path + "'");
+[[noreturn]] void refuse(const std::string& what, const std::string& path, int error = errno) {
+    throw std::system_error(error, std::generic_category(), what + ": '" + path + "'");
 }
 
 std::string without_links(const std::string& path, const std::string& what) {
@@ -46,9 +50,27 @@ FileIdentity identity_of(int at, const std::string& path, int flags, const std::
     return identity_from(about);
 }
 
+LookedUp look_up_straight(const std::string& path, const std::string& what) {
+    open_how how{};
+    how.flags = O_PATH | O_CLOEXEC;
+    how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    const UniqueFd file(
+        static_cast<int>(syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
+    if (!file) {
+        const int error = errno;
+        const char* const why =
+            error == ELOOP ? ": a symbolic link has taken the place of something on the way" : "";
+        refuse(what + why, path, error);
+    }
+    return {path, identity_of(file.get(), "", AT_EMPTY_PATH, what)};
+}
+
 }  // namespace
 
-LookedUp look_up(const std::string& path, const std::string& what) {
+LookedUp look_up(const std::string& path, const std::string& what, PathLinks links) {
+    if (links == PathLinks::refused) {
+        return look_up_straight(path, what);
+    }
     std::string resolved = without_links(path, what);
     const FileIdentity identity = identity_of(AT_FDCWD, resolved, AT_SYMLINK_NOFOLLOW, what);
     return {std::move(resolved), identity};

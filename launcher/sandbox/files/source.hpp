@@ -14,7 +14,8 @@ struct LookedUp {
 };
 
 // `what` is the operation. Throws std::system_error.
-LookedUp look_up(const std::string& path, const std::string& what);
+LookedUp look_up(const std::string& path, const std::string& what,
+                 PathLinks links = PathLinks::followed);
 LookedUp look_up(int descriptor, const std::string& what);
 // Whether the path leads nowhere.
 bool is_missing(const std::string& path);

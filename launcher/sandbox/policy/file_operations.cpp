@@ -68,6 +68,8 @@ FileOperations operations_of(const FileView& view, ProcBy proc) {
     FileOperations made;
     const FileAccess root = view.rules.front().access;
     made.options.root = root == FileAccess::read_only ? NewRoot::host_tree : NewRoot::empty;
+    // All paths are resolved. One that leads elsewhere by now has been exchanged, maybe by a program of another
+    // sandbox: its links are never followed.
     std::map<std::string, FileOperation> by_path;
     for (const FileRule& rule : view.rules) {
         if (rule.path != "/" || root == FileAccess::writable) {
@@ -95,6 +97,7 @@ FileOperations operations_of(const FileView& view, ProcBy proc) {
         by_path["/dev"] = Mount::bind_devices("/dev", "/dev");
     }
     for (auto& [path, operation] : by_path) {
+        operation.path_links = PathLinks::refused;
         made.all.push_back(std::move(operation));
     }
     // Once all mount points in them are made.
@@ -102,6 +105,7 @@ FileOperations operations_of(const FileView& view, ProcBy proc) {
         if (rule.access == FileAccess::hidden && rule.path != view.further_tmp &&
             (rule.path == "/" || has_something_below(view, rule.path))) {
             made.all.push_back(Mount::remount_read_only(rule.path));
+            made.all.back().path_links = PathLinks::refused;
         }
     }
     return made;

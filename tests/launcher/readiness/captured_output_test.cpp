@@ -179,7 +179,7 @@ TEST_CASE("a part that takes what is not there, and an undo that takes anything,
     undone.step({.name = "taker",
                  .parent = [](ParentSide&) {},
                  .undo = [](ParentSide& side) { (void)side.take_standard_output(); }});
-    CHECK(std::string(failure_of(undone).what()).find("an undo has no streams") !=
+    CHECK(std::string(failure_of(undone).what()).find("no streams without a child") !=
           std::string::npos);
 }
 

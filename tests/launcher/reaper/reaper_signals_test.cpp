@@ -128,6 +128,22 @@ TEST_CASE("the program stops and goes on, by SIGSTOP as by SIGTSTP") {
     }
 }
 
+TEST_CASE("a signal is not lost because another one was sent right before it") {
+    SKIP_WITHOUT_REAPERS();
+    SpawnOptions options = shell("trap '' TSTP; echo; exec sleep 1000");
+    options.streams.output = Stdio::pipe();
+    Process process = SyncedSpawner(with_reaper(std::move(options))).spawn();
+    next_line(process);
+    const pid_t program = program_of(process.pid());
+    for (int round = 0; round < 20; ++round) {
+        process.signal(SIGTSTP);  // which it ignores
+        process.signal(SIGSTOP);
+        CHECK(comes_to_state(program, 'T'));
+        process.signal(SIGCONT);
+        CHECK(comes_to_state(program, 'S'));
+    }
+}
+
 TEST_CASE("a program that handles SIGTERM has its grace, and one that does not heed it is killed") {
     SKIP_WITHOUT_REAPERS();
     SpawnOptions heeds = shell("trap 'exit 3' TERM; echo; read line");

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <filesystem>
 #include <optional>
@@ -155,6 +156,39 @@ TEST_CASE("usage is that of the program") {
     REQUIRE(process.usage());
     CHECK(process.usage()->max_resident_bytes > 40'000'000);
     CHECK(process.usage()->user_time.count() > 0);
+}
+
+TEST_CASE("the first process is closed to the program, also while that has the launcher's memory") {
+    SKIP_WITHOUT_REAPERS();
+    for (const StartMethod method : start_methods()) {
+        Peer peer([&] {
+            become_ordinary_user();
+            SpawnOptions options = talking_shell("echo; read line");
+            options.birth.namespaces = Namespaces::user;
+            SyncedSpawner spawner(with_reaper(std::move(options), method));
+            // The program's process, which is in the memory of the first.
+            spawner.step({.name = "look", .last = shared_memory([](ChildSide& side) {
+                                              const int memory =
+                                                  open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+                                              return memory < 0 && errno == EACCES
+                                                         ? side.done()
+                                                         : side.fail(EPERM, "it can be opened");
+                                          })});
+            SpawnError error;
+            Process process = spawner.spawn(error);
+            if (error && error.stage() == Stage::start) {
+                leave_out_here("this machine forbids user namespaces");
+            }
+            expect_same(error.what(), SpawnError().what());
+            char byte = 0;
+            expect(read(process.standard_output(), &byte, 1) == 1);
+            struct stat about {};
+            const std::string memory = "/proc/" + std::to_string(process.pid()) + "/mem";
+            expect(stat(memory.c_str(), &about) == 0 && about.st_uid == 0);
+            process.kill();
+        });
+        CHECK_REACHED_THE_END_OR_SKIP(peer);
+    }
 }
 
 TEST_CASE("an ordinary user has one in a user namespace, and in an event loop") {
