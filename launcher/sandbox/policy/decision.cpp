@@ -137,7 +137,11 @@ private:
             hold(Guarantee::network, "socket families by seccomp, abstract sockets by Landlock");
         } else if (abilities().network) {
             result_.network = NetworkBy::network_namespace;
-            hold(Guarantee::network, "a network namespace");
+            result_.filters_families = may_filter();
+            hold(Guarantee::network, "a network namespace",
+                 result_.filters_families
+                     ? ""
+                     : "sockets that know no namespaces, such as vsock, can be made");
         } else if (take_second(Guarantee::network, "a network namespace", abilities().network,
                                policy_.doors.empty() && machine_.system_call_filters
                                    ? "socket families by seccomp"
@@ -219,10 +223,21 @@ private:
         }
     }
 
+    // Also what is no filter of its own in the policy. It takes no_new_privs.
+    [[nodiscard]] bool may_filter() const {
+        return machine_.system_call_filters && policy_.privileges.no_new_privileges;
+    }
+
     void decide_privileges() {
-        hold(Guarantee::privileges, policy_.privileges.no_new_privileges
-                                        ? "capability sets and no_new_privs"
-                                        : "capability sets");
+        const bool is_left_out =
+            !policy_.privileges.nested_user_namespaces && !policy_.system_calls.default_deny_set;
+        result_.filters_nesting = is_left_out && may_filter();
+        hold(Guarantee::privileges,
+             policy_.privileges.no_new_privileges ? "capability sets and no_new_privs"
+                                                  : "capability sets",
+             is_left_out && !result_.filters_nesting && !result_.has_user_namespace
+                 ? "it may make user namespaces"
+                 : "");
     }
 
     void decide_system_calls() {

@@ -53,6 +53,8 @@ struct Decisions {
     bool scopes_abstract_sockets = false;  // by Landlock
     bool scopes_signals = false;           // the same
     bool has_filter = false;               // of system calls
+    bool filters_nesting = false;          // user namespaces, without the default set
+    bool filters_families = false;         // sockets that know no network namespace
     bool has_cgroup = false;
     bool limits_each_process = false;  // by rlimits, what is meant for all together
 

@@ -50,6 +50,16 @@ SystemCallFilter deny_set_of(const Policy& policy, const Decisions& decisions,
     return filter;
 }
 
+// Those of the default set, where the policy does without that.
+std::vector<CallRule> rules_against_nesting() {
+    std::vector<CallRule> rules = default_deny_set(Tracing::refused).rules;
+    std::erase_if(rules, [](const CallRule& rule) {
+        const std::string first = rule.calls.empty() ? "" : rule.calls.front();
+        return first != "unshare" && first != "clone" && first != "clone3";
+    });
+    return rules;
+}
+
 void put_in_front(SystemCallFilter& filter, std::vector<CallRule> rules) {
     filter.rules.insert(filter.rules.begin(), std::make_move_iterator(rules.begin()),
                         std::make_move_iterator(rules.end()));
@@ -65,10 +75,13 @@ SystemCallFilter filter_of(const Policy& policy, const Decisions& decisions,
         put_in_front(filter,
                      {{.calls = policy.system_calls.denied, .action = CallAction::error(EPERM)}});
     }
+    if (decisions.filters_nesting) {
+        put_in_front(filter, rules_against_nesting());
+    }
     // vsock and its kin know no network namespace.
     if (decisions.network == NetworkBy::socket_families) {
         put_in_front(filter, socket_families({AF_UNIX}).rules);
-    } else if (decisions.network == NetworkBy::network_namespace && decisions.has_filter) {
+    } else if (decisions.network == NetworkBy::network_namespace && decisions.filters_families) {
         put_in_front(filter, socket_families({AF_UNIX, AF_INET, AF_INET6, AF_NETLINK}).rules);
     }
     return filter;

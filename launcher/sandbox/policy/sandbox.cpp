@@ -105,7 +105,7 @@ std::vector<Step> Sandbox::steps() const {
 }
 
 const std::string& Sandbox::temporary_directory() const noexcept {
-    return plan_->decisions.files == FilesBy::landlock ? plan_->steps.private_tmp.path()
+    return plan_->decisions.files == FilesBy::landlock ? plan_->steps.private_tmp
                                                        : plan_->view.private_tmp;
 }
 

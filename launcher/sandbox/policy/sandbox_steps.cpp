@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -23,6 +24,7 @@
 #include "file_operations.hpp"
 #include "filter.hpp"
 #include "launcher/sandbox/landlock/allow_list.hpp"
+#include "private_directory.hpp"
 #include "wall_clock.hpp"
 
 namespace syncspawn::sandbox {
@@ -135,7 +137,7 @@ void Building::enter_user_namespace() {
         add("privileges.host_user",
             [&] { return steps::become({.user = ids.user, .group = ids.group}); });
     }
-    if (!policy_.privileges.nested_user_namespaces && !decisions_.has_filter) {
+    if (!policy_.privileges.nested_user_namespaces && !policy_.system_calls.default_deny_set) {
         add("privileges.nested_user_namespaces", no_nested_user_namespaces);
     }
 }
@@ -237,14 +239,26 @@ void Building::drop_privileges() {
     }
 }
 
+// As long as somebody may launch, and then as long as the program runs: the Sandbox may be gone by then.
+Step keeping(std::shared_ptr<const PrivateDirectory> directory) {
+    return {.name = "private tmp",
+            .before_start =
+                [directory = std::move(directory)](ParentSide& side) {
+                    side.state<std::shared_ptr<const PrivateDirectory>>() = directory;
+                },
+            .after_end = [](ParentSide&) {}};
+}
+
 LandlockRules Building::rules_for_files() {
     if (decisions_.files != FilesBy::landlock) {
         return {};
     }
     if (!view_.private_tmp.empty()) {
-        steps_.private_tmp = PrivateDirectory(decisions_.ids);
+        auto directory = std::make_shared<const PrivateDirectory>(decisions_.ids);
+        steps_.private_tmp = directory->path();
+        into_->push_back(keeping(std::move(directory)));
     }
-    return allow_list(view_, {.private_directory = steps_.private_tmp.path()});
+    return allow_list(view_, {.private_directory = steps_.private_tmp});
 }
 
 void Building::restrict_by_landlock() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include <syncspawn/launcher/step.hpp>
@@ -10,7 +11,6 @@
 
 #include "decision.hpp"
 #include "file_view.hpp"
-#include "private_directory.hpp"
 
 namespace syncspawn::sandbox {
 
@@ -18,7 +18,7 @@ namespace syncspawn::sandbox {
 struct SandboxSteps {
     std::vector<Step> surroundings{};
     std::vector<Step> restrictions{};
-    PrivateDirectory private_tmp{};  // where Landlock holds the files
+    std::string private_tmp{};  // where Landlock holds the files; a step keeps it
 };
 
 // Opens what the steps need. What is refused is added to `problems`.

@@ -324,19 +324,30 @@ TEST_CASE("without namespaces Landlock and seccomp hold what the policy accepts 
     as_everybody([&] {
         std::string tmp;
         {
-            const Sandbox sandbox(policy, machine);
-            tmp = sandbox.temporary_directory();
-            SyncedSpawner spawner = spawner_of("can cat " + git + "/config; can touch " + git +
-                                                   "/x; can cat " + secret +
-                                                   "; can touch /usr/x; can touch $TMPDIR/x; can "
-                                                   "touch /tmp/x; can sh -c ': >/dev/null'",
-                                               sandbox);
+            // The directory is there for as long as somebody can launch, also without the Sandbox.
+            const SyncedSpawner spawner = [&] {
+                const Sandbox sandbox(policy, machine);
+                tmp = sandbox.temporary_directory();
+                return spawner_of("can cat " + git + "/config; can touch " + git + "/x; can cat " +
+                                      secret +
+                                      "; can touch /usr/x; can touch $TMPDIR/x; can "
+                                      "touch /tmp/x; can sh -c ': >/dev/null'",
+                                  sandbox);
+            }();
             Process process = spawner.spawn();
             expect_same(read_all(process.standard_output()).c_str(),
                         "yes\nno\nno\nno\nyes\nno\nyes\n");
             expect(process.start_method() == StartMethod::shared_memory || geteuid() == 0);
         }
         expect(access(tmp.c_str(), F_OK) < 0);
+    });
+}
+
+TEST_CASE("without the default set, too, there are no user namespaces inside") {
+    as_everybody([] {
+        expect_outcome("can unshare -U true",
+                       {.network = Network::loopback, .system_calls = {.default_deny_set = false}},
+                       "no\n");
     });
 }
 
