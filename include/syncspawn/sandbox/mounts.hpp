@@ -67,6 +67,10 @@ enum class RefusedProc {
 /// Which of the two is protected where the destination is a symbolic link: what it leads to, or the link.
 enum class LastLink { followed, itself };
 
+/// Whether symbolic links in the source of a bind and on the way to the destination are followed. For paths that
+/// have none, `refused` makes sure that none has come to be since: the operation fails (ELOOP).
+enum class PathLinks { followed, refused };
+
 /// One operation. Plain data: Mount makes it, and any member can be changed afterwards.
 struct FileOperation {
     enum class Kind {
@@ -103,6 +107,7 @@ struct FileOperation {
     std::string upper{};                      ///< of an overlay: where writes go; empty: nowhere
     std::string work{};                       ///< of an overlay: an empty directory beside `upper`
     bool keeps_writes_in_memory = false;      ///< of an overlay: writes vanish with the sandbox
+    PathLinks path_links = PathLinks::followed;
 };
 
 /// Makes operations.

@@ -12,9 +12,7 @@ namespace {
 const char* hint_at(int error, PathLinks links) noexcept {
     switch (error) {
         case ELOOP:
-            return links == PathLinks::refused
-                       ? " (a symbolic link has taken the place of something on the way)"
-                       : "";
+            return links == PathLinks::refused ? " (a symbolic link is on the way)" : "";
         case ENOSYS:
             return " (it takes Linux 5.12, and no filter that refuses it)";
         case EOVERFLOW:

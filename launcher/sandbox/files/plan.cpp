@@ -162,8 +162,9 @@ void MountStorage::add(const FileOperation& operation) {
 
 void MountStorage::add_bind(MountAction& action, const FileOperation& operation,
                             const std::string& what) {
-    action.source = keep(operation.descriptor >= 0 ? look_up(operation.descriptor, what)
-                                                   : look_up(operation.source, what, operation.path_links));
+    action.source =
+        keep(operation.descriptor >= 0 ? look_up(operation.descriptor, what)
+                                       : look_up(operation.source, what, operation.path_links));
     if (action.source.path == std::string("/")) {
         action.number = plan_.clones_of_root++;
         if (plan_.clones_of_root > most_clones_of_root) {

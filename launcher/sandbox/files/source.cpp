@@ -58,8 +58,7 @@ LookedUp look_up_straight(const std::string& path, const std::string& what) {
         static_cast<int>(syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
     if (!file) {
         const int error = errno;
-        const char* const why =
-            error == ELOOP ? ": a symbolic link has taken the place of something on the way" : "";
+        const char* const why = error == ELOOP ? ": a symbolic link is on the way" : "";
         refuse(what + why, path, error);
     }
     return {path, identity_of(file.get(), "", AT_EMPTY_PATH, what)};

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <system_error>
 
 #include "support/ordinary_user.hpp"
 #include "support/skip.hpp"
@@ -125,6 +126,30 @@ TEST_CASE("a tmpfs has its size and its mode") {
           "1770\nhead: error writing 'standard output': No space left on device\n65536\n"
           "rw,nosuid,nodev,relatime\n");
     CHECK(seen("stat -c %a /tmp", on_the_host({Mount::tmpfs("/tmp")})) == "755\n");
+}
+
+TEST_CASE("where links are refused, none is followed to a source or a destination") {
+    SKIP_WITHOUT_USER_NAMESPACES();
+    const TemporaryDirectory directory;
+    REQUIRE(output_of(shell("mkdir -p " + (directory / "a/b"))).empty());
+    REQUIRE(symlink("a", (directory / "link").c_str()) == 0);
+    const auto straight = [](FileOperation operation) {
+        operation.path_links = sandbox::PathLinks::refused;
+        return operation;
+    };
+    CHECK(seen("echo launched", on_the_host({straight(Mount::hide(directory / "a/b"))})) ==
+          "launched\n");
+    CHECK(seen("ls /b", with_programs({straight(Mount::bind(directory / "a/b", "/b"))})).empty());
+    const std::string link = directory / "link/b";
+    CHECK_THROWS_WITH_AS((void)sandbox::mounts({straight(Mount::bind(link, "/b"))}),
+                         doctest::Contains("a symbolic link is on the way"), std::system_error);
+    for (const FileOperation& operation :
+         {Mount::hide(link), Mount::protect(link), Mount::tmpfs(link), Mount::bind("/usr", link)}) {
+        const std::string text = seen("echo launched", on_the_host({straight(operation)}));
+        CAPTURE(text);
+        CHECK(contains(text, "openat2 (a symbolic link is on the way)"));
+        CHECK(seen("echo launched", on_the_host({operation})) == "launched\n");
+    }
 }
 
 TEST_CASE("later operations cover earlier ones") {
