@@ -86,6 +86,10 @@ enum class FirstProcess {
     ///    both, as fork(2) hands it on; timers (alarm(2)) do not reach the program.
     ///  - Last parts (Step::last) run in the program's own process: their filters do not bind the reaper.
     ///
+    /// Neither the program nor what it starts can trace the reaper. For that the launcher's memory is not
+    /// dumpable for a moment, if it is shared: like a change of credentials, it makes `automatic` copy the
+    /// memory of a launcher that is not root.
+    ///
     /// It is executed from memory (memfd_create(2)), on x86-64 and aarch64. With the sysctl vm.memfd_noexec
     /// at 2 the launch fails, and says why.
     reaper,
