@@ -34,15 +34,17 @@ bool is_in_own_namespace(MountWork& work) noexcept {
            refuse(work, "the child has no mount namespace of its own (birth.namespaces)", EINVAL);
 }
 
+// Private, and no slave: what the host mounts later, below what is bound, would appear inside, writable and with
+// devices and set-user-ID bits.
 bool leave_the_hosts_peer_groups(MountWork& work) noexcept {
-    if (syscall(SYS_mount, nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0) {
+    if (syscall(SYS_mount, nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0) {
         return true;
     }
-    return refuse(work, errno == EINVAL ? "make '/' a slave: it is no mount point (chroot)"
+    return refuse(work, errno == EINVAL ? "make '/' private: it is no mount point (chroot)"
                         : errno == EPERM
-                            ? "make '/' a slave: it takes CAP_SYS_ADMIN in a mount and, "
+                            ? "make '/' private: it takes CAP_SYS_ADMIN in a mount and, "
                               "for ordinary users, a user namespace"
-                            : "make '/' a slave");
+                            : "make '/' private");
 }
 
 bool begin_empty(MountWork& work) noexcept {

@@ -1,8 +1,13 @@
 #include <doctest/doctest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <string>
 #include <system_error>
 
+#include "support/namespaces.hpp"
 #include "support/ordinary_user.hpp"
 #include "support/skip.hpp"
 #include "tree.hpp"
@@ -150,6 +155,33 @@ TEST_CASE("where links are refused, none is followed to a source or a destinatio
         CHECK(contains(text, "openat2 (a symbolic link is on the way)"));
         CHECK(seen("echo launched", on_the_host({operation})) == "launched\n");
     }
+}
+
+TEST_CASE("what the host mounts after the launch does not appear inside") {
+    Peer peer = peer_in_namespaces(CLONE_NEWNS, [] {
+        make_mounts_private("/");
+        const TemporaryDirectory directory;
+        const std::string place = directory / "place";
+        const char* const path = directory.path().c_str();
+        expect(mount("none", path, "tmpfs", 0, nullptr) == 0);
+        expect(mount(nullptr, path, nullptr, MS_SHARED, nullptr) == 0);
+        expect(mkdir(place.c_str(), 0755) == 0);
+        SpawnOptions program = shell("echo ready; read line; ls " + place + "; echo end");
+        program.birth.namespaces = Namespaces::user | Namespaces::mount;
+        program.streams.input = Stdio::pipe();
+        program.streams.output = Stdio::pipe();
+        SyncedSpawner spawner(std::move(program));
+        spawner.step(steps::map_root());
+        spawner.step(sandbox::mounts(
+            on_the_host({Mount::bind_writable(directory.path(), directory.path())})));
+        Process process = spawner.spawn();
+        expect(mount("none", place.c_str(), "tmpfs", 0, nullptr) == 0);
+        expect(mkdir((place + "/late").c_str(), 0755) == 0);
+        expect(write(process.standard_input(), "\n", 1) == 1);
+        expect_same(read_all(process.standard_output()).c_str(), "ready\nend\n");
+        expect(umount2(place.c_str(), MNT_DETACH) == 0 && umount2(path, MNT_DETACH) == 0);
+    });
+    CHECK_REACHED_THE_END_OR_SKIP(peer);
 }
 
 TEST_CASE("later operations cover earlier ones") {
