@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -66,6 +67,8 @@ bool may_change(const std::string& directory, uid_t user) {
                              : user == 0 || (about.st_mode & (S_IWGRP | S_IWOTH)) != 0;
 }
 
+constexpr const char* made_by_kernel[]{"/dev", "/proc", "/sys"};
+
 class Resolution {
 public:
     Resolution(const Policy& policy, std::vector<Problem>& problems)
@@ -86,7 +89,7 @@ public:
             hide_services();
         }
         drop_what_is_so_already();
-        pin_what_leads_to_protected_paths();
+        pin_what_leads_to_exceptions();
         return finished();
     }
 
@@ -252,12 +255,14 @@ private:
     }
     bool is_in_private_tmp(const FileRule& rule) const { return is_within_private_tmp(rule.path); }
 
-    // A directory on the way could be moved aside, with what is protected in it, and be made anew without.
-    // One with a rule of its own cannot: it is a mount point.
-    void pin_what_leads_to_protected_paths() {
+    // A directory on the way could be moved aside, with what is protected in it, and be made anew without; or the
+    // next launch would find what is hidden or read-only under another name. One with a rule of its own cannot: it
+    // is a mount point.
+    void pin_what_leads_to_exceptions() {
         std::vector<std::string> pinned;
         for (const auto& [path, rule] : rules_) {
-            if (rule.access == FileAccess::protected_path) {
+            if (path != "/" && rule.access != FileAccess::writable && is_of_host(path) &&
+                rule_around(rules_, path).access == FileAccess::writable) {
                 for (std::string at = parent_of(path); !rules_.contains(at); at = parent_of(at)) {
                     pinned.push_back(at);
                 }
@@ -266,6 +271,13 @@ private:
         for (const std::string& path : pinned) {
             rules_[path] = {path, FileAccess::writable, Kind::directory};
         }
+    }
+
+    // What the kernel and the sandbox have made is moved by nobody.
+    bool is_of_host(const std::string& path) const {
+        const auto contains = [&](const char* directory) { return is_within(path, directory); };
+        return std::none_of(std::begin(made_by_kernel), std::end(made_by_kernel), contains) &&
+               !(is_within_private_tmp(path) && !is_in_private_tmp(rule_around(rules_, path)));
     }
 
     FileView finished() {

@@ -196,6 +196,24 @@ TEST_CASE("a directory on the way to what is protected cannot be moved aside") {
     CHECK(deep.rule(git) == "protected");
 }
 
+TEST_CASE("nor can one on the way to what is hidden or read-only within what is writable") {
+    const Place place;
+    (void)place.made("src/conf");
+    (void)place.made("src/tools");
+    const std::string keys = place.made("src/conf/keys");
+    const std::string fixed = place.made("src/tools/fixed");
+    const Resolved deep =
+        resolved(Files{.writable = {place / "src"}, .read_only = {fixed}, .hidden = {keys}});
+    CHECK(deep.rule(keys) == "hidden");
+    CHECK(deep.rule(place / "src/conf") == "writable");
+    CHECK(deep.rule(place / "src/tools") == "writable");
+    // Where nothing can be moved, nothing need be pinned, and nothing of the host comes into a private tmp.
+    CHECK(resolved(Files{.hidden = {keys}}).rule(place / "src/conf") == "none");
+    const Resolved in_tmp = resolved(
+        Policy{.files = {.tree = Tree::host, .hidden = {keys}}, .services = Services::host});
+    CHECK(in_tmp.rule(place / "src/conf") == "none");
+}
+
 TEST_CASE("what is hidden is what a link leads to, or nothing where there is nothing") {
     const Place place;
     const std::string keys = place.made("keys");
