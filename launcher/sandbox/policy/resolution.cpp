@@ -151,7 +151,9 @@ private:
         view_.further_tmp = walk.path == view_.further_tmp ? "" : view_.further_tmp;
         if (rule.path.empty() || named.access != FileAccess::read_only ||
             rule.access != FileAccess::protected_path) {
-            rule = {walk.path, named.access, walk.kind};
+            // The root is within nothing, writable or not.
+            const bool is_root = walk.path == "/" && named.access == FileAccess::protected_path;
+            rule = {walk.path, is_root ? FileAccess::read_only : named.access, walk.kind};
         }
     }
 

@@ -103,6 +103,7 @@ TEST_CASE("the tree says what the paths are that nothing names") {
     CHECK(resolved(Files{.tree = Tree::host}).rule("/") == "writable");
     CHECK(resolved(Files{.tree = Tree::named_only}).rule("/") == "hidden");
     CHECK(resolved(Files{.writable = {"/"}}).rule("/") == "writable");
+    CHECK(resolved(Files{.tree = Tree::host, .protected_paths = {"/"}}).rule("/") == "read-only");
 }
 
 TEST_CASE("the order of writing does not matter, and what is so already needs no rule") {
