@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
 #include <map>
 #include <utility>
@@ -231,8 +232,24 @@ private:
         }
     }
 
+    // Neither by this process nor by the program. Its user may change the mode of what is its own: then a path must
+    // be kept absent where this process can make nothing.
+    bool nothing_can_be_made_in(const std::string& directory) {
+        if (faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) == 0) {
+            return false;
+        }
+        if (errno == EROFS || !may_change(directory, user_)) {
+            return true;
+        }
+        problems_.push_back({"files.protected_paths",
+                             "nothing can be kept absent in '" + directory +
+                                 "': it is not writable now, but the program may make it so",
+                             "make it writable first, or name it in files.read_only"});
+        return true;
+    }
+
     // A protected path in what cannot be written anyway needs no protection: it is merely read-only.
-    bool is_so_already(FileRule& rule) const {
+    bool is_so_already(FileRule& rule) {
         const FileRule& around = rule_around(rules_, rule.path);
         const bool is_alone_in_tmp = is_within_private_tmp(rule.path) && !is_in_private_tmp(around);
         if (rule.access == FileAccess::protected_path &&
@@ -242,9 +259,8 @@ private:
             }
             rule.access = FileAccess::read_only;
         }
-        // Where this process can make nothing, neither can the program.
         if (rule.access == FileAccess::protected_path && rule.kind == Kind::absent &&
-            faccessat(AT_FDCWD, parent_of(rule.path).c_str(), W_OK | X_OK, AT_EACCESS) < 0) {
+            nothing_can_be_made_in(parent_of(rule.path))) {
             return true;
         }
         const bool is_read_alike =

@@ -133,6 +133,32 @@ TEST_CASE("what is protected need not exist, and the first name that is missing 
     CHECK(inside.rule(place / "outside") == "none");
 }
 
+TEST_CASE("a directory of the program's own user is not safe for being read-only now") {
+    const Place place;
+    const std::string src = place / "src";
+    chmod(place.path().c_str(), 0755);
+    if (geteuid() == 0) {
+        CHECK(chown(src.c_str(), 65534, 65534) == 0);
+    }
+    Peer peer([&] {
+        if (geteuid() == 0) {
+            become_ordinary_user();
+        }
+        expect(chmod(src.c_str(), 0555) == 0);
+        const Resolved own = resolved(Files{.writable = {src}, .protected_paths = {src + "/.git"}});
+        expect(contains(own.complaints(), "nothing can be kept absent in '" + src + "'"));
+        expect(chmod(src.c_str(), 0755) == 0);
+        const Resolved again =
+            resolved(Files{.writable = {src}, .protected_paths = {src + "/.git"}});
+        expect(again.rule(src + "/.git") == "protected absent");
+        // Of another user.
+        const Resolved other =
+            resolved(Files{.writable = {"/usr"}, .protected_paths = {"/usr/.git"}});
+        expect(other.complaints().empty() && other.rule("/usr/.git") == "none");
+    });
+    CHECK(peer.ending() == reached_the_end);
+}
+
 TEST_CASE("what another sandbox keeps absent is absent") {
     const Place place;
     const std::string git = place.link("src/.git", "/proc/syncspawn/absent");
