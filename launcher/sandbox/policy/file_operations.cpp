@@ -76,6 +76,10 @@ FileOperations operations_of(const FileView& view, ProcBy proc) {
             by_path[rule.path] = operation_of(rule, view);
         }
     }
+    // The kernel's switches are no files of the program, whose user may be root.
+    if (root == FileAccess::writable) {
+        by_path.try_emplace("/sys", Mount::bind("/sys", "/sys", MissingSource::skip));
+    }
     // A link that something was reached by, and that lies where the sandbox has covered the host.
     for (const FollowedLink& link : view.links) {
         if (is_made_by_sandbox(view, link.path) && !by_path.contains(link.path)) {

@@ -265,7 +265,10 @@ private:
         }
         const bool is_read_alike =
             rule.access == FileAccess::read_only && around.access == FileAccess::protected_path;
-        return (rule.access == around.access || is_read_alike) && !is_alone_in_tmp;
+        // In what is writable, /sys is not, unless it is named.
+        const bool is_of_kernel =
+            rule.access == FileAccess::writable && is_within(rule.path, "/sys");
+        return (rule.access == around.access || is_read_alike) && !is_alone_in_tmp && !is_of_kernel;
     }
 
     bool is_within_private_tmp(const std::string& path) const {

@@ -217,6 +217,17 @@ TEST_CASE("the device tree is there, whatever is bound around it") {
     });
 }
 
+TEST_CASE("where all is writable, the kernel's switches are not, unless they are named") {
+    as_everybody([] {
+        const std::string script =
+            "grep ' /sys r' /proc/self/mountinfo | tail -n 1 | cut -d ' ' -f 6 | cut -c 1-2";
+        expect_outcome(script, {.files = {.tree = Tree::host}}, "ro\n");
+        expect_outcome("grep -c ' /sys/fs rw' /proc/self/mountinfo",
+                       {.files = {.writable = {"/", "/sys/fs"}}},
+                       access("/sys/fs", W_OK) < 0 && errno == EROFS ? "0\n" : "1\n");
+    });
+}
+
 TEST_CASE("of a tree that names its paths, nothing else is there") {
     as_everybody([] {
         expect_outcome(
