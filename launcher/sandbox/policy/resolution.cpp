@@ -1,7 +1,6 @@
 #include "resolution.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "named_paths.hpp"
+#include "program_user.hpp"
 #include "services.hpp"
 
 namespace syncspawn::sandbox {
@@ -51,29 +51,12 @@ void add_link(FileView& view, const FollowedLink& link) {
     }
 }
 
-uid_t user_of_program(const Privileges& privileges) {
-    constexpr uid_t nobody = 65534;
-    const uid_t caller = geteuid();
-    return privileges.host_user.value_or(caller == 0 ? nobody : caller);
-}
-
-// Whether the user may make names in a directory, or could once it has changed the mode of what is its own.
-bool may_change(const std::string& directory, uid_t user) {
-    struct stat about {};
-    if (stat(directory.c_str(), &about) < 0 || about.st_uid == user) {
-        return true;
-    }
-    // Of another user, who knows its groups? The bits of a group tell of access control lists, too.
-    return user == geteuid() ? faccessat(AT_FDCWD, directory.c_str(), W_OK, AT_EACCESS) == 0
-                             : user == 0 || (about.st_mode & (S_IWGRP | S_IWOTH)) != 0;
-}
-
 constexpr const char* made_by_kernel[]{"/dev", "/proc", "/sys"};
 
 class Resolution {
 public:
-    Resolution(const Policy& policy, std::vector<Problem>& problems)
-        : policy_(policy), problems_(problems) {
+    Resolution(const Policy& policy, uid_t user, std::vector<Problem>& problems)
+        : policy_(policy), user_(user), problems_(problems) {
         rules_["/"] = {"/", access_of(policy.files.tree), Kind::directory};
     }
 
@@ -314,16 +297,16 @@ private:
     }
 
     const Policy& policy_;
+    const uid_t user_;
     std::vector<Problem>& problems_;
     Rules rules_;
     FileView view_;
-    const uid_t user_ = user_of_program(policy_.privileges);
 };
 
 }  // namespace
 
-FileView resolve_files(const Policy& policy, std::vector<Problem>& problems) {
-    return Resolution(policy, problems).take_all();
+FileView resolve_files(const Policy& policy, uid_t user, std::vector<Problem>& problems) {
+    return Resolution(policy, user, problems).take_all();
 }
 
 const FileRule* rule_for(const std::vector<FileRule>& rules, const std::string& path) noexcept {

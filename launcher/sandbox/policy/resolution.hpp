@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <vector>
 
@@ -12,7 +14,8 @@ namespace syncspawn::sandbox {
 
 // The files of a policy, with every path resolved as the file system is now. What is wrong with them is added
 // to `problems`; the view is of use only if nothing was.
-FileView resolve_files(const Policy& policy, std::vector<Problem>& problems);
+// `user` is who the program is for the host.
+FileView resolve_files(const Policy& policy, uid_t user, std::vector<Problem>& problems);
 
 // The rule that decides about a resolved path: the longest whose path it is within. Null: none does.
 const FileRule* rule_for(const std::vector<FileRule>& rules, const std::string& path) noexcept;

@@ -5,6 +5,7 @@
 
 #include "checks.hpp"
 #include "decision.hpp"
+#include "program_user.hpp"
 #include "read_back.hpp"
 #include "resolution.hpp"
 #include "sandbox_steps.hpp"
@@ -25,7 +26,7 @@ std::shared_ptr<const Sandbox::Plan> plan_of(Policy policy, const Machine& machi
                                              const DoorReceiver& doors) {
     std::vector<Problem> problems;
     auto plan = std::make_shared<Sandbox::Plan>();
-    plan->view = resolve_files(policy, problems);
+    plan->view = resolve_files(policy, user_of_program(policy.privileges, machine), problems);
     check_values(policy, problems);
     if (!policy.doors.empty() && !doors) {
         problems.push_back({"doors", "nobody receives them", "give Sandbox a function that does"});
