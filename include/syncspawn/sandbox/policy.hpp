@@ -50,7 +50,8 @@ enum class Tree {
 ///     {.writable = {"/src"}, .read_only = {"/src/vendor"}, .hidden = {"/src/vendor/keys"}}
 ///
 /// A rule holds for a path and all that is below it, unless a longer path says otherwise. Symbolic links are
-/// followed when the Sandbox is made.
+/// followed when the Sandbox is made. But `writable` and `read_only` follow none that lies where the program may
+/// write: an earlier program may have made it. /sys is read-only even where "/" is writable, unless it is named.
 struct Files {
     Tree tree = Tree::host_read_only;
     std::vector<std::string> writable{};   ///< must exist
