@@ -41,7 +41,8 @@ namespace syncspawn::sandbox {
 
 /// Keeps these paths absent, together with Mount::protect(path, LastLink::itself). Each is absolute, without
 /// symbolic links but the last name, and its directory exists. What exists at the launch is left to that operation;
-/// so is what this user may not make (EACCES, EROFS): nobody inside may, either. Set MissingSource::skip there.
+/// so is what this user may not make (EACCES, EROFS): nobody inside may, either. Set MissingSource::skip there. But
+/// EACCES in a directory of this user's own fails the launch: inside, its mode could be changed.
 ///
 /// The link is made before the child is started. It is removed after the program's end, or when the launch fails, by
 /// the last sandbox of this user that needs it, and only if it is still what was made. If the process is killed before

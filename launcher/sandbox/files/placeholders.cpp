@@ -118,8 +118,11 @@ void Placeholders::place(const std::string& path) {
         return;
     }
     let_go(held);
-    // What this user cannot make, the sandbox cannot, either.
-    if (error != EEXIST && error != EACCES && error != EROFS) {
+    // What this user cannot make, the sandbox cannot, either; but where the directory is its own, it could change
+    // the mode.
+    struct stat about {};
+    const bool is_own = fstat(directory_fd, &about) < 0 || about.st_uid == geteuid();
+    if (error != EEXIST && error != EROFS && (error != EACCES || is_own)) {
         errno = error;
         refuse("symlink", path);
     }

@@ -107,6 +107,21 @@ TEST_CASE("what this user cannot make needs no placeholder") {
     CHECK(peer.ending() == reached_the_end);
 }
 
+TEST_CASE("a directory of this user that is not writable now is an error") {
+    Peer peer([] {
+        become_ordinary_user();
+        expect(unsetenv("XDG_RUNTIME_DIR") == 0);
+        const TemporaryDirectory directory;
+        SyncedSpawner spawner({.program = "true"});
+        spawner.step(sandbox::keep_absent({directory / ".git"}));
+        expect(chmod(directory.path().c_str(), 0555) == 0);
+        expect(contains(failure_of(spawner).what(), "/.git': Permission denied"));
+        expect(chmod(directory.path().c_str(), 0755) == 0);
+        expect(spawner.spawn().wait().success());
+    });
+    CHECK(peer.ending() == reached_the_end);
+}
+
 TEST_CASE("a path without a name is misuse") {
     for (const char* const path : {"", "relative", "/", "/a/..", "/a/."}) {
         CHECK_THROWS_AS((void)sandbox::keep_absent({path}), std::invalid_argument);
