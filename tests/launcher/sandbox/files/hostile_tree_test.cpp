@@ -86,7 +86,7 @@ TEST_CASE("every operation that fails says which one it was") {
     const std::string file = directory.file("f", "", 0644);
     const HostStays host(directory.path());
     const NothingIsLeft nothing;
-    const std::string here = directory.path();
+    const std::string& here = directory.path();
     const struct {
         FileOperation operation;
         std::string error;

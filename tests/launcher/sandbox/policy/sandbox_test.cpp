@@ -40,7 +40,7 @@ public:
         return *this / name;
     }
     [[nodiscard]] std::string file_for_all(const std::string& name) const {
-        const std::string made = file(name, "text", 0666);
+        std::string made = file(name, "text", 0666);
         chmod(made.c_str(), 0666);
         return made;
     }
