@@ -136,7 +136,7 @@ TEST_CASE("it is back however the launch fails") {
             SyncedSpawner spawner = shared_spawner(std::move(options));
             spawner.step(changing([&](ParentSide&) { meanwhile = dumpable(); }));
             spawner.rendezvous("both").step(std::move(further));
-            const std::string text = text_after(way, spawner);
+            std::string text = text_after(way, spawner);
             CHECK(meanwhile == 0);
             CHECK(dumpable() == 1);
             return text;
