@@ -9,6 +9,7 @@
 
 #include "support/namespaces.hpp"
 #include "support/nothing_is_left.hpp"
+#include "support/sanitizers.hpp"
 #include "support/skip.hpp"
 #include "support/steps.hpp"
 #include "tree.hpp"
@@ -158,6 +159,9 @@ TEST_CASE("hundreds of binds are one launch") {
 
 TEST_CASE("launches of one spawner at the same time do not disturb each other") {
     SKIP_WITHOUT_USER_NAMESPACES();
+    if (syncspawn::detail::is_thread_sanitized()) {
+        SKIP_TEST("the sanitizer takes a child that is cloned among threads for one of them");
+    }
     const SyncedSpawner spawner = spawner_of(
         "echo x >/t/x && cat /t/x /d && ls /t",
         with_programs({Mount::tmpfs("/t"), Mount::data("d\n", "/d"), Mount::proc("/proc")}));
