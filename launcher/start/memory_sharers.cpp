@@ -32,9 +32,9 @@ void put_flag_back() noexcept {
 
 // The copy of the memory has a copy of the flag, and none of the children.
 void begin_anew() noexcept {
-    pthread_mutex_init(&sharers.turn, nullptr);
     put_flag_back();
     sharers.count = 0;
+    pthread_mutex_unlock(&sharers.turn);
 }
 
 // Held while a copy is made, or it might have the flag of before and what is known of it from behind.
