@@ -2,11 +2,12 @@
 
 #include <seccomp.h>
 
-#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdlib>
-#include <numeric>
-#include <vector>
+#include <limits>
+
+#include "launcher/sandbox/edit_distance.hpp"
 
 namespace syncspawn::sandbox {
 namespace {
@@ -41,22 +42,6 @@ constexpr std::array newer_calls{
     NewerCall{"file_setattr", 469},  // Linux 6.17
 };
 
-// Of Levenshtein: how many letters have to be changed, left out or put in.
-std::size_t distance(const std::string& left, const std::string& right) {
-    std::vector<std::size_t> row(right.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 0; i < left.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (std::size_t j = 0; j < right.size(); ++j) {
-            const std::size_t changed = diagonal + (left[i] == right[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({changed, row[j] + 1, diagonal + 1});
-        }
-    }
-    return row.back();
-}
-
 }  // namespace
 
 NamedCall find_call(const std::string& name) {
@@ -76,8 +61,11 @@ NamedCall find_call(const std::string& name) {
 std::string nearest_call(const std::string& name) {
     constexpr int numbers_to_ask = 512;
     std::string nearest;
+    std::size_t least = std::numeric_limits<std::size_t>::max();
     const auto look_at = [&](const char* known) {
-        if (nearest.empty() || distance(name, known) < distance(name, nearest)) {
+        const std::size_t changes = edit_distance(name, known);
+        if (changes < least) {
+            least = changes;
             nearest = known;
         }
     };
