@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
-#include <utility>
 
 namespace syncspawn::sandbox {
 
@@ -24,19 +23,9 @@ PrivateDirectory::PrivateDirectory(const Ids& owner) {
     }
 }
 
-PrivateDirectory::PrivateDirectory(PrivateDirectory&& other) noexcept
-    : path_(std::exchange(other.path_, {})) {}
-
-PrivateDirectory& PrivateDirectory::operator=(PrivateDirectory&& other) noexcept {
-    std::swap(path_, other.path_);
-    return *this;
-}
-
 PrivateDirectory::~PrivateDirectory() {
-    if (!path_.empty()) {
-        std::error_code ignored;  // what a program has made unremovable stays
-        std::filesystem::remove_all(path_, ignored);
-    }
+    std::error_code ignored;  // what a program has made unremovable stays
+    std::filesystem::remove_all(path_, ignored);
 }
 
 }  // namespace syncspawn::sandbox

@@ -10,16 +10,12 @@ namespace syncspawn::sandbox {
 // is in it.
 class PrivateDirectory {
 public:
-    PrivateDirectory() = default;
     // Throws std::system_error.
     explicit PrivateDirectory(const Ids& owner);
-    PrivateDirectory(PrivateDirectory&& other) noexcept;
-    PrivateDirectory& operator=(PrivateDirectory&& other) noexcept;
     PrivateDirectory(const PrivateDirectory&) = delete;
     PrivateDirectory& operator=(const PrivateDirectory&) = delete;
     ~PrivateDirectory();
 
-    // Empty: there is none.
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
 private:
