@@ -66,6 +66,13 @@ public:
     bool take(pid_t process) const {
         return write_to(path_ + "/cgroup.procs", std::to_string(process));
     }
+    // To the ordinary user; false: only root can.
+    [[nodiscard]] bool give_away() const {
+        constexpr uid_t nobody = 65534;
+        const std::string processes = path_ + "/cgroup.procs";
+        return geteuid() == 0 && chown(path_.c_str(), nobody, nobody) == 0 &&
+               chown(processes.c_str(), nobody, nobody) == 0;
+    }
     // Of version 2: waits until nothing runs in it or below it.
     [[nodiscard]] bool becomes_empty() const {
         return comes_true(
