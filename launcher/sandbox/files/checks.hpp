@@ -6,7 +6,7 @@
 
 namespace syncspawn::sandbox {
 
-// "bind '/src' on '/work/src'": what errors call it. Long paths lose their beginning, for a launch's error is short.
+// "bind '/src' on '/mnt/src'": what errors call it. Long paths lose their beginning, for a launch's error is short.
 std::string label_of(const FileOperation& operation);
 // Throws std::invalid_argument for what makes no sense, whatever the machine.
 void check(const FileOperation& operation);
