@@ -1,15 +1,11 @@
 #include "sent_descriptors.hpp"
 
-#include <sys/socket.h>
-#include <sys/uio.h>
-
-#include <array>
 #include <cerrno>
-#include <cstring>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
 
+#include "barrier/linux/descriptor_message.hpp"
 #include "barrier/linux/fresh_descriptor.hpp"
 #include "launcher/child/message.hpp"
 
@@ -26,24 +22,12 @@ struct Received {
 
 Received receive(int socket) noexcept {
     Received received;
-    alignas(cmsghdr) std::array<char, CMSG_LEN(sizeof(int))> control{};
-    iovec payload{&received.item, sizeof received.item};
-    msghdr message{};
-    message.msg_iov = &payload;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
+    DescriptorMessage message(received.item);
     do {
-        received.size = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        received.size = message.receive(socket, MSG_DONTWAIT);
     } while (received.size < 0 && errno == EINTR);
-    const cmsghdr* const header = received.size >= 0 ? CMSG_FIRSTHDR(&message) : nullptr;
-    if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
-        header->cmsg_len == CMSG_LEN(sizeof(int))) {
-        int fd = -1;
-        std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-        received.descriptor.reset(fd);
-    }
-    received.flags = message.msg_flags;
+    received.descriptor.reset(message.descriptor());
+    received.flags = message.flags();
     return received;
 }
 

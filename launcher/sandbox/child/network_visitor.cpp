@@ -3,12 +3,12 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
-#include <cstring>
+
+#include "barrier/linux/descriptor_message.hpp"
 
 namespace syncspawn::sandbox {
 namespace {
@@ -49,21 +49,11 @@ VisitResult connect_there(const Visit& plan, int& connected) noexcept {
 }
 
 void send_home(int home, VisitResult result, int connected) noexcept {
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof connected)] = {};
-    iovec payload{&result, sizeof result};
-    msghdr message{};
-    message.msg_iov = &payload;
-    message.msg_iovlen = 1;
+    detail::DescriptorMessage message(result);
     if (result.error == 0) {
-        message.msg_control = control;
-        message.msg_controllen = sizeof control;
-        cmsghdr* const header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof connected);
-        std::memcpy(CMSG_DATA(header), &connected, sizeof connected);
+        message.attach(connected);
     }
-    (void)sendmsg(home, &message, MSG_NOSIGNAL);
+    (void)message.send(home, MSG_NOSIGNAL);
 }
 
 }  // namespace

@@ -9,7 +9,6 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -18,6 +17,7 @@
 
 #include "address.hpp"
 #include "barrier/linux/cancellation.hpp"
+#include "barrier/linux/descriptor_message.hpp"
 #include "barrier/linux/fresh_descriptor.hpp"
 #include "barrier/linux/owned_descriptor.hpp"
 #include "barrier/linux/waiting.hpp"
@@ -128,20 +128,11 @@ private:
 // Nothing: it has died.
 std::optional<VisitResult> read_result(int socket, UniqueFd& connected) {
     VisitResult result;
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-    iovec payload{&result, sizeof result};
-    msghdr message{};
-    message.msg_iov = &payload;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != sizeof result) {
+    detail::DescriptorMessage message(result);
+    if (message.receive(socket, MSG_DONTWAIT) != sizeof result) {
         return std::nullopt;
     }
-    const cmsghdr* const header = CMSG_FIRSTHDR(&message);
-    if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
-        int fd = -1;
-        std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    if (const int fd = message.descriptor(); fd >= 0) {
         connected.reset(detail::above_standard_streams(fd));
     }
     return result;

@@ -15,10 +15,10 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
-#include <cstring>
 
 #include <syncspawn/barrier/unique_fd.hpp>
 
+#include "barrier/linux/descriptor_message.hpp"
 #include "support/peer.hpp"
 
 namespace syncspawn::testing {
@@ -51,44 +51,20 @@ int notify_of_calls(int socket) noexcept {
         syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
 }
 
-struct Message {
-    Message() noexcept {
-        header.msg_iov = &content;
-        header.msg_iovlen = 1;
-        header.msg_control = control.data();
-        header.msg_controllen = control.size();
-    }
-    Message(const Message&) = delete;
-    Message& operator=(const Message&) = delete;
-
-    char byte = 0;
-    iovec content{&byte, 1};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-    msghdr header{};
-};
-
 bool send_descriptor(int socket, int fd) noexcept {
-    Message message;
-    cmsghdr* const part = CMSG_FIRSTHDR(&message.header);
-    part->cmsg_level = SOL_SOCKET;
-    part->cmsg_type = SCM_RIGHTS;
-    part->cmsg_len = CMSG_LEN(sizeof fd);
-    std::memcpy(CMSG_DATA(part), &fd, sizeof fd);
-    return sendmsg(socket, &message.header, 0) == 1;
+    char byte = 0;
+    detail::DescriptorMessage message(byte);
+    message.attach(fd);
+    return message.send(socket, 0) == 1;
 }
 
 // None if the other side is gone.
 UniqueFd receive_descriptor(int socket) noexcept {
-    Message message;
-    ssize_t size = -1;
-    while ((size = recvmsg(socket, &message.header, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR) {
+    char byte = 0;
+    detail::DescriptorMessage message(byte);
+    while (message.receive(socket, 0) < 0 && errno == EINTR) {
     }
-    const cmsghdr* const part = CMSG_FIRSTHDR(&message.header);
-    int fd = -1;
-    if (size == 1 && part != nullptr) {
-        std::memcpy(&fd, CMSG_DATA(part), sizeof fd);
-    }
-    return UniqueFd(fd);
+    return UniqueFd(message.descriptor());
 }
 
 [[noreturn]] void be_supervised(const Subject& subject, int socket) {
