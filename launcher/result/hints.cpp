@@ -210,8 +210,7 @@ std::string hint_for_error(const SpawnOptions& options, StartMethod method,
             return error == EAGAIN ? processes_are_too_many : "";
         case KnownCall::reaper:
             return "a seccomp filter or a security module must allow execveat(2) of a memory file: "
-                   "it "
-                   "is how the reaper comes into the sandbox";
+                   "it is how the reaper comes into the sandbox";
         case KnownCall::full_pipe:
             return "use run(), which reads it, or take the stream out in a part of the parent or "
                    "from the Launch";
