@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include <syncspawn/launcher.hpp>
@@ -46,6 +47,15 @@ inline sandbox::Sandbox planned(sandbox::Policy policy, const sandbox::DoorRecei
         }
         leave_out_here(error.what());
     }
+}
+
+// As where no namespace can be made.
+inline sandbox::Machine without_namespaces() {
+    sandbox::Machine machine = sandbox::Machine::here();
+    const sandbox::Ability no{.refusal = std::make_error_code(std::errc::operation_not_permitted)};
+    machine.user_namespace = no;
+    machine.alone = machine.in_user_namespace = {no, no, no, no, no, no, no, no};
+    return machine;
 }
 
 inline SyncedSpawner spawner_of(const std::string& script, const sandbox::Sandbox& sandbox) {

@@ -255,13 +255,10 @@ TEST_CASE("without namespaces Landlock and seccomp hold what the policy accepts 
     const std::string git = place.made("src/.git");
     (void)place.file_for_all("src/.git/config");
     const std::string secret = place.file_for_all("secret");
-    Machine machine = Machine::here();
+    const Machine machine = without_namespaces();
     if (machine.landlock_version == 0) {
         SKIP_TEST("this kernel has no Landlock");
     }
-    machine.user_namespace = {.refusal = std::make_error_code(std::errc::operation_not_permitted)};
-    const Ability& no = machine.user_namespace;
-    machine.alone = machine.in_user_namespace = {no, no, no, no, no, no, no, no};
     const Policy policy{
         .files = {.writable = {place / "src"},
                   .read_only = {place.path()},
