@@ -58,7 +58,7 @@ private:
     UniqueFd write_end_;
 };
 
-SyncedSpawner writing_to(const Pipe& pipe, SyncedSpawner spawner) {
+SyncedSpawner writing_to(const Pipe& pipe, const SyncedSpawner& spawner) {
     SpawnOptions options = spawner.options();
     options.streams.output = Stdio::descriptor(pipe.write_end());
     return spawner.with(options);
