@@ -13,6 +13,7 @@
 
 #include "descendants.hpp"
 #include "support/cgroup.hpp"
+#include "support/pipe.hpp"
 #include "support/sandboxed.hpp"
 
 // docs/what-fails-elsewhere.md: the end of a launch is the end of all its processes, whoever ends it.
@@ -25,44 +26,6 @@ using namespace syncspawn::testing;
 namespace {
 
 constexpr auto for_ever = 1h;  // far beyond the watchdog
-
-std::string next_line(int fd) {
-    std::string line;
-    for (char byte = 0; read(fd, &byte, 1) == 1 && byte != '\n';) {
-        line += byte;
-    }
-    return line;
-}
-
-class Pipe {
-public:
-    Pipe() {
-        int ends[2];
-        expect(pipe2(ends, O_CLOEXEC) == 0);
-        read_end_ = UniqueFd(ends[0]);
-        write_end_ = UniqueFd(ends[1]);
-    }
-    [[nodiscard]] int write_end() const noexcept { return write_end_.get(); }
-    // All that is written until the last process that holds the pipe has ended.
-    std::string rest() {
-        write_end_.reset();
-        return read_all(read_end_.get());
-    }
-    std::string line() {
-        write_end_.reset();
-        return next_line(read_end_.get());
-    }
-
-private:
-    UniqueFd read_end_;
-    UniqueFd write_end_;
-};
-
-SyncedSpawner writing_to(const Pipe& pipe, const SyncedSpawner& spawner) {
-    SpawnOptions options = spawner.options();
-    options.streams.output = Stdio::descriptor(pipe.write_end());
-    return spawner.with(options);
-}
 
 // A policy with which nothing but Landlock and the launcher itself can end a process.
 Policy held_by_landlock() {
@@ -140,7 +103,7 @@ TEST_CASE("without a pid namespace a cgroup ends them") {
         spawner.step(sandbox::cgroup({}, {.parent = cgroup.path()}));
         planned({.processes = {.isolated = false}}).add_to(spawner);
         Pipe pipe;
-        Process process = writing_to(pipe, spawner).spawn();
+        Process process = pipe.written_by(spawner).spawn();
         expect(pipe.line() == "up");
         process.kill();
         expect(process.after_end_failures().empty());
@@ -195,7 +158,7 @@ TEST_CASE("a launcher that is killed takes all of the sandbox with it") {
         Pipe pipe;
         Peer launcher([&] {
             const Process process =
-                writing_to(pipe, spawner_of(leaves_six_behind + "echo up; sleep 1000", planned({})))
+                pipe.written_by(spawner_of(leaves_six_behind + "echo up; sleep 1000", planned({})))
                     .spawn();
             pause();
         });
@@ -230,7 +193,7 @@ TEST_CASE("a launcher that is killed at any step of the setup leaves nobody, and
                         spawner.step(steps[number]);
                     }
                 }
-                (void)writing_to(pipe, spawner).spawn();
+                (void)pipe.written_by(spawner).spawn();
             });
             expect(pipe.rest().empty());
             expect_same(launcher.ending().c_str(), "killed by SIGKILL");
