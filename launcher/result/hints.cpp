@@ -285,7 +285,7 @@ std::string hint_for(const SpawnOptions& options, StartMethod method,
                      const SpawnError::Facts& failure) {
     const bool is_in_childs_part = failure.stage == Stage::step && failure.side == WhichSide::child;
     if (failure.cause == Cause::error && failure.side == WhichSide::child) {
-        if (const std::string hint = hint_for_another_tree(options, failure); !hint.empty()) {
+        if (std::string hint = hint_for_another_tree(options, failure); !hint.empty()) {
             return hint;
         }
     }
