@@ -2,6 +2,8 @@
 
 #include <exception>
 
+#include "barrier/linux/cancellation.hpp"
+
 namespace syncspawn::detail {
 
 PartEnding ending_of(const ParentPart& part, ParentSide& side) {
@@ -9,6 +11,8 @@ PartEnding ending_of(const ParentPart& part, ParentSide& side) {
         return {part(side)};
     } catch (const std::exception& exception) {
         return {{}, exception.what()};
+    } catch (const EndOfThread&) {  // its launch ends with it
+        throw;
     } catch (...) {
         return {{}, "not a std::exception"};
     }
