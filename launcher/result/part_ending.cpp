@@ -1,12 +1,15 @@
 #include "part_ending.hpp"
 
 #include <exception>
+#include <system_error>
 
 namespace syncspawn::detail {
 
 PartEnding ending_of(const ParentPart& part, ParentSide& side) {
     try {
         return {part(side)};
+    } catch (const std::system_error& exception) {
+        return {exception.code(), exception.what()};
     } catch (const std::exception& exception) {
         return {{}, exception.what()};
     } catch (...) {
