@@ -102,10 +102,15 @@ bool is_from_outside(const siginfo_t& info) noexcept {
     return info.si_code <= 0 && info.si_pid == 0;
 }
 
+// A terminal that hangs up tells nobody but the leader of the session that it controls.
+bool is_hang_up(const siginfo_t& info) noexcept {
+    return info.si_signo == SIGHUP && info.si_code == SI_KERNEL;
+}
+
 void pass_on(const Reaper& reaper, const siginfo_t& info) noexcept {
     constexpr long everybody = -1;
     constexpr long own_group = 0;
-    if (!is_from_outside(info)) {
+    if (!is_from_outside(info) && !is_hang_up(info)) {
         return;
     }
     const long program = reaper.program != 0 ? reaper.program : everybody;
