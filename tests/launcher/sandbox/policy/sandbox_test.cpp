@@ -15,6 +15,7 @@
 #include <syncspawn/launcher.hpp>
 #include <syncspawn/sandbox.hpp>
 
+#include "support/as_everybody.hpp"
 #include "support/launched.hpp"
 #include "support/observe.hpp"
 #include "support/ordinary_user.hpp"
@@ -89,18 +90,6 @@ void give_up_sys_admin() {
     data[0].effective &= ~(1U << CAP_SYS_ADMIN);
     data[0].permitted &= ~(1U << CAP_SYS_ADMIN);
     expect(syscall(SYS_capset, &header, data) == 0);
-}
-
-// Root first, if this is root, and an ordinary user.
-template <class Body>
-void as_everybody(Body body) {
-    Peer caller(body);
-    CHECK_REACHED_THE_END_OR_SKIP(caller);
-    Peer ordinary([&] {
-        become_ordinary_user();
-        body();
-    });
-    CHECK_REACHED_THE_END_OR_SKIP(ordinary);
 }
 
 }  // namespace
