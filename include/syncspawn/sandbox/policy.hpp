@@ -78,6 +78,27 @@ enum class Network {
     host,      ///< the network of this process
 };
 
+/// A descriptor of this process that the program keeps. Bindings says which one.
+struct NamedDescriptor {
+    std::string name{};  ///< that Bindings has
+    int number = -1;     ///< that it has in the program: 3 or more
+
+    friend bool operator==(const NamedDescriptor&, const NamedDescriptor&) = default;
+};
+
+enum class TreeAccess { read_only, writable };
+
+/// A directory with all that is below it, or a file, that this process has open, at a path of the program's. Bindings
+/// says which one. The path must be there on the host, or lie where the sandbox has files of its own: in the private
+/// tmp, in what is hidden, in Tree::named_only. It takes a mount namespace.
+struct NamedTree {
+    std::string name{};  ///< that Bindings has
+    std::string path{};  ///< absolute; of no rule of Files
+    TreeAccess access = TreeAccess::read_only;
+
+    friend bool operator==(const NamedTree&, const NamedTree&) = default;
+};
+
 /// The services of the host that listen on unix sockets: D-Bus, docker, agents, X11.
 enum class Services {
     none,  ///< out of reach, but for a socket whose path Files names
@@ -154,6 +175,9 @@ struct Policy {
     Network network = Network::none;
     std::vector<Door> doors{};  ///< the ways out of Network::none and Network::loopback
     Services services = Services::none;
+    /// What the program has beside its standard streams, and beside what SpawnOptions pass. All else is closed.
+    std::vector<NamedDescriptor> descriptors{};
+    std::vector<NamedTree> trees{};
     Processes processes{};
     Limits limits{};
     Privileges privileges{};

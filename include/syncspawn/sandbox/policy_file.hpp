@@ -59,6 +59,10 @@
 /// |                  | denied, allowed                  | lists of names                                     |
 /// | `[[doors]]`      | name, address                    | strings, both needed; one table for each door      |
 /// |                  | backlog                          | whole number                                       |
+/// | `[[descriptors]]`| name                             | string; one table for each descriptor              |
+/// |                  | number                           | whole number; both are needed                      |
+/// | `[[trees]]`      | name, path                       | strings, both needed; one table for each tree      |
+/// |                  | access                           | "read_only", "writable"                            |
 ///
 ///  - A size is a number of bytes, or a string: "512K", "2GiB". The units are K, M, G and T, or KiB, MiB, GiB and
 ///    TiB, each 1024 times the one before.

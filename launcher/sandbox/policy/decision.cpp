@@ -99,7 +99,7 @@ private:
 
     [[nodiscard]] bool has_file_rules() const {
         return view_.rules.size() > 1 || view_.rules.front().access != FileAccess::writable ||
-               !view_.private_tmp.empty() || view_.has_device_tree;
+               !view_.private_tmp.empty() || view_.has_device_tree || !view_.trees.empty();
     }
 
     void decide_files() {
@@ -112,7 +112,7 @@ private:
             hold(Guarantee::files, "a mount namespace");
         } else if (take_second(
                        Guarantee::files, "a mount namespace", abilities().mounts,
-                       machine_.landlock ? "Landlock" : "",
+                       machine_.landlock && view_.trees.empty() ? "Landlock" : "",
                        "names are seen, chmod and its kin work, what is made later beside an "
                        "excluded path stays closed, and all launches share one TMPDIR")) {
             result_.files = FilesBy::landlock;

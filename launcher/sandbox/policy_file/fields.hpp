@@ -71,6 +71,19 @@ void visit_fields(Visitor& visit, const Door*) {
 }
 
 template <class Visitor>
+void visit_fields(Visitor& visit, const NamedDescriptor*) {
+    visit.required("name", &NamedDescriptor::name);
+    visit.required("number", &NamedDescriptor::number);
+}
+
+template <class Visitor>
+void visit_fields(Visitor& visit, const NamedTree*) {
+    visit.required("name", &NamedTree::name);
+    visit.required("path", &NamedTree::path);
+    visit("access", &NamedTree::access);
+}
+
+template <class Visitor>
 void visit_fields(Visitor& visit, const Policy*) {
     visit("network", &Policy::network);
     visit("services", &Policy::services);
@@ -82,6 +95,8 @@ void visit_fields(Visitor& visit, const Policy*) {
     visit.table("privileges", &Policy::privileges);
     visit.table("system_calls", &Policy::system_calls);
     visit.tables("doors", &Policy::doors);
+    visit.tables("descriptors", &Policy::descriptors);
+    visit.tables("trees", &Policy::trees);
 }
 
 }  // namespace syncspawn::sandbox

@@ -35,6 +35,11 @@ struct Words<Services> {
     static constexpr std::array list{std::pair{Services::none, "none"},
                                      std::pair{Services::host, "host"}};
 };
+template <>
+struct Words<TreeAccess> {
+    static constexpr std::array list{std::pair{TreeAccess::read_only, "read_only"},
+                                     std::pair{TreeAccess::writable, "writable"}};
+};
 // These are said by name_of().
 template <>
 struct Words<Guarantee> {

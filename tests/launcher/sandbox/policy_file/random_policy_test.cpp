@@ -49,9 +49,10 @@ public:
     template <class Enum>
     requires std::is_enum_v<Enum>
     void set(Enum& value) {
-        const std::uint64_t count = std::is_same_v<Enum, Guarantee>  ? 7
-                                    : std::is_same_v<Enum, Services> ? 2
-                                                                     : 3;
+        const std::uint64_t count =
+            std::is_same_v<Enum, Guarantee>                                      ? 7
+            : std::is_same_v<Enum, Services> || std::is_same_v<Enum, TreeAccess> ? 2
+                                                                                 : 3;
         value = static_cast<Enum>(below(count));
     }
     template <class Value>
@@ -72,6 +73,14 @@ public:
     void set(Door& door) {
         auto& [name, address, backlog] = door;
         fill(name, address, backlog);
+    }
+    void set(NamedDescriptor& descriptor) {
+        auto& [name, number] = descriptor;
+        fill(name, number);
+    }
+    void set(NamedTree& tree) {
+        auto& [name, path, access] = tree;
+        fill(name, path, access);
     }
     void set(Files& files) {
         auto& [tree, writable, read_only, protected_paths, hidden, private_tmp, device_tree] =
@@ -97,10 +106,10 @@ public:
         fill(default_deny_set, denied, allowed);
     }
     void set(Policy& policy) {
-        auto& [files, network, doors, services, processes, limits, privileges, calls, host_name,
-               accept_weaker] = policy;
-        fill(files, network, doors, services, processes, limits, privileges, calls, host_name,
-             accept_weaker);
+        auto& [files, network, doors, services, descriptors, trees, processes, limits, privileges,
+               calls, host_name, accept_weaker] = policy;
+        fill(files, network, doors, services, descriptors, trees, processes, limits, privileges,
+             calls, host_name, accept_weaker);
     }
 
 private:
