@@ -121,11 +121,28 @@ struct Processes {
     friend bool operator==(const Processes&, const Processes&) = default;
 };
 
+/// How the program's turn comes: sched(7).
+enum class Scheduling {
+    usual,  ///< as this process's
+    batch,  ///< as one that computes for long and answers nobody (SCHED_BATCH)
+    idle,   ///< when nobody else wants to run (SCHED_IDLE)
+};
+
 /// What the program may use up. One that is not set is not limited.
 struct Limits {
-    std::optional<std::uint64_t> memory{};           ///< bytes, of all its processes together
-    std::optional<std::uint64_t> processes{};        ///< processes and threads, together
-    std::optional<double> cpus{};                    ///< 1.5: one CPU and a half, together
+    std::optional<std::uint64_t> memory{};  ///< bytes, of all its processes together
+    /// Bytes from which on they are slowed down, and memory is taken back. Only a cgroup holds that, and the next one.
+    std::optional<std::uint64_t> memory_high{};
+    std::optional<std::uint64_t> swap{};  ///< bytes of swap space; not set: none, if `memory` is
+    std::optional<std::uint64_t> processes{};  ///< processes and threads, together
+    std::optional<double> cpus{};              ///< 1.5: one CPU and a half, together
+    /// Their share when others want the CPUs, or the disks, too: 1 to 10000, where 100 is usual. Only a cgroup holds that.
+    std::optional<std::uint64_t> cpu_weight{};
+    std::optional<std::uint64_t> io_weight{};
+    /// The numbers of the CPUs that it begins on; empty: those of this process. It may choose others again.
+    std::vector<int> allowed_cpus{};
+    std::optional<int> nice{};  ///< -20 to 19: see steps::nice()
+    Scheduling scheduling = Scheduling::usual;
     std::optional<std::uint64_t> open_files{};       ///< descriptors of each process
     std::optional<std::uint64_t> file_size{};        ///< bytes, of each file that it writes
     std::optional<std::uint64_t> core_size = 0;      ///< bytes, of each core dump

@@ -10,6 +10,7 @@
 #include "read_back.hpp"
 #include "resolution.hpp"
 #include "sandbox_steps.hpp"
+#include "scheduling_checks.hpp"
 
 namespace syncspawn::sandbox {
 
@@ -36,6 +37,7 @@ std::shared_ptr<const Sandbox::Plan> plan_of(Policy policy, const Machine& machi
         problems.push_back({"doors", "nobody receives them", "give Sandbox a function that does"});
     }
     plan->decisions = decide(policy, plan->view, machine, Caller::now(), problems);
+    check_scheduling(policy.limits, plan->decisions.has_user_namespace, problems);
     if (problems.empty()) {
         plan->steps = steps_of(policy, plan->view, plan->decisions, doors, problems);
     }

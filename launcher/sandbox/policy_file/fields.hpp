@@ -35,8 +35,15 @@ void visit_fields(Visitor& visit, const Processes*) {
 template <class Visitor>
 void visit_fields(Visitor& visit, const Limits*) {
     visit.size("memory", &Limits::memory);
+    visit.size("memory_high", &Limits::memory_high);
+    visit.size("swap", &Limits::swap);
     visit("processes", &Limits::processes);
     visit("cpus", &Limits::cpus);
+    visit("cpu_weight", &Limits::cpu_weight);
+    visit("io_weight", &Limits::io_weight);
+    visit("allowed_cpus", &Limits::allowed_cpus);
+    visit("nice", &Limits::nice);
+    visit("scheduling", &Limits::scheduling);
     visit("open_files", &Limits::open_files);
     visit.size("file_size", &Limits::file_size);
     visit.size("core_size", &Limits::core_size);

@@ -92,9 +92,10 @@ public:
         fill(isolated, reaper, die_with_parent, outlive);
     }
     void set(Limits& limits) {
-        auto& [memory, processes, cpus, open_files, file_size, core_size, cpu_time, wall_clock] =
-            limits;
-        fill(memory, processes, cpus, open_files, file_size, core_size, cpu_time, wall_clock);
+        auto& [memory, memory_high, swap, processes, cpus, cpu_weight, io_weight, allowed_cpus,
+               nice, scheduling, open_files, file_size, core_size, cpu_time, wall_clock] = limits;
+        fill(memory, memory_high, swap, processes, cpus, cpu_weight, io_weight, allowed_cpus, nice,
+             scheduling, open_files, file_size, core_size, cpu_time, wall_clock);
     }
     void set(Privileges& privileges) {
         auto& [capabilities, user, group, host_user, host_group, no_new, nested, keyring] =
