@@ -91,6 +91,8 @@ enum class TreeAccess { read_only, writable };
 /// A directory with all that is below it, or a file, that this process has open, at a path of the program's. Bindings
 /// says which one. The path must be there on the host, or lie where the sandbox has files of its own: in the private
 /// tmp, in what is hidden, in Tree::named_only. It takes a mount namespace.
+///
+/// Nothing that Files hide may be below it, and if it is writable, nothing that they protect.
 struct NamedTree {
     std::string name{};  ///< that Bindings has
     std::string path{};  ///< absolute; of no rule of Files

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 #include <optional>
 #include <set>
 #include <string>
@@ -95,7 +96,8 @@ private:
             return;
         }
         const bool is_directory = S_ISDIR(about->st_mode);
-        if (has_mount_point(path, is_directory, where) && is_free(path, where)) {
+        if (has_mount_point(path, is_directory, where) && is_free(path, where) &&
+            keeps_the_rules(path_of(descriptor), named.access, where)) {
             view_.trees.push_back({path, descriptor, named.access == TreeAccess::writable});
         }
     }
@@ -170,6 +172,38 @@ private:
         for (const MountedTree& other : view_.trees) {
             if (is_within(other.path, path) || is_within(path, other.path)) {
                 return refuse(where, "would lie in another tree", "choose another path");
+            }
+        }
+        return true;
+    }
+
+    static std::string path_of(int descriptor) {
+        char path[PATH_MAX];
+        const std::string link = "/proc/self/fd/" + std::to_string(descriptor);
+        const ssize_t size = readlink(link.c_str(), path, sizeof path);
+        return {path, size > 0 ? static_cast<std::size_t>(size) : 0};
+    }
+
+    // A tree shows its files by other names than those that the rules are about.
+    bool keeps_the_rules(const std::string& source, TreeAccess access, const std::string& where) {
+        std::vector<std::string> ruled = policy_.files.hidden;
+        if (access == TreeAccess::writable) {
+            const Files& files = policy_.files;
+            ruled.insert(ruled.end(), files.protected_paths.begin(), files.protected_paths.end());
+            ruled.insert(ruled.end(), files.read_only.begin(), files.read_only.end());
+        }
+        for (std::string& path : ruled) {
+            path = path.starts_with('/') ? walk(path).path : path;
+        }
+        for (const FileRule& rule : view_.rules) {
+            if (rule.access == FileAccess::hidden) {
+                ruled.push_back(rule.path);
+            }
+        }
+        for (const std::string& path : ruled) {
+            if (path != source && is_within(path, source)) {
+                return refuse(where, "would show '" + path + "', which has a rule, by another name",
+                              "name a tree without it");
             }
         }
         return true;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -184,6 +185,33 @@ TEST_CASE("whatever is wrong with names and bindings is told at once") {
     for (std::size_t index = 0; index < wanted.size(); ++index) {
         CHECK(problems[index].substr(0, wanted[index].size()) == wanted[index]);
     }
+}
+
+TEST_CASE("no tree shows by another name what a rule is about") {
+    const Place place;
+    const UniqueFd directory = opened(place.path());
+    const std::string text = place / "text";
+    const Bindings bindings{.descriptors = {{"work", directory.get()}}};
+    Policy policy{.trees = {{.name = "work", .path = "/tmp/work"}}};
+    const std::string refusal =
+        "trees 'work': would show '" + text + "', which has a rule, by another name";
+    const auto is_refused = [&] {
+        const std::vector<std::string> problems = problems_with(policy, bindings);
+        return std::any_of(problems.begin(), problems.end(), [&](const std::string& problem) {
+            return problem.starts_with(refusal);
+        });
+    };
+    policy.files = {.protected_paths = {text}};
+    CHECK(!is_refused());
+    policy.files = {.hidden = {text}};
+    CHECK(is_refused());
+    policy.trees.front().access = TreeAccess::writable;
+    policy.files = {};
+    CHECK(!is_refused());
+    policy.files = {.protected_paths = {text}};
+    CHECK(is_refused());
+    policy.files = {.read_only = {text}};
+    CHECK(is_refused());
 }
 
 TEST_CASE("without mounts a tree is refused, whatever is accepted") {
