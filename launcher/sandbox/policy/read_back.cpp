@@ -1,5 +1,7 @@
 #include "read_back.hpp"
 
+#include <sched.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -115,21 +117,32 @@ public:
         evidence.note(Reading::unread, name + ": " + why_not());
     }
 
-private:
-    static std::string first_word(const std::string& text) {
-        const std::size_t begin = text.find_first_not_of(' ');
-        return begin == std::string::npos ? "" : text.substr(begin, text.find(' ', begin) - begin);
-    }
-
     [[nodiscard]] std::string why_not() const {
         return status("State").starts_with("Z") || access(directory_.c_str(), F_OK) < 0
                    ? "the program has ended"
                    : "this process may not look";
     }
 
+private:
+    static std::string first_word(const std::string& text) {
+        const std::size_t begin = text.find_first_not_of(' ');
+        return begin == std::string::npos ? "" : text.substr(begin, text.find(' ', begin) - begin);
+    }
+
     pid_t pid_;
     std::string directory_;
 };
+
+// And on no others.
+bool runs_on_these(pid_t pid, const std::vector<int>& cpus) {
+    cpu_set_t actual;
+    cpu_set_t wanted;
+    CPU_ZERO(&wanted);
+    for (const int cpu : cpus) {
+        CPU_SET(static_cast<std::size_t>(cpu), &wanted);
+    }
+    return sched_getaffinity(pid, sizeof actual, &actual) == 0 && CPU_EQUAL(&actual, &wanted);
+}
 
 constexpr const char* no_words_for_landlock =
     "the kernel shows Landlock nowhere; the step has succeeded";
@@ -226,8 +239,33 @@ private:
         }
     }
 
+    void look_at_scheduler(Evidence& evidence) const {
+        const Limits& wanted = policy_.limits;
+        const pid_t pid = process_.pid();
+        const int policy = pid > 0 ? sched_getscheduler(pid) : -1;
+        if (policy < 0) {
+            evidence.note(Reading::unread, "scheduling: " + process_.why_not());
+            return;
+        }
+        if (wanted.scheduling != Scheduling::usual) {
+            const int kind = wanted.scheduling == Scheduling::batch ? SCHED_BATCH : SCHED_IDLE;
+            evidence.note_if(policy == kind, "scheduling policy " + std::to_string(policy));
+        }
+        if (wanted.nice) {
+            const int nice = getpriority(PRIO_PROCESS, static_cast<id_t>(pid));
+            evidence.note_if(nice == *wanted.nice, "nice value " + std::to_string(nice));
+        }
+        if (!wanted.allowed_cpus.empty()) {
+            evidence.note_if(runs_on_these(pid, wanted.allowed_cpus),
+                             "Cpus_allowed_list " + process_.status("Cpus_allowed_list"));
+        }
+    }
+
     void look_at_limits(Evidence& evidence, const Holding& holding) const {
         const Limits& wanted = policy_.limits;
+        if (holding.mechanism == "the scheduler") {
+            look_at_scheduler(evidence);
+        }
         if (holding.mechanism == "a cgroup") {
             look_at_cgroup(evidence);
         }
