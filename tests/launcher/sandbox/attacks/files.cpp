@@ -31,6 +31,8 @@ Outcome make_node_outside() { return by(mkfifo("/mnt/outside/pipe", 0666) == 0);
 Outcome write_by_dots() { return by(writes("/mnt/work/../outside/file")); }
 Outcome write_by_root_of_self() { return by(writes("/proc/self/root/mnt/outside/file")); }
 
+Outcome write_by_working_directory() { return by(writes("by-directory")); }
+
 Outcome write_by_link() {
     const std::string link = in(work, "link");
     return by(symlink(outside_file, link.c_str()) == 0 && writes(link.c_str()));
@@ -179,6 +181,7 @@ std::span<const Attack> attacks_on_files() {
         {"make a named pipe outside", make_node_outside},
         {"write outside by `..`", write_by_dots},
         {"write outside by `/proc/self/root`", write_by_root_of_self},
+        {"write outside by the working directory", write_by_working_directory},
         {"write outside by a symbolic link", write_by_link},
         {"open a descriptor again, for writing", reopen_for_writing},
         {"move a file to a place outside", move_out},

@@ -88,9 +88,9 @@ void lay_out(const Files& files) {
     }
     for (const char* const path :
          {outside_file, "/mnt/outside/removable", "/mnt/outside/movable", "/mnt/outside/readable",
-          "/mnt/outside/inherited", "/mnt/mounted/file", "/mnt/covered/secret",
-          "/mnt/tree/vendor/file", "/mnt/tree/keys/secret", "/mnt/tree/other-keys/secret",
-          "/dev/shm/syncspawn-attacks"}) {
+          "/mnt/outside/inherited", "/mnt/outside/by-directory", "/mnt/mounted/file",
+          "/mnt/covered/secret", "/mnt/tree/vendor/file", "/mnt/tree/keys/secret",
+          "/mnt/tree/other-keys/secret", "/dev/shm/syncspawn-attacks"}) {
         files.file(path);
     }
     expect(symlink("d", protected_link) == 0);

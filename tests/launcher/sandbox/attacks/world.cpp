@@ -151,6 +151,7 @@ std::string launch(User user, Mechanisms mechanisms, const Host& host, const std
         planned(user, mechanisms).add_to(spawner);
     }
     Host::start_late_services();
+    expect(chdir("/mnt/outside") == 0);
     Process process = spawner.spawn();
     const std::string output = read_all(process.standard_output());
     expect_same(process.wait().to_string().c_str(), "exited with code 0");
