@@ -2,6 +2,7 @@
 // usage: attack list
 //        attack TERMINAL MEMORY MEMORY_FILE FILE_IN_TMP NETWORK
 //        attack QUESTION
+//        attack write PATH
 #include "attack.hpp"
 
 #include <sys/mman.h>
@@ -180,6 +181,9 @@ int main(int count, char** words) {
     using namespace syncspawn::attacks;
     if (count == 2) {
         _exit(std::strcmp(words[1], "list") == 0 ? list() : answer(words[1]));
+    }
+    if (count == 3) {
+        _exit(writes(words[2], O_CREAT) ? 0 : errno);
     }
     if (count != 6) {
         return 2;

@@ -77,9 +77,10 @@ private:
 };
 
 void lay_out(const Files& files) {
-    for (const char* const path : {work, tree, "/mnt/tree/a", "/mnt/tree/b", "/mnt/tree/b/deep",
-                                   "/mnt/tree/c", "/mnt/tree/d", vendor, keys, other_keys,
-                                   "/mnt/outside", read_only_mount, "/mnt/mounted-too", cover}) {
+    for (const char* const path :
+         {work, tree, "/mnt/tree/a", "/mnt/tree/b", "/mnt/tree/b/deep", "/mnt/tree/c",
+          "/mnt/tree/d", vendor, keys, other_keys, "/mnt/outside", read_only_mount,
+          "/mnt/mounted-too", cover, "/mnt/swapped", swapped}) {
         files.directory(path);
     }
     for (const char* const path : gits) {
@@ -93,7 +94,7 @@ void lay_out(const Files& files) {
           "/mnt/tree/other-keys/secret", "/dev/shm/syncspawn-attacks"}) {
         files.file(path);
     }
-    expect(symlink("d", protected_link) == 0);
+    expect(symlink("d", protected_link) == 0 && symlink("/mnt/outside", swapped_link) == 0);
     files.program(attack_program);
 }
 

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <sstream>
 #include <utility>
@@ -36,7 +37,7 @@ Policy policy_for(User user, Mechanisms mechanisms) {
     std::vector<std::string> protected_paths(std::begin(gits), std::end(gits));
     protected_paths.insert(protected_paths.end(),
                            {absent, absent_too, absent_as_well, protected_link});
-    Policy policy{.files = {.writable = {work, tree},
+    Policy policy{.files = {.writable = {work, tree, swapped},
                             .read_only = {vendor},
                             .protected_paths = std::move(protected_paths),
                             .hidden = {keys, other_keys}},
@@ -158,6 +159,45 @@ std::string launch(User user, Mechanisms mechanisms, const Host& host, const std
     return judged(output, host);
 }
 
+// Puts the link into the place of the directory, and the directory back, for as long as it is there.
+class Swapper {
+public:
+    Swapper()
+        : process_([] {
+              for (;;) {
+                  expect(renameat2(AT_FDCWD, swapped, AT_FDCWD, swapped_link, RENAME_EXCHANGE) ==
+                         0);
+              }
+          }) {}
+
+private:
+    Peer process_;
+};
+
+// Without a sandbox until it works; with one so many times.
+std::string swap_in_a_link(User user, Mechanisms mechanisms) {
+    constexpr int launches = 20;
+    const std::string outside = std::string("/mnt/outside") + mark;
+    SyncedSpawner spawner(
+        {.program = attack_program, .arguments = {"write", std::string(swapped) + mark}});
+    const bool is_held = mechanisms != Mechanisms::nothing;
+    if (is_held) {
+        planned(user, mechanisms).add_to(spawner);
+    }
+    const Swapper swapper;
+    for (int launch = 0; access(outside.c_str(), F_OK) < 0; ++launch) {
+        if (is_held && launch == launches) {
+            return std::string(attack_by_swapping) + "\tdenied\n";
+        }
+        SpawnError refused;  // as it may be, when the directory is not in its place
+        Process process = spawner.spawn(refused);
+        if (process) {
+            (void)process.wait();
+        }
+    }
+    return std::string(attack_by_swapping) + "\tworked\n";
+}
+
 // Ends as its child does.
 void wait_for(pid_t child) {
     int status = 0;
@@ -187,7 +227,8 @@ void play(User user, Mechanisms mechanisms, const std::string& in_tmp, int resul
         in_new_process([&] {
             become_launcher(user);
             Host::make_keyring();
-            const std::string text = launch(user, mechanisms, host, in_tmp);
+            std::string text = launch(user, mechanisms, host, in_tmp);
+            text += swap_in_a_link(user, mechanisms);  // last, for the link may stay
             expect(write(results, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
         });
     });
