@@ -79,7 +79,7 @@ bool in_child(bool (*body)()) {
     if (child < 0 || waitpid(child, &status, 0) != child) {
         return false;
     }
-    errno = WIFEXITED(status) ? WEXITSTATUS(status) : EPERM;
+    errno = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status) == SIGSEGV ? ENOSYS : EPERM;
     return status == 0;
 }
 
