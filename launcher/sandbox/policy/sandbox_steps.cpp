@@ -26,6 +26,7 @@
 #include "launcher/sandbox/child/process_group.hpp"
 #include "launcher/sandbox/landlock/allow_list.hpp"
 #include "private_directory.hpp"
+#include "process_group.hpp"
 #include "wall_clock.hpp"
 
 namespace syncspawn::sandbox {
@@ -43,6 +44,7 @@ public:
     SandboxSteps build() {
         into_ = &steps_.surroundings;
         enter_cgroup();
+        end_processes();
         enter_user_namespace();
         settle_names();
         lay_out_files();
@@ -71,6 +73,7 @@ private:
     }
 
     void enter_cgroup();
+    void end_processes();
     void enter_user_namespace();
     void settle_names();
     void lay_out_files();
@@ -104,6 +107,13 @@ void Building::enter_cgroup() {
         ++*limits.processes;  // the reaper is none of the program's
     }
     add("limits", [&] { return cgroup(limits); });
+}
+
+// Without a pid namespace the kernel ends nobody but the program.
+void Building::end_processes() {
+    if (decisions_.scopes_signals) {
+        into_->push_back(end_of_process_group());
+    }
 }
 
 // So many of those that this process may run on.
