@@ -37,16 +37,21 @@ public:
     }
 };
 
-// In a peer. Where this machine cannot hold the policy, the peer is left out.
-inline sandbox::Sandbox planned(sandbox::Policy policy, const sandbox::DoorReceiver& doors = {}) {
+// In a peer. Where the machine cannot hold the policy, the peer is left out.
+inline sandbox::Sandbox planned(sandbox::Policy policy, const sandbox::Machine& machine,
+                                const sandbox::DoorReceiver& doors = {}) {
     try {
-        return sandbox::Sandbox(std::move(policy), doors);
+        return {std::move(policy), machine, doors};
     } catch (const sandbox::PolicyError& error) {
         for (const sandbox::Problem& problem : error.problems()) {
             expect(problem.guarantee.has_value());  // the policy itself is sound
         }
         leave_out_here(error.what());
     }
+}
+
+inline sandbox::Sandbox planned(sandbox::Policy policy, const sandbox::DoorReceiver& doors = {}) {
+    return planned(std::move(policy), sandbox::Machine::here(), doors);
 }
 
 // As where no namespace can be made.

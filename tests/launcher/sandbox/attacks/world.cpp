@@ -24,6 +24,7 @@
 #include "support/launched.hpp"
 #include "support/observe.hpp"
 #include "support/ordinary_user.hpp"
+#include "support/sandboxed.hpp"
 
 namespace syncspawn::attacks {
 namespace {
@@ -53,30 +54,19 @@ Policy policy_for(User user, Mechanisms mechanisms) {
 }
 
 Machine machine_with(Mechanisms mechanisms) {
-    Machine machine = Machine::here();
-    const Ability no{.refusal = std::make_error_code(std::errc::operation_not_permitted)};
+    Machine machine =
+        mechanisms == Mechanisms::landlock_and_seccomp ? without_namespaces() : Machine::here();
     if (mechanisms == Mechanisms::namespaces) {
         machine.landlock_version = 0;
-        machine.landlock = no;
+        machine.landlock = {.refusal = std::make_error_code(std::errc::operation_not_permitted)};
     } else if (machine.landlock_version < 6) {
         leave_out_here("the table is about Landlock of version 6 or newer");
-    }
-    if (mechanisms == Mechanisms::landlock_and_seccomp) {
-        machine.user_namespace = no;
-        machine.alone = machine.in_user_namespace = {no, no, no, no, no, no, no, no};
     }
     return machine;
 }
 
-Sandbox planned(User user, Mechanisms mechanisms) {
-    try {
-        return {policy_for(user, mechanisms), machine_with(mechanisms)};
-    } catch (const PolicyError& error) {
-        for (const Problem& problem : error.problems()) {
-            expect(problem.guarantee.has_value());  // the policy itself is sound
-        }
-        leave_out_here(error.what());
-    }
+Sandbox planned_for(User user, Mechanisms mechanisms) {
+    return planned(policy_for(user, mechanisms), machine_with(mechanisms));
 }
 
 void become_launcher(User user) {
@@ -149,7 +139,7 @@ std::string launch(User user, Mechanisms mechanisms, const Host& host, const std
     }
     SyncedSpawner spawner(std::move(options));
     if (mechanisms != Mechanisms::nothing) {
-        planned(user, mechanisms).add_to(spawner);
+        planned_for(user, mechanisms).add_to(spawner);
     }
     Host::start_late_services();
     expect(chdir("/mnt/outside") == 0);
@@ -182,7 +172,7 @@ std::string swap_in_a_link(User user, Mechanisms mechanisms) {
         {.program = attack_program, .arguments = {"write", std::string(swapped) + mark}});
     const bool is_held = mechanisms != Mechanisms::nothing;
     if (is_held) {
-        planned(user, mechanisms).add_to(spawner);
+        planned_for(user, mechanisms).add_to(spawner);
     }
     const Swapper swapper;
     for (int launch = 0; access(outside.c_str(), F_OK) < 0; ++launch) {
