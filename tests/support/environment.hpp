@@ -38,6 +38,9 @@ void covered_proc();
 // /proc is an empty directory.
 void no_proc();
 
+// In a chroot whose root is no mount point, with the host's /usr, /etc and so on.
+void in_chroot();
+
 // Every cgroup hierarchy is mounted read-only.
 void read_only_cgroups();
 
@@ -49,5 +52,8 @@ void without_landlock(NoLandlock why = NoLandlock::not_built);
 // An older version of Landlock's ABI than the kernel's, which knows no newer rights. By a child of the caller, which
 // ends with it.
 void old_landlock(int version);
+
+// A Landlock domain that allows everything but, as each that is about files does, mounts.
+void in_landlock_domain();
 
 }  // namespace syncspawn::testing

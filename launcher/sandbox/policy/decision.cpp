@@ -1,5 +1,7 @@
 #include "decision.hpp"
 
+#include <linux/capability.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,7 +12,18 @@ namespace syncspawn::sandbox {
 namespace {
 
 constexpr uid_t nobody = 65534;
-constexpr int scopes_of_landlock = 6;  // the version that brought them, Linux 6.12
+// The versions that brought them.
+constexpr int move_of_landlock = 2;      // Linux 5.19
+constexpr int truncate_of_landlock = 3;  // Linux 6.2
+constexpr int control_of_landlock = 5;   // Linux 6.10
+constexpr int scopes_of_landlock = 6;    // Linux 6.12
+
+// What holds a guarantee less than whole. Without a mechanism there is none, for the reason that is given.
+struct SecondChoice {
+    std::string mechanism{};
+    std::string gap{};
+    std::string why_not{};
+};
 
 class Decision {
 public:
@@ -44,24 +57,26 @@ private:
 
     // Takes the second choice if the policy accepts it; else the guarantee is refused.
     bool take_second(Guarantee guarantee, const char* first, const Ability& why,
-                     const std::string& second, std::string gap) {
-        const bool is_accepted = may_be_weaker(guarantee);
-        if (is_accepted && !second.empty()) {
-            result_.holdings.push_back({guarantee, second, false, std::move(gap)});
+                     const SecondChoice& second) {
+        if (may_be_weaker(guarantee) && !second.mechanism.empty()) {
+            result_.holdings.push_back({guarantee, second.mechanism, false, second.gap});
             return true;
         }
-        const std::string name(name_of(guarantee));
-        problems_.push_back(
-            {.where = name,
-             .what = "cannot be held whole here: " + why.cause,
-             .remedy = why.remedy +
-                       (second.empty() ? ""
-                                       : "; or name Guarantee::" + identifier_of(guarantee) +
-                                             " in accept_weaker for " + second + " (" + gap + ")"),
-             .code = why.refusal,
-             .guarantee = guarantee,
-             .mechanism = first});
+        problems_.push_back({.where = std::string(name_of(guarantee)),
+                             .what = "cannot be held whole here: " + why.cause,
+                             .remedy = why.remedy + offer_of(guarantee, second),
+                             .code = why.refusal,
+                             .guarantee = guarantee,
+                             .mechanism = first});
         return false;
+    }
+
+    static std::string offer_of(Guarantee guarantee, const SecondChoice& second) {
+        if (!second.mechanism.empty()) {
+            return "; or name Guarantee::" + identifier_of(guarantee) + " in accept_weaker for " +
+                   second.mechanism + " (" + second.gap + ")";
+        }
+        return second.why_not.empty() ? "" : "; there is no second choice: " + second.why_not;
     }
 
     static std::string identifier_of(Guarantee guarantee) {
@@ -71,7 +86,7 @@ private:
     }
 
     [[nodiscard]] bool is_root_of_host() const {
-        return caller_.user == 0 && machine_.alone.mounts;
+        return caller_.user == 0 && (machine_.alone.mounts || caller_.has_sys_admin);
     }
 
     void decide_identity() {
@@ -84,13 +99,17 @@ private:
         ids.group = wanted.group.value_or(ids.host_group);
         result_.is_callers_identity =
             ids.host_user == caller_.user && ids.host_group == caller_.group;
-        if (!is_root && !result_.is_callers_identity) {
+        if (!is_root && !caller_.may_change_ids && !result_.is_callers_identity) {
             problems_.push_back({"privileges.host_user",
-                                 "only root of the host can launch a program as another user",
+                                 "only who has CAP_SETUID and CAP_SETGID can launch a program as "
+                                 "another user",
                                  "leave host_user and host_group out"});
         }
+        // Where neither way leads to mounts, the direct one tells root why.
+        const bool takes_it_for_mounts =
+            !machine_.alone.mounts && (!is_root || machine_.user_namespace);
         result_.has_user_namespace =
-            !machine_.alone.mounts || !ids.are_the_same_inside() || !wanted.capabilities.empty();
+            takes_it_for_mounts || !ids.are_the_same_inside() || !wanted.capabilities.empty();
     }
 
     [[nodiscard]] const NamespaceAbilities& abilities() const noexcept {
@@ -110,17 +129,39 @@ private:
         } else if (abilities().mounts) {
             result_.files = FilesBy::mounts;
             hold(Guarantee::files, "a mount namespace");
-        } else if (take_second(
-                       Guarantee::files, "a mount namespace", abilities().mounts,
-                       machine_.landlock ? "Landlock" : "",
-                       "names are seen, chmod and its kin work, what is made later beside an "
-                       "excluded path stays closed, and all launches share one TMPDIR")) {
+        } else if (take_second(Guarantee::files, "a mount namespace", abilities().mounts,
+                               files_by_landlock())) {
             result_.files = FilesBy::landlock;
+            result_.filters_truncate = machine_.landlock_version < truncate_of_landlock;
         }
+    }
+
+    [[nodiscard]] SecondChoice files_by_landlock() const {
+        const int version = machine_.landlock_version;
+        if (!machine_.landlock) {
+            return {.why_not = machine_.landlock.cause};
+        }
+        // Without a filter of truncate(2), all that the user may write could be emptied.
+        if (version < truncate_of_landlock && !may_filter()) {
+            return {.why_not = "Landlock here is older than version 3, and takes a seccomp filter"};
+        }
+        return {.mechanism = "Landlock",
+                .gap = std::string("names are seen, chmod and its kin work, ") +
+                       (version < move_of_landlock ? "nothing can be moved to another directory, "
+                                                   : "") +
+                       (version < truncate_of_landlock ? "truncate(2) fails everywhere, " : "") +
+                       (version < control_of_landlock ? "ioctl(2) of devices works, " : "") +
+                       "what is made later beside an excluded path stays closed, and all launches "
+                       "share one TMPDIR"};
     }
 
     [[nodiscard]] bool has_scopes() const {
         return machine_.landlock_version >= scopes_of_landlock;
+    }
+
+    [[nodiscard]] std::string why_no_scopes() const {
+        return machine_.landlock ? "Landlock here is older than version 6"
+                                 : machine_.landlock.cause;
     }
 
     void decide_network() {
@@ -143,15 +184,24 @@ private:
                      ? ""
                      : "sockets that know no namespaces, such as vsock, can be made");
         } else if (take_second(Guarantee::network, "a network namespace", abilities().network,
-                               policy_.doors.empty() && machine_.system_call_filters
-                                   ? "socket families by seccomp"
-                                   : "",
-                               is_none ? "abstract unix sockets are in reach"
-                                       : "there is no loopback, and abstract unix sockets are "
-                                         "in reach")) {
+                               network_by_families(is_none))) {
             result_.network = NetworkBy::socket_families;
             result_.scopes_abstract_sockets = has_scopes();
         }
+    }
+
+    [[nodiscard]] SecondChoice network_by_families(bool is_none) const {
+        if (!policy_.doors.empty()) {
+            return {.why_not = "a door takes the namespace"};
+        }
+        if (!machine_.system_call_filters) {
+            return {.why_not = machine_.system_call_filters.cause};
+        }
+        const std::string sockets = has_scopes() ? "" : "abstract unix sockets are in reach";
+        return {.mechanism = "socket families by seccomp",
+                .gap = is_none
+                           ? sockets
+                           : "there is no loopback" + (sockets.empty() ? "" : ", and " + sockets)};
     }
 
     void decide_services() {
@@ -168,20 +218,30 @@ private:
                  "a service that begins to listen later, at a path in sight, is in reach");
             return;
         }
-        const Ability no_scopes{.refusal = std::make_error_code(std::errc::not_supported),
-                                .call = "landlock_create_ruleset",
-                                .cause = "Landlock here is older than version 6",
-                                .remedy = "Linux 6.12"};
+        const Ability no_scopes{
+            .refusal = std::make_error_code(std::errc::not_supported),
+            .call = "landlock_create_ruleset",
+            .cause = why_no_scopes(),
+            .remedy = machine_.landlock ? "Linux 6.12" : machine_.landlock.remedy};
         const bool takes_scopes = !is_apart && has_scopes();
-        if (take_second(
-                Guarantee::services, is_hidden ? "Landlock" : "mounts",
-                is_hidden ? no_scopes : abilities().mounts,
-                is_hidden      ? "mounts alone"
-                : takes_scopes ? "Landlock's scopes"
-                               : "nothing but the user's permissions",
-                is_hidden ? "abstract sockets are in reach" : "sockets with a path are in reach")) {
+        if (take_second(Guarantee::services, is_hidden ? "Landlock" : "mounts",
+                        is_hidden ? no_scopes : abilities().mounts,
+                        services_without(is_hidden, is_apart || takes_scopes))) {
             result_.scopes_abstract_sockets = result_.scopes_abstract_sockets || takes_scopes;
         }
+    }
+
+    // One of the two is missing, or both.
+    [[nodiscard]] SecondChoice services_without(bool is_hidden, bool is_closed_to_abstract) const {
+        if (is_hidden) {
+            return {.mechanism = "mounts alone", .gap = "abstract sockets are in reach"};
+        }
+        if (!is_closed_to_abstract) {
+            return {.mechanism = "nothing but the user's permissions",
+                    .gap = "all sockets are in reach"};
+        }
+        return {.mechanism = has_scopes() ? "Landlock's scopes" : "the network namespace",
+                .gap = "sockets with a path are in reach"};
     }
 
     void decide_processes() {
@@ -204,12 +264,24 @@ private:
             return;
         }
         const Ability& why = abilities().processes ? abilities().mounts : abilities().processes;
-        if (take_second(Guarantee::processes, "a pid namespace", why,
-                        has_scopes() ? "Landlock's scope of signals" : "",
-                        "processes outside are seen, and those that leave the process group "
-                        "outlive the launch")) {
+        if (take_second(
+                Guarantee::processes, "a pid namespace", why,
+                has_scopes()
+                    ? SecondChoice{.mechanism = "Landlock's scope of signals",
+                                   .gap = "processes outside are seen, and those that leave the "
+                                          "process group outlive the launch"}
+                    : SecondChoice{.why_not = why_no_scopes() +
+                                              "; processes.isolated = false does without"})) {
             result_.scopes_signals = true;
         }
+    }
+
+    [[nodiscard]] SecondChoice present_proc() const {
+        if (abilities().fresh_proc.refusal == std::errc::no_such_file_or_directory) {
+            return {.why_not = "the present one is missing, too"};
+        }
+        return {.mechanism = "a pid namespace with the present /proc",
+                .gap = "processes outside are seen in /proc, but not signalled"};
     }
 
     void decide_proc() {
@@ -217,8 +289,7 @@ private:
             result_.proc = ProcBy::fresh;
             hold(Guarantee::processes, "a pid namespace with a /proc of its own");
         } else if (take_second(Guarantee::processes, "a /proc of its own", abilities().fresh_proc,
-                               "a pid namespace with the present /proc",
-                               "processes outside are seen in /proc, but not signalled")) {
+                               present_proc())) {
             result_.proc = ProcBy::fresh_or_existing;
         }
     }
@@ -248,9 +319,8 @@ private:
         }
         if (machine_.system_call_filters) {
             hold(Guarantee::system_calls, "a seccomp filter");
-        } else if (take_second(Guarantee::system_calls, "seccomp", machine_.system_call_filters, "",
-                               "")) {
-            result_.has_filter = false;
+        } else {
+            (void)take_second(Guarantee::system_calls, "seccomp", machine_.system_call_filters, {});
         }
     }
 
@@ -290,12 +360,15 @@ void Decision::decide_common_limits() {
         return;
     }
     result_.limits_each_process =
-        take_second(Guarantee::limits, "a cgroup", why, "rlimits and CPU affinity",
-                    "memory is limited for each process, processes for the whole user, and CPUs "
-                    "are shared with others");
+        take_second(Guarantee::limits, "a cgroup", why,
+                    {.mechanism = "rlimits and CPU affinity",
+                     .gap = "memory is limited for each process, processes for the whole user, "
+                            "and CPUs are shared with others"});
     if (result_.limits_each_process && wanted.processes && result_.ids.host_user == 0) {
         problems_.push_back({"limits.processes", "does not bind root of the host",
-                             "name another privileges.host_user"});
+                             is_root_of_host() || caller_.may_change_ids
+                                 ? "name another privileges.host_user"
+                                 : "launch it as another user"});
     }
 }
 
@@ -318,8 +391,7 @@ void Decision::settle_user_namespace() {
     const bool is_for_itself =
         !result_.ids.are_the_same_inside() || !policy_.privileges.capabilities.empty();
     if (is_for_itself && !machine_.user_namespace) {
-        (void)take_second(Guarantee::privileges, "a user namespace", machine_.user_namespace, "",
-                          "");
+        (void)take_second(Guarantee::privileges, "a user namespace", machine_.user_namespace, {});
     }
     if (!policy_.host_name.empty() && !abilities().host_name) {
         const Ability& why = abilities().host_name;
@@ -351,7 +423,18 @@ void Decision::require_privileges_of_locks() {
 
 }  // namespace
 
-Caller Caller::now() noexcept { return {geteuid(), getegid()}; }
+Caller Caller::now() noexcept {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3]{};
+    syscall(SYS_capget, &header, data);
+    const auto has = [&data](unsigned capability) {
+        return (data[0].effective & (1U << capability)) != 0;
+    };
+    return {.user = geteuid(),
+            .group = getegid(),
+            .has_sys_admin = has(CAP_SYS_ADMIN),
+            .may_change_ids = has(CAP_SETUID) && has(CAP_SETGID)};
+}
 
 Namespaces Decisions::namespaces(const Policy& policy) const noexcept {
     const auto if_so = [](bool holds, Namespaces which) {
