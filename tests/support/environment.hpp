@@ -1,5 +1,7 @@
 #pragma once
 
+#include <initializer_list>
+
 // Machines that refuse things, made here. A forked process of its own puts itself into one; there is no way back:
 //
 //     Peer peer([] {
@@ -52,6 +54,9 @@ void without_landlock(NoLandlock why = NoLandlock::not_built);
 // An older version of Landlock's ABI than the kernel's, which knows no newer rights. By a child of the caller, which
 // ends with it.
 void old_landlock(int version);
+
+// From now on a process that makes one of these calls is killed (SIGSYS).
+void kill_for_system_calls(std::initializer_list<long> numbers);
 
 // A Landlock domain that allows everything but, as each that is about files does, mounts.
 void in_landlock_domain();

@@ -77,8 +77,23 @@ std::string text_of(const char* path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
+// A Landlock domain is shown nowhere. But in one nobody may mount, which for root is another error than that of a
+// contradiction, and nobody may look at processes outside, such as the parent. Who has a filter does not ask, for it may
+// kill.
+std::string signs_of_a_domain() {
+    constexpr unsigned long contradiction = 1UL << 18 | 1UL << 20;  // MS_PRIVATE, MS_SHARED
+    const bool has_filter = prctl(PR_GET_SECCOMP) != 0;
+    const bool may_not_mount =
+        !has_filter && syscall(SYS_mount, nullptr, "/", nullptr, contradiction, nullptr) < 0 &&
+        errno == EPERM;
+    char target[32];
+    const std::string parent = "/proc/" + std::to_string(getppid()) + "/ns/mnt";
+    const bool may_look = readlink(parent.c_str(), target, sizeof target) > 0;
+    return std::string(may_not_mount ? "m" : "") + (may_look ? "l " : " ");
+}
+
 // All that an answer depends on and that a process can change; empty if that cannot be told. What only others can
-// change (sysctls) is not in it: a launch that fails on that says so. Nor is a Landlock domain, which nothing shows.
+// change (sysctls) is not in it: a launch that fails on that says so.
 std::string situation() {
     std::string text;
     for (const char* key : {"Uid:", "Gid:", "CapEff:", "CapBnd:", "Seccomp:"}) {
@@ -95,7 +110,7 @@ std::string situation() {
     return text + filters + " " + inode_of("/proc/thread-self/ns/user") +
            inode_of("/proc/thread-self/ns/mnt") + inode_of("/proc/thread-self/ns/pid") +
            inode_of("/proc/thread-self/ns/cgroup") + inode_of("/proc/thread-self/root") +
-           text_of("/proc/thread-self/cgroup");
+           signs_of_a_domain() + text_of("/proc/thread-self/cgroup");
 }
 
 // What was found, one for each situation that this process has been in. They are never freed, for another

@@ -101,12 +101,31 @@ TEST_CASE("what was found is not taken for true once something was given up") {
         expect(has(Machine::here().user_namespace.cause, "a seccomp filter"));
     });
     CHECK(peer.ending() == reached_the_end);
-    Peer domain([] {
+    const auto domain_is_found = [] {
         expect(static_cast<bool>(Machine::here().in_user_namespace.mounts));
         in_landlock_domain();
-        expect(has(Machine::probe().in_user_namespace.mounts.cause, "a Landlock domain"));
+        expect(has(Machine::here().in_user_namespace.mounts.cause, "a Landlock domain"));
+    };
+    Peer caller(domain_is_found);
+    CHECK(caller.ending() == reached_the_end);
+    // Of a parent that is the same user, as it mostly is.
+    Peer ordinary([&] {
+        become_ordinary_user();
+        Peer child(domain_is_found);
+        expect_same(child.ending().c_str(), reached_the_end.c_str());
     });
-    CHECK(domain.ending() == reached_the_end);
+    CHECK(ordinary.ending() == reached_the_end);
+}
+
+TEST_CASE("a filter that kills is found by a child that it kills") {
+    Peer peer([] {
+        kill_for_system_calls({SYS_unshare, SYS_mount});
+        const Machine machine = Machine::here();
+        expect(machine.user_namespace.refusal == std::errc::operation_not_permitted);
+        expect(has(machine.user_namespace.cause, "a seccomp filter"));
+        expect(has(machine.alone.mounts.cause, "a seccomp filter"));
+    });
+    CHECK(peer.ending() == reached_the_end);
 }
 
 TEST_CASE("where there is no second choice either, the error says why not") {
