@@ -16,10 +16,10 @@ TEST_CASE("limits of all processes together hold by a cgroup, and the report sho
         }
     }
     Peer peer([] {
-        const Sandbox sandbox({.limits = {.memory = 50'000'000, .processes = 20}});
+        const Sandbox sandbox({.limits = {.memory = 20'000'000, .processes = 20}});
         expect(has(sandbox.explain().to_string(), "limits: by a cgroup\n"));
         // tail(1) keeps in memory what it is to write at the end.
-        expect_held(sandbox, "head -c 200000000 /dev/zero | tail -c 199999999 | wc -c; cat", "0\n");
+        expect_held(sandbox, "head -c 50000000 /dev/zero | tail -c 49999999 | wc -c; cat", "0\n");
         expect_held(sandbox,
                     "(for one in 1 2 3 4 5 6; do for each in 1 2 3 4 5 6; do sleep 1000 & done; "
                     "done; echo all) 2>/dev/null; cat",
