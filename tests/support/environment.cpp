@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -55,7 +56,9 @@ void write_whole(const std::string& file, const std::string& text) {
 
 void make_user_namespace() {
     if (unshare(CLONE_NEWUSER) < 0) {
-        leave_out_here("this machine forbids user namespaces");
+        leave_out_here(errno == EINVAL
+                           ? "a thread of the sanitizer's keeps this process from user namespaces"
+                           : "this machine forbids user namespaces");
     }
 }
 

@@ -8,23 +8,12 @@
 #include <string>
 #include <utility>
 
+#include "second_choice.hpp"
+
 namespace syncspawn::sandbox {
 namespace {
 
 constexpr uid_t nobody = 65534;
-// The versions that brought them.
-constexpr int move_of_landlock = 2;      // Linux 5.19
-constexpr int truncate_of_landlock = 3;  // Linux 6.2
-constexpr int control_of_landlock = 5;   // Linux 6.10
-constexpr int scopes_of_landlock = 6;    // Linux 6.12
-
-// What holds a guarantee less than whole. Without a mechanism there is none, for the reason that is given.
-struct SecondChoice {
-    std::string mechanism{};
-    std::string gap{};
-    std::string why_not{};
-};
-
 class Decision {
 public:
     Decision(const Policy& policy, const FileView& view, const Machine& machine,
@@ -69,20 +58,6 @@ private:
                              .guarantee = guarantee,
                              .mechanism = first});
         return false;
-    }
-
-    static std::string offer_of(Guarantee guarantee, const SecondChoice& second) {
-        if (!second.mechanism.empty()) {
-            return "; or name Guarantee::" + identifier_of(guarantee) + " in accept_weaker for " +
-                   second.mechanism + " (" + second.gap + ")";
-        }
-        return second.why_not.empty() ? "" : "; there is no second choice: " + second.why_not;
-    }
-
-    static std::string identifier_of(Guarantee guarantee) {
-        std::string name(name_of(guarantee));
-        std::replace(name.begin(), name.end(), ' ', '_');
-        return name;
     }
 
     [[nodiscard]] bool is_root_of_host() const {
@@ -130,38 +105,10 @@ private:
             result_.files = FilesBy::mounts;
             hold(Guarantee::files, "a mount namespace");
         } else if (take_second(Guarantee::files, "a mount namespace", abilities().mounts,
-                               files_by_landlock())) {
+                               files_by_landlock(machine_, may_filter()))) {
             result_.files = FilesBy::landlock;
-            result_.filters_truncate = machine_.landlock_version < truncate_of_landlock;
+            result_.filters_truncate = takes_filter_of_truncate(machine_);
         }
-    }
-
-    [[nodiscard]] SecondChoice files_by_landlock() const {
-        const int version = machine_.landlock_version;
-        if (!machine_.landlock) {
-            return {.why_not = machine_.landlock.cause};
-        }
-        // Without a filter of truncate(2), all that the user may write could be emptied.
-        if (version < truncate_of_landlock && !may_filter()) {
-            return {.why_not = "Landlock here is older than version 3, and takes a seccomp filter"};
-        }
-        return {.mechanism = "Landlock",
-                .gap = std::string("names are seen, chmod and its kin work, ") +
-                       (version < move_of_landlock ? "nothing can be moved to another directory, "
-                                                   : "") +
-                       (version < truncate_of_landlock ? "truncate(2) fails everywhere, " : "") +
-                       (version < control_of_landlock ? "ioctl(2) of devices works, " : "") +
-                       "what is made later beside an excluded path stays closed, and all launches "
-                       "share one TMPDIR"};
-    }
-
-    [[nodiscard]] bool has_scopes() const {
-        return machine_.landlock_version >= scopes_of_landlock;
-    }
-
-    [[nodiscard]] std::string why_no_scopes() const {
-        return machine_.landlock ? "Landlock here is older than version 6"
-                                 : machine_.landlock.cause;
     }
 
     void decide_network() {
@@ -172,7 +119,7 @@ private:
         if (policy_.network == Network::host) {
             problems_.push_back({"doors", "there are doors, but the network is the host's",
                                  "make the network none or loopback"});
-        } else if (is_none && machine_.system_call_filters && has_scopes()) {
+        } else if (is_none && machine_.system_call_filters && has_scopes(machine_)) {
             result_.network = NetworkBy::socket_families;
             result_.scopes_abstract_sockets = true;
             hold(Guarantee::network, "socket families by seccomp, abstract sockets by Landlock");
@@ -184,24 +131,10 @@ private:
                      ? ""
                      : "sockets that know no namespaces, such as vsock, can be made");
         } else if (take_second(Guarantee::network, "a network namespace", abilities().network,
-                               network_by_families(is_none))) {
+                               network_by_families(policy_, machine_))) {
             result_.network = NetworkBy::socket_families;
-            result_.scopes_abstract_sockets = has_scopes();
+            result_.scopes_abstract_sockets = has_scopes(machine_);
         }
-    }
-
-    [[nodiscard]] SecondChoice network_by_families(bool is_none) const {
-        if (!policy_.doors.empty()) {
-            return {.why_not = "a door takes the namespace"};
-        }
-        if (!machine_.system_call_filters) {
-            return {.why_not = machine_.system_call_filters.cause};
-        }
-        const std::string sockets = has_scopes() ? "" : "abstract unix sockets are in reach";
-        return {.mechanism = "socket families by seccomp",
-                .gap = is_none
-                           ? sockets
-                           : "there is no loopback" + (sockets.empty() ? "" : ", and " + sockets)};
     }
 
     void decide_services() {
@@ -210,7 +143,7 @@ private:
         }
         const bool is_hidden = result_.files == FilesBy::mounts;
         const bool is_apart = result_.network == NetworkBy::network_namespace;
-        if (is_hidden && (is_apart || has_scopes())) {
+        if (is_hidden && (is_apart || has_scopes(machine_))) {
             result_.scopes_abstract_sockets = result_.scopes_abstract_sockets || !is_apart;
             hold(Guarantee::services,
                  std::string("sockets with a path hidden by mounts, abstract ones by ") +
@@ -221,27 +154,14 @@ private:
         const Ability no_scopes{
             .refusal = std::make_error_code(std::errc::not_supported),
             .call = "landlock_create_ruleset",
-            .cause = why_no_scopes(),
+            .cause = why_no_scopes(machine_),
             .remedy = machine_.landlock ? "Linux 6.12" : machine_.landlock.remedy};
-        const bool takes_scopes = !is_apart && has_scopes();
+        const bool takes_scopes = !is_apart && has_scopes(machine_);
         if (take_second(Guarantee::services, is_hidden ? "Landlock" : "mounts",
                         is_hidden ? no_scopes : abilities().mounts,
-                        services_without(is_hidden, is_apart || takes_scopes))) {
+                        services_by_half(is_hidden, is_apart, takes_scopes))) {
             result_.scopes_abstract_sockets = result_.scopes_abstract_sockets || takes_scopes;
         }
-    }
-
-    // One of the two is missing, or both.
-    [[nodiscard]] SecondChoice services_without(bool is_hidden, bool is_closed_to_abstract) const {
-        if (is_hidden) {
-            return {.mechanism = "mounts alone", .gap = "abstract sockets are in reach"};
-        }
-        if (!is_closed_to_abstract) {
-            return {.mechanism = "nothing but the user's permissions",
-                    .gap = "all sockets are in reach"};
-        }
-        return {.mechanism = has_scopes() ? "Landlock's scopes" : "the network namespace",
-                .gap = "sockets with a path are in reach"};
     }
 
     void decide_processes() {
@@ -264,24 +184,10 @@ private:
             return;
         }
         const Ability& why = abilities().processes ? abilities().mounts : abilities().processes;
-        if (take_second(
-                Guarantee::processes, "a pid namespace", why,
-                has_scopes()
-                    ? SecondChoice{.mechanism = "Landlock's scope of signals",
-                                   .gap = "processes outside are seen, and those that leave the "
-                                          "process group outlive the launch"}
-                    : SecondChoice{.why_not = why_no_scopes() +
-                                              "; processes.isolated = false does without"})) {
+        if (take_second(Guarantee::processes, "a pid namespace", why,
+                        processes_by_landlock(machine_))) {
             result_.scopes_signals = true;
         }
-    }
-
-    [[nodiscard]] SecondChoice present_proc() const {
-        if (abilities().fresh_proc.refusal == std::errc::no_such_file_or_directory) {
-            return {.why_not = "the present one is missing, too"};
-        }
-        return {.mechanism = "a pid namespace with the present /proc",
-                .gap = "processes outside are seen in /proc, but not signalled"};
     }
 
     void decide_proc() {
@@ -289,7 +195,7 @@ private:
             result_.proc = ProcBy::fresh;
             hold(Guarantee::processes, "a pid namespace with a /proc of its own");
         } else if (take_second(Guarantee::processes, "a /proc of its own", abilities().fresh_proc,
-                               present_proc())) {
+                               present_proc(abilities().fresh_proc))) {
             result_.proc = ProcBy::fresh_or_existing;
         }
     }

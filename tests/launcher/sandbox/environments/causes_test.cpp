@@ -52,7 +52,7 @@ TEST_CASE("a filter of one call that the child needs is found before the launch,
             expect(has(mounts.cause, "a seccomp filter"));
             expect(Sandbox(by_landlock_alone()).explain().holdings[0].mechanism == "Landlock");
         });
-        CHECK(peer.ending() == reached_the_end);
+        check_end_of(peer);
     }
 }
 
@@ -64,13 +64,13 @@ TEST_CASE("a filter that has nothing to do with it is not blamed") {
         refuse_system_calls({SYS_acct}, EPERM);
         expect(has(Machine::here().user_namespace.cause, "in a chroot"));
     });
-    CHECK_REACHED_THE_END_OR_SKIP(chroot);
+    check_end_of(chroot);
     Peer root([] {
         root_without_capabilities(KeptCapabilities::none);
         refuse_system_calls({SYS_acct}, EPERM);
         expect(has(Machine::here().user_namespace.cause, "without CAP_SETFCAP"));
     });
-    CHECK_REACHED_THE_END_OR_SKIP(root);
+    check_end_of(root);
 }
 
 TEST_CASE("in a chroot whose root is no mount point root is told to make it one") {
@@ -85,7 +85,7 @@ TEST_CASE("in a chroot whose root is no mount point root is told to make it one"
         expect(problem.guarantee == Guarantee::files && problem.code.value() == EINVAL);
         expect(has(problem.what, "no mount point") && has(problem.remedy, "mount --bind"));
     });
-    CHECK_REACHED_THE_END_OR_SKIP(peer);
+    check_end_of(peer);
 }
 
 TEST_CASE("what was found is not taken for true once something was given up") {
@@ -100,21 +100,21 @@ TEST_CASE("what was found is not taken for true once something was given up") {
         docker_filter();
         expect(has(Machine::here().user_namespace.cause, "a seccomp filter"));
     });
-    CHECK(peer.ending() == reached_the_end);
+    check_end_of(peer);
     const auto domain_is_found = [] {
         expect(static_cast<bool>(Machine::here().in_user_namespace.mounts));
         in_landlock_domain();
         expect(has(Machine::here().in_user_namespace.mounts.cause, "a Landlock domain"));
     };
     Peer caller(domain_is_found);
-    CHECK(caller.ending() == reached_the_end);
+    check_end_of(caller);
     // Of a parent that is the same user, as it mostly is.
     Peer ordinary([&] {
         become_ordinary_user();
         Peer child(domain_is_found);
         expect_same(child.ending().c_str(), reached_the_end.c_str());
     });
-    CHECK(ordinary.ending() == reached_the_end);
+    check_end_of(ordinary);
 }
 
 TEST_CASE("a filter that kills is found by a child that it kills") {
@@ -125,7 +125,7 @@ TEST_CASE("a filter that kills is found by a child that it kills") {
         expect(has(machine.user_namespace.cause, "a seccomp filter"));
         expect(has(machine.alone.mounts.cause, "a seccomp filter"));
     });
-    CHECK(peer.ending() == reached_the_end);
+    check_end_of(peer);
 }
 
 TEST_CASE("where there is no second choice either, the error says why not") {
@@ -139,7 +139,7 @@ TEST_CASE("where there is no second choice either, the error says why not") {
         expect(problem.guarantee == Guarantee::files);
         expect(has(problem.remedy, "there is no second choice: this kernel has no Landlock"));
     });
-    CHECK(none.ending() == reached_the_end);
+    check_end_of(none);
     Peer old([] {
         docker_profile();
         old_landlock(5);
@@ -147,7 +147,7 @@ TEST_CASE("where there is no second choice either, the error says why not") {
         expect(problem.guarantee == Guarantee::processes);
         expect(has(problem.remedy, "there is no second choice: Landlock here is older"));
     });
-    CHECK(old.ending() == reached_the_end);
+    check_end_of(old);
 }
 
 TEST_CASE(
@@ -173,7 +173,7 @@ TEST_CASE(
             // It may signal this process, for it is not isolated.
             expect_held(sandbox, script_for(place, server), "yes yes yes no no no no no no yes ");
         });
-        CHECK(peer.ending() == reached_the_end);
+        check_end_of(peer);
     }
 }
 
@@ -186,7 +186,7 @@ TEST_CASE("root that a filter confines is nobody in the program all the same") {
         docker_filter();
         expect_held(Sandbox(by_landlock_alone()), "id -u; cat", "65534\n");
     });
-    CHECK_REACHED_THE_END_OR_SKIP(peer);
+    check_end_of(peer);
 }
 
 TEST_CASE("a number of processes does not bind root, and the remedy is one that works") {
@@ -206,13 +206,13 @@ TEST_CASE("a number of processes does not bind root, and the remedy is one that 
         expect_held(Sandbox(policy), "id -u; ulimit -u 2>/dev/null || ulimit -p; cat",
                     "65534\n1000\n");
     });
-    CHECK_REACHED_THE_END_OR_SKIP(docker);
+    check_end_of(docker);
     Peer none([&] {
         docker_profile(KeptCapabilities::none);
         policy.privileges = {};
         expect(has(only_problem(policy).remedy, "launch it as another user"));
     });
-    CHECK(none.ending() == reached_the_end);
+    check_end_of(none);
 }
 
 TEST_CASE("cgroups that are read-only are told from those that belong to others") {
@@ -225,5 +225,5 @@ TEST_CASE("cgroups that are read-only are told from those that belong to others"
         expect(machine.cgroups.refusal == std::errc::read_only_file_system);
         expect(has(machine.cgroups.cause, "mounted read-only"));
     });
-    CHECK_REACHED_THE_END_OR_SKIP(peer);
+    check_end_of(peer);
 }
