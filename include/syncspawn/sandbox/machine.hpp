@@ -20,9 +20,9 @@
 ///
 /// It prints a line for each ability; this is what Ubuntu 24.04 gives an ordinary user:
 ///
-///     user namespace: no (mount: operation not permitted): AppArmor takes away the capabilities of a user
-///         namespace (kernel.apparmor_restrict_unprivileged_userns is 1); give this program an AppArmor profile
-///         that allows "userns", or set the sysctl to 0
+///     user namespace: no (unshare(CLONE_NEWNS): Operation not permitted): AppArmor takes away the capabilities
+///         of a user namespace (kernel.apparmor_restrict_unprivileged_userns is not 0); give this program an
+///         AppArmor profile that allows "userns", or set that sysctl to 0
 ///
 /// Nothing is guessed from versions: a child of this process tries each call, and is gone when here() returns.
 
