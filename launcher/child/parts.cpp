@@ -28,6 +28,8 @@ void run_part(Child& child, const ChildOperation& operation, ChildSide& side) no
             return;
         }
         slot.set_code(error);
+    } catch (const std::system_error& exception) {
+        slot.set_exception(exception.what(), exception.code());
     } catch (const std::exception& exception) {
         slot.set_exception(exception.what());
     } catch (const EndOfThread&) {

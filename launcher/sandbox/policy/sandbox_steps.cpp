@@ -23,6 +23,7 @@
 
 #include "file_operations.hpp"
 #include "filter.hpp"
+#include "launcher/sandbox/child/process_group.hpp"
 #include "launcher/sandbox/landlock/allow_list.hpp"
 #include "private_directory.hpp"
 #include "process_group.hpp"
@@ -156,6 +157,9 @@ void Building::settle_names() {
     if (!policy_.host_name.empty()) {
         add("host_name", [&] { return host_name(policy_.host_name); });
     }
+    if (decisions_.leads_group) {
+        into_->push_back({.name = "process group", .child = shared_memory(lead_process_group)});
+    }
     if (policy_.privileges.new_session_keyring) {
         add("privileges.new_session_keyring",
             [] { return new_session_keyring(WithoutKeyrings::go_on); });
@@ -277,7 +281,8 @@ void Building::restrict_by_landlock() {
     };
     const LandlockScopes scopes =
         scope_if(decisions_.scopes_abstract_sockets, LandlockScopes::abstract_sockets) |
-        scope_if(decisions_.scopes_signals, LandlockScopes::signals);
+        scope_if(decisions_.scopes_signals || decisions_.scopes_signals_to_group,
+                 LandlockScopes::signals);
     if (decisions_.files == FilesBy::landlock || scopes != LandlockScopes::none) {
         add("files", [&] {
             LandlockRules rules = rules_for_files();

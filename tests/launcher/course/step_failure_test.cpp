@@ -97,6 +97,21 @@ TEST_CASE("an exception in a part is the failure of its step") {
             {.name = "x", .parent = [](ParentSide&) { throw std::runtime_error("thrown"); }});
         CHECK(std::string(failure_of(spawner).what()) == "x in the parent: exception: thrown");
     }
+    SUBCASE("with a code of its own") {
+        const auto thrown = [](auto&) {
+            throw std::system_error(EMFILE, std::generic_category(), "open");
+        };
+        spawner.step({.name = "x", .parent = thrown});
+        const SpawnError parents = failure_of(spawner);
+        CHECK(parents.cause() == Cause::exception);
+        CHECK(parents.code() == std::errc::too_many_files_open);
+        CHECK(parents.detail() == "open: Too many open files");
+        SyncedSpawner other = spawner_of_true();
+        other.step({.name = "x", .child = after_fork(thrown)});
+        const SpawnError childs = failure_of(other);
+        CHECK(childs.cause() == Cause::exception);
+        CHECK(childs.code() == std::errc::too_many_files_open);
+    }
     SUBCASE("in the child, of another type") {
         spawner.step({.name = "x", .child = after_fork([](ChildSide&) { throw 1; })});
         CHECK(std::string(failure_of(spawner).what()) ==

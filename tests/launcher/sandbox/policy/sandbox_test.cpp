@@ -15,6 +15,7 @@
 #include <syncspawn/launcher.hpp>
 #include <syncspawn/sandbox.hpp>
 
+#include "support/as_everybody.hpp"
 #include "support/launched.hpp"
 #include "support/observe.hpp"
 #include "support/sandboxed.hpp"
