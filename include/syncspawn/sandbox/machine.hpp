@@ -70,7 +70,9 @@ struct SYNCSPAWN_API Machine {
     std::vector<std::string> cgroup_controllers{};
 
     /// This one, as it is for the calling thread. What was found is kept for as long as the thread's
-    /// capabilities, filters and namespaces are the same; the second call takes 50 µs or so.
+    /// capabilities, filters and namespaces are the same; the second call takes 50 µs or so. A thread that has
+    /// entered a Landlock domain since then, and whose parent is another user's, calls probe(): the kernel tells it
+    /// of none.
     [[nodiscard]] static Machine here();
     /// The same, asked afresh.
     [[nodiscard]] static Machine probe();
