@@ -108,8 +108,9 @@ bool remount_read_only(MountWork& work, const MountAction& action) noexcept {
            refuse(work, errno == EINVAL ? "mount_setattr: it is no mount point" : "mount_setattr");
 }
 
+// What the program may not get to anyway is hidden with the directory that is closed to it, whose mode may change.
 bool hide(MountWork& work, const MountAction& action) noexcept {
-    const Opened place = find(work, action.destination);
+    const Opened place = find_or_what_closes_it(work, action.destination);
     if (!place) {
         return errno == ENOENT || errno == ENOTDIR || refuse(work, "openat2");
     }

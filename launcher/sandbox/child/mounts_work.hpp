@@ -44,6 +44,8 @@ enum class PlaceKind { directory, file };
 Opened find_or_make(MountWork& work, const char* path, PlaceKind kind) noexcept;
 // Empty, with errno, if there is none.
 Opened find(MountWork& work, const char* path, LastLink link = LastLink::followed) noexcept;
+// The same, but where this user may not get to it, the directory that is closed to it.
+Opened find_or_what_closes_it(MountWork& work, const char* path) noexcept;
 // The directory in which the last name of the path is to be made; those above are made, if need be.
 Opened directory_above(MountWork& work, const char* path) noexcept;
 const char* last_name(const char* path) noexcept;
