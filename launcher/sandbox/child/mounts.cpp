@@ -91,7 +91,10 @@ bool apply(MountWork& work, const MountAction& action) noexcept {
 }
 
 bool apply_all(MountWork& work) noexcept {
-    for (const MountAction& action : work.plan.actions.subspan(work.keeps_root ? 1 : 0)) {
+    for (const MountAction& action : work.plan.actions) {
+        if (work.keeps_root && &action == work.plan.actions.data()) {
+            continue;
+        }
         work.label = action.label;
         work.path_links = action.path_links;
         work.store_waits = work.keeps_root && work.plan.needs_store && action.covers_store;

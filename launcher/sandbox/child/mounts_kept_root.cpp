@@ -30,7 +30,7 @@ bool clone_early(MountWork& work, const MountAction& action) noexcept {
 bool may_keep_root(const MountWork& work) noexcept {
     struct statx about {};
     return work.plan.may_keep_root && calls::statx(AT_FDCWD, what_it_is, about, "/") &&
-           is_same(work.plan.actions.front().source.identity, about);
+           is_same(work.plan.actions.data()->source.identity, about);
 }
 
 bool keep_root(MountWork& work) noexcept {
@@ -40,7 +40,7 @@ bool keep_root(MountWork& work) noexcept {
             return false;
         }
     }
-    const MountAction& root = work.plan.actions.front();
+    const MountAction& root = *work.plan.actions.data();
     work.label = root.label;
     work.root = Opened(work.closing, calls::openat2(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0));
     if (!work.root) {

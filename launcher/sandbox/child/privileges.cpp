@@ -90,10 +90,11 @@ std::error_code lacks(ChildSide& side, const PlannedCapabilities& planned, Capab
 std::error_code settle_without_setpcap(ChildSide& side,
                                        const PlannedCapabilities& planned) noexcept {
     const CapabilityBits bounding = read_bounding();
-    if ((*planned.bounding & ~bounding) != 0) {
-        return lacks(side, planned, *planned.bounding & ~bounding, "bounding set");
+    const CapabilityBits wanted = planned.bounding.value_or(bounding);
+    if ((wanted & ~bounding) != 0) {
+        return lacks(side, planned, wanted & ~bounding, "bounding set");
     }
-    return bounding == *planned.bounding || planned.may_leave_bounding
+    return bounding == wanted || planned.may_leave_bounding
                ? side.done()
                : side.fail(EPERM, "the bounding set: dropping from it takes CAP_SETPCAP");
 }
@@ -104,7 +105,7 @@ std::error_code lower_bounding(ChildSide& side, const PlannedCapabilities& plann
     if (!planned.bounding) {
         return side.done();
     }
-    const CapabilityBits wanted = *planned.bounding;
+    const CapabilityBits wanted = planned.bounding.value_or(0);
     if ((present.permitted & setpcap) == 0) {
         return settle_without_setpcap(side, planned);
     }
