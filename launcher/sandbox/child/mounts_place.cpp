@@ -163,6 +163,11 @@ Opened find_or_make(MountWork& work, const char* path, PlaceKind kind) noexcept 
     }
     if (!place) {
         refuse(work, "openat2");
+        return {};
+    }
+    if (std::exchange(work.store_waits, false) &&
+        !attach_here(work, work.store.get(), place.get())) {
+        return {};
     }
     return place;
 }

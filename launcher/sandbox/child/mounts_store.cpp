@@ -67,6 +67,9 @@ bool make_store(MountWork& work) noexcept {
     if (!work.store || !fill(work)) {
         return false;
     }
+    if (work.keeps_root) {
+        return calls::set_attributes(work.store.get(), 0, shut) || refuse(work, "mount_setattr");
+    }
     if (!calls::set_attributes(work.store.get(), 0, shut) ||
         !calls::move_mount(work.store.get(), AT_FDCWD, "/")) {
         return refuse(work, "place the covers");

@@ -9,7 +9,9 @@ namespace {
 constexpr unsigned whole_tree = OPEN_TREE_CLONE | AT_RECURSIVE;
 constexpr unsigned of_descriptor = whole_tree | AT_EMPTY_PATH;
 
-constexpr unsigned what_it_is = STATX_TYPE | STATX_INO | STATX_BTIME;
+bool is_directory(const MountSource& source) noexcept { return source.identity.type == S_IFDIR; }
+
+}  // namespace
 
 bool is_same(const FileIdentity& expected, const struct statx& about) noexcept {
     const bool has_birth = (about.stx_mask & STATX_BTIME) != 0;
@@ -21,10 +23,6 @@ bool is_same(const FileIdentity& expected, const struct statx& about) noexcept {
                              .type = about.stx_mode & std::uint32_t{S_IFMT}};
     return found == expected;
 }
-
-bool is_directory(const MountSource& source) noexcept { return source.identity.type == S_IFDIR; }
-
-}  // namespace
 
 Opened open_source(MountWork& work, const MountSource& source, std::uint64_t flags) noexcept {
     Opened file(work.closing, calls::openat2(AT_FDCWD, source.path, flags | O_NOFOLLOW,
@@ -88,7 +86,9 @@ bool clone_roots(MountWork& work) noexcept {
 
 bool bind(MountWork& work, const MountAction& action) noexcept {
     Opened tree = action.number >= 0 ? std::move(work.clones_of_root[action.number])
-                                     : clone_source(work, action.source);
+                  : work.keeps_root && action.early >= 0
+                      ? std::move(work.early_clones[action.early])
+                      : clone_source(work, action.source);
     if (!tree) {
         return false;
     }

@@ -29,6 +29,9 @@ struct MountWork {
     Opened store{};  // a file system of covers and contents, which nobody else sees
     Opened room{};   // the directory in it that can be written
     Opened clones_of_root[most_clones_of_root]{};
+    bool keeps_root = false;
+    bool store_waits = false;  // for the next place that is found
+    Opened early_clones[most_early_clones]{};
     mode_t umask = 0;
     Device own[most_own_file_systems]{};
     std::size_t own_count = 0;
@@ -55,6 +58,9 @@ bool is_own(MountWork& work, const struct statx& about) noexcept;
 bool attach(MountWork& work, Opened tree, const char* path, PlaceKind kind) noexcept;
 bool attach_here(MountWork& work, int tree, int place, const char* name = "") noexcept;
 
+constexpr unsigned what_it_is = STATX_TYPE | STATX_INO | STATX_BTIME;
+bool is_same(const FileIdentity& expected, const struct statx& about) noexcept;
+
 // mounts_trees.cpp: what is there already, at another place
 Opened open_source(MountWork& work, const MountSource& source, std::uint64_t flags) noexcept;
 Opened clone_source(MountWork& work, const MountSource& source) noexcept;
@@ -65,6 +71,10 @@ bool bind(MountWork& work, const MountAction& action) noexcept;
 bool remount_read_only(MountWork& work, const MountAction& action) noexcept;
 bool hide(MountWork& work, const MountAction& action) noexcept;
 bool protect(MountWork& work, const MountAction& action) noexcept;
+
+// mounts_kept_root.cpp
+bool may_keep_root(const MountWork& work) noexcept;
+bool keep_root(MountWork& work) noexcept;
 
 // mounts_store.cpp: covers and contents
 bool make_store(MountWork& work) noexcept;
