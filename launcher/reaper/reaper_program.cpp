@@ -4,8 +4,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "barrier/linux/clone_with_stack.hpp"
+#include "guardian_program.hpp"
 #include "orders.hpp"
+#include "program_calls.hpp"
 
 // The first process of a pid namespace, a program by itself: no C library, no memory but the stack, no constant that
 // needs relocation. README.md says what it does.
@@ -14,26 +15,6 @@
 
 namespace syncspawn::detail {
 namespace {
-
-constexpr long no_argument = 0;
-constexpr unsigned long all_signals = ~0UL;
-constexpr long size_of_signals = sizeof all_signals;
-
-long call(long number, long first = no_argument, long second = no_argument,
-          long third = no_argument, long fourth = no_argument) noexcept {
-    return call_without_errno(number, first, second, third, fourth);
-}
-
-template <class Object>
-long address_of(Object& object) noexcept {
-    return reinterpret_cast<long>(&object);
-}
-
-[[noreturn]] void leave(int code) noexcept {
-    for (;;) {
-        call(SYS_exit_group, code);
-    }
-}
 
 // Of what the sandbox is promised: without it, there is none.
 void leave_if_refused(long result) noexcept {
@@ -84,8 +65,8 @@ void settle(const Reaper& reaper) noexcept {
     if (reaper.is_tied) {
         tie_to_launcher();
     }
-    call(SYS_prctl, PR_SET_NAME, reinterpret_cast<long>("reaper"));
-    call(SYS_chdir, reinterpret_cast<long>("/"));
+    call(SYS_prctl, PR_SET_NAME, text_at("reaper"));
+    call(SYS_chdir, text_at("/"));
     // What is sent to the program's group is not meant for this, which would pass it on again. Refused, or nothing new,
     // to who leads a group or a session.
     call(SYS_setpgid);
@@ -121,10 +102,15 @@ bool is_from_outside(const siginfo_t& info) noexcept {
     return info.si_code <= 0 && info.si_pid == 0;
 }
 
+// A terminal that hangs up tells nobody but the leader of the session that it controls.
+bool is_hang_up(const siginfo_t& info) noexcept {
+    return info.si_signo == SIGHUP && info.si_code == SI_KERNEL;
+}
+
 void pass_on(const Reaper& reaper, const siginfo_t& info) noexcept {
     constexpr long everybody = -1;
     constexpr long own_group = 0;
-    if (!is_from_outside(info)) {
+    if (!is_from_outside(info) && !is_hang_up(info)) {
         return;
     }
     const long program = reaper.program != 0 ? reaper.program : everybody;
@@ -143,7 +129,11 @@ void pass_on(const Reaper& reaper, const siginfo_t& info) noexcept {
 [[noreturn, gnu::used]] void reap(const long* stack) noexcept asm("syncspawn_reap");
 
 void reap(const long* stack) noexcept {
-    Reaper reaper = reaper_of(reinterpret_cast<const char* const*>(stack + 1));
+    const auto* const arguments = reinterpret_cast<const char* const*>(stack + 1);
+    if (is_guardian(arguments)) {
+        guard(arguments);
+    }
+    Reaper reaper = reaper_of(arguments);
     settle(reaper);
     for (;;) {
         bury_the_dead(reaper);

@@ -3,6 +3,8 @@
 #include <exception>
 #include <system_error>
 
+#include "barrier/linux/cancellation.hpp"
+
 namespace syncspawn::detail {
 
 PartEnding ending_of(const ParentPart& part, ParentSide& side) {
@@ -12,6 +14,8 @@ PartEnding ending_of(const ParentPart& part, ParentSide& side) {
         return {exception.code(), exception.what()};
     } catch (const std::exception& exception) {
         return {{}, exception.what()};
+    } catch (const EndOfThread&) {  // its launch ends with it
+        throw;
     } catch (...) {
         return {{}, "not a std::exception"};
     }

@@ -45,12 +45,14 @@ namespace syncspawn::sandbox {
 /// EACCES in a directory of this user's own fails the launch: inside, its mode could be changed.
 ///
 /// The link is made before the child is started. It is removed after the program's end, or when the launch fails, by
-/// the last sandbox of this user that needs it, and only if it is still what was made. If the process is killed before
-/// that, the next launch of a step like this one removes it: locks on files in a directory of the user tell what is
-/// needed still (/run/syncspawn for root, else $XDG_RUNTIME_DIR/syncspawn or /tmp/syncspawn-UID; it stays, empty).
-/// After Process::release() the link stays until this process has ended.
+/// the last sandbox of this user that needs it, and only if it is still what was made. If this process is killed before
+/// that, a process of the library's own removes it: it is started with the link, as a child of this process, and ends
+/// with the program; so it is for a program that outlives its Process. If both are killed at once, the next launch of a step like this one removes it. Locks in a
+/// directory of the user tell what is needed still (/run/syncspawn for root, else /run/user/UID/syncspawn, and where
+/// that cannot be made /tmp/syncspawn-UID; it stays).
 ///
-/// Throws std::invalid_argument for a path that is not absolute, or ends with "." or "..".
+/// Throws std::invalid_argument for a path that is not absolute, or ends with "." or "..", and std::system_error if
+/// there can be no such directory.
 [[nodiscard]] SYNCSPAWN_API Step keep_absent(std::vector<std::string> paths);
 
 }  // namespace syncspawn::sandbox

@@ -27,17 +27,17 @@ std::error_code remove(ParentSide& side) {
 Step keep_absent(std::vector<std::string> paths) {
     std::for_each(paths.begin(), paths.end(), require_name);
     std::transform(paths.begin(), paths.end(), paths.begin(), normalized);
-    return {.name = "absent paths",
-            .before_start =
-                [paths = std::move(paths)](ParentSide& side) {
-                    Placeholders::remove_abandoned();
-                    auto& placeholders = side.state<Placeholders>();
-                    for (const std::string& path : paths) {
-                        placeholders.place(path);
-                    }
-                },
-            .after_end = remove,
-            .undo = remove};
+    (void)Placeholders::open_registry();  // if it cannot be had, that is said now
+    return {
+        .name = "absent paths",
+        .before_start =
+            [paths = std::move(paths)](ParentSide& side) {
+                Placeholders::remove_abandoned();
+                side.state<Placeholders>().place(paths);
+            },
+        .parent = [](ParentSide& side) { side.state<Placeholders>().watch(side.child_pidfd()); },
+        .after_end = remove,
+        .undo = remove};
 }
 
 }  // namespace syncspawn::sandbox

@@ -2,19 +2,18 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
-#include <cstdlib>
-#include <filesystem>
-#include <functional>
 #include <string_view>
 #include <system_error>
 #include <utility>
+
+#include "barrier/linux/fresh_descriptor.hpp"
 
 namespace syncspawn::sandbox {
 namespace {
@@ -23,34 +22,13 @@ namespace {
     throw std::system_error(errno, std::generic_category(), call + " '" + path + "'");
 }
 
-std::string made_directory(const std::string& path) {
-    constexpr mode_t own = 0700;
-    constexpr mode_t others = 022;
-    struct stat about {};
-    if ((mkdir(path.c_str(), own) < 0 && errno != EEXIST) || lstat(path.c_str(), &about) < 0) {
-        refuse("mkdir", path);
-    }
-    if (!S_ISDIR(about.st_mode) || about.st_uid != geteuid() || (about.st_mode & others) != 0) {
-        errno = EPERM;
-        refuse("somebody else may write to", path);
-    }
-    return path;
-}
-
-std::string registry() {
-    const char* const runtime = std::getenv("XDG_RUNTIME_DIR");
-    const std::string base = geteuid() == 0       ? "/run/syncspawn"
-                             : runtime != nullptr ? std::string(runtime) + "/syncspawn"
-                                                  : "/tmp/syncspawn-" + std::to_string(geteuid());
-    return made_directory(made_directory(base) + "/absent");
-}
-
 UniqueFd open_straight(const std::string& directory) {
     open_how how{};
     how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
     how.resolve = RESOLVE_NO_SYMLINKS;
-    return UniqueFd(
+    const UniqueFd opened(
         static_cast<int>(syscall(SYS_openat2, AT_FDCWD, directory.c_str(), &how, sizeof how)));
+    return UniqueFd(opened ? detail::duplicate_from(opened.get(), 10) : -1);
 }
 
 // One for each directory and name, whatever path leads there.
@@ -59,27 +37,8 @@ std::string record_of(int directory, const std::string& path, const std::string&
     if (fstat(directory, &about) < 0) {
         refuse("stat", path);
     }
-    return registry() + "/" + std::to_string(about.st_dev) + "-" + std::to_string(about.st_ino) +
-           "-" + std::to_string(std::hash<std::string>{}(name));
-}
-
-// Shared, of a file that is still there when the lock is.
-UniqueFd locked(const std::string& record, const std::string& path) {
-    for (;;) {
-        constexpr mode_t own = 0600;
-        UniqueFd file(open(record.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, own));
-        struct stat about {};
-        if (!file || flock(file.get(), LOCK_SH) < 0 || fstat(file.get(), &about) < 0) {
-            refuse("lock", record);
-        }
-        if (about.st_nlink > 0) {
-            if (pwrite(file.get(), path.data(), path.size(), 0) !=
-                static_cast<ssize_t>(path.size())) {
-                refuse("write", record);
-            }
-            return file;
-        }
-    }
+    return std::to_string(about.st_dev) + "-" + std::to_string(about.st_ino) + "-" +
+           std::to_string(Registry::byte_of(name));
 }
 
 bool is_placeholder(int directory, const std::string& name) noexcept {
@@ -89,10 +48,10 @@ bool is_placeholder(int directory, const std::string& name) noexcept {
            std::string_view(found, static_cast<std::size_t>(size)) == placeholder_target;
 }
 
-std::string content_of(const UniqueFd& file) {
-    char text[PATH_MAX];
-    const ssize_t size = pread(file.get(), text, sizeof text, 0);
-    return {text, static_cast<std::size_t>(size > 0 ? size : 0)};
+void remove_link(int directory, const std::string& name) noexcept {
+    if (is_placeholder(directory, name)) {
+        unlinkat(directory, name.c_str(), 0);
+    }
 }
 
 std::pair<std::string, std::string> split(const std::string& path) {
@@ -102,65 +61,139 @@ std::pair<std::string, std::string> split(const std::string& path) {
 
 }  // namespace
 
-void Placeholders::place(const std::string& path) {
-    auto [above, name] = split(path);
-    UniqueFd directory = open_straight(above);
-    if (!directory) {
-        refuse("open", above);
+Registry Placeholders::open_registry() { return Registry::open("absent"); }
+
+void Placeholders::place(const std::vector<std::string>& paths) {
+    maker_ = getpid();
+    registry_ = open_registry();
+    for (const std::string& path : paths) {
+        auto [above, name] = split(path);
+        const std::size_t directory = open_directory(above);
+        if (!is_occupied(directory, name)) {
+            std::string record = record_of(directories_[directory].fd.get(), above, name);
+            registry_.hold(record, path);
+            held_.push_back({directory, std::move(name), std::move(record)});
+        }
     }
-    const std::string record = record_of(directory.get(), above, name);
-    Held held{std::move(directory), std::move(name), locked(record, path), record};
-    const int directory_fd = held.directory.get();
-    const bool is_made = symlinkat(placeholder_target, directory_fd, held.name.c_str()) == 0;
-    const int error = is_made ? 0 : errno;
-    if (is_made || (error == EEXIST && is_placeholder(directory_fd, held.name))) {
-        held_.push_back(std::move(held));
-        return;
+    if (!held_.empty()) {
+        start_guardian();
     }
-    let_go(held);
+    const auto not_made = std::stable_partition(held_.begin(), held_.end(),
+                                                [this](const Held& held) { return make(held); });
+    std::for_each(not_made, held_.end(), [this](const Held& held) { let_go(held); });
+    held_.erase(not_made, held_.end());
+    if (held_.empty()) {
+        remove();
+    }
+}
+
+// Of several paths in one directory, one descriptor.
+std::size_t Placeholders::open_directory(const std::string& path) {
+    const auto known =
+        std::find_if(directories_.begin(), directories_.end(),
+                     [&path](const Directory& directory) { return directory.path == path; });
+    if (known != directories_.end()) {
+        return static_cast<std::size_t>(known - directories_.begin());
+    }
+    UniqueFd fd = open_straight(path);
+    if (!fd) {
+        refuse("open", path);
+    }
+    directories_.push_back({path, std::move(fd)});
+    return directories_.size() - 1;
+}
+
+bool Placeholders::is_occupied(std::size_t directory, const std::string& name) const noexcept {
+    const int fd = directories_[directory].fd.get();
+    struct stat about {};
+    return fstatat(fd, name.c_str(), &about, AT_SYMLINK_NOFOLLOW) == 0 && !is_placeholder(fd, name);
+}
+
+// Before there is a link. Where none can be started, the next launch removes what this one leaves.
+void Placeholders::start_guardian() {
+    detail::GuardedLinks links{registry_.locks(), registry_.directory(), placeholder_target, {}};
+    for (const Held& held : held_) {
+        links.links.push_back({directories_[held.directory].fd.get(), held.name,
+                               Registry::byte_of(held.record), held.record});
+    }
+    guardian_ = detail::Guardian::start(links);
+}
+
+// False: there need not be one.
+bool Placeholders::make(const Held& held) const {
+    const Directory& directory = directories_[held.directory];
+    if (symlinkat(placeholder_target, directory.fd.get(), held.name.c_str()) == 0) {
+        return true;
+    }
+    const int error = errno;
+    if (error == EEXIST) {
+        return is_placeholder(directory.fd.get(), held.name);
+    }
     // What this user cannot make, the sandbox cannot, either; but where the directory is its own, it could change
     // the mode.
     struct stat about {};
-    const bool is_own = fstat(directory_fd, &about) < 0 || about.st_uid == geteuid();
-    if (error != EEXIST && error != EROFS && (error != EACCES || is_own)) {
+    const bool is_own = fstat(directory.fd.get(), &about) < 0 || about.st_uid == geteuid();
+    if (error != EROFS && (error != EACCES || is_own)) {
         errno = error;
-        refuse("symlink", path);
+        refuse("symlink", directory.path + "/" + held.name);
+    }
+    return false;
+}
+
+void Placeholders::let_go(const Held& held) const noexcept {
+    if (registry_.let_go(held.record)) {
+        remove_link(directories_[held.directory].fd.get(), held.name);
+        registry_.forget(held.record);
     }
 }
 
-void Placeholders::let_go(const Held& held) noexcept {
-    if (flock(held.lock.get(), LOCK_EX | LOCK_NB) < 0) {
-        return;  // somebody else needs it, and removes it
+Placeholders::~Placeholders() { is_needed_by_process_ ? leave_to_guardian() : remove(); }
+
+void Placeholders::watch(int process) noexcept {
+    is_needed_by_process_ = true;
+    if (process >= 0) {
+        guardian_.watch(process);
     }
-    if (is_placeholder(held.directory.get(), held.name)) {
-        unlinkat(held.directory.get(), held.name.c_str(), 0);
-    }
-    unlink(held.record.c_str());
 }
 
 void Placeholders::remove() noexcept {
+    if (maker_ != getpid()) {
+        leave_to_guardian();
+        return;
+    }
+    guardian_.dismiss();
     for (const Held& held : held_) {
         let_go(held);
     }
     held_.clear();
+    directories_.clear();
+    registry_ = {};
+    is_needed_by_process_ = false;
+}
+
+// Where there is none, the locks stay as long as this process.
+void Placeholders::leave_to_guardian() noexcept {
+    if (!guardian_ && maker_ == getpid()) {
+        registry_.keep_locks();
+    }
+    guardian_.leave();
 }
 
 void Placeholders::remove_abandoned() {
-    for (const auto& entry : std::filesystem::directory_iterator(registry())) {
-        const std::string record = entry.path();
-        UniqueFd lock(open(record.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-        if (!lock || flock(lock.get(), LOCK_EX | LOCK_NB) < 0) {
+    const Registry registry = open_registry();
+    for (const std::string& record : registry.records()) {
+        if (!registry.let_go(record)) {
             continue;
         }
-        const std::string path = content_of(lock);
+        const std::string path = registry.text_of(record);
         if (path.starts_with('/')) {
-            auto [above, name] = split(path);
-            if (UniqueFd directory = open_straight(above)) {
-                let_go({std::move(directory), std::move(name), std::move(lock), record});
-                continue;
+            const auto [above, name] = split(path);
+            if (const UniqueFd directory = open_straight(above);
+                directory && record_of(directory.get(), above, name) == record) {
+                remove_link(directory.get(), name);
             }
         }
-        unlink(record.c_str());
+        registry.forget(record);
     }
 }
 

@@ -1,9 +1,15 @@
 #pragma once
 
+#include <sys/types.h>
+
+#include <cstddef>
 #include <string>
 #include <vector>
 
 #include <syncspawn/barrier/unique_fd.hpp>
+
+#include "launcher/reaper/guardian.hpp"
+#include "registry.hpp"
 
 namespace syncspawn::sandbox {
 
@@ -12,38 +18,51 @@ constexpr const char* placeholder_target = "/proc/syncspawn/absent";
 
 // Symbolic links that lead nowhere, in the place of files that do not exist and are not to be made inside: there must
 // be something that a mount can pin. They lie in the host's tree, where "open" and "stat" find as little as before
-// (ENOENT), for as long as a sandbox needs them.
-//
-// Several sandboxes, even of several processes, may need the same one. So each holds a shared lock on a file in a
-// registry of the user, and the last one removes the link. Locks end with their process, so what a killed one has
-// left is known by its lock, and is removed by remove_abandoned().
+// (ENOENT), for as long as a sandbox needs them. Who removes them, and when: README.md.
 class Placeholders {
 public:
     Placeholders() = default;
-    Placeholders(Placeholders&&) = default;
-    Placeholders& operator=(Placeholders&&) = delete;
     Placeholders(const Placeholders&) = delete;
     Placeholders& operator=(const Placeholders&) = delete;
-    ~Placeholders() { remove(); }
+    // Removes them, unless the process may live on that needs them: then its guardian does.
+    ~Placeholders();
 
-    // Puts one there, unless something is there, or nothing can be made there by this user. Throws std::system_error.
-    void place(const std::string& path);
+    // Puts one at each path, unless something is there, or nothing can be made there by this user. Once for each
+    // object. Throws std::system_error.
+    void place(const std::vector<std::string>& paths);
+    // They stay until the end of this one, whose pidfd it is, even if this process dies.
+    void watch(int process) noexcept;
     // Removes those that nobody else needs, and that are still what they were.
     void remove() noexcept;
 
     // Of all that this user has left anywhere.
     static void remove_abandoned();
+    // Throws std::system_error if there can be none.
+    static Registry open_registry();
 
 private:
     struct Held {
-        UniqueFd directory;
+        std::size_t directory;
         std::string name;
-        UniqueFd lock;
         std::string record;
     };
-    static void let_go(const Held& held) noexcept;
+    std::size_t open_directory(const std::string& path);
+    [[nodiscard]] bool is_occupied(std::size_t directory, const std::string& name) const noexcept;
+    void start_guardian();
+    [[nodiscard]] bool make(const Held& held) const;
+    void let_go(const Held& held) const noexcept;
+    void leave_to_guardian() noexcept;
 
+    struct Directory {
+        std::string path;
+        UniqueFd fd;
+    };
+    std::vector<Directory> directories_{};
     std::vector<Held> held_{};
+    Registry registry_{};
+    detail::Guardian guardian_{};
+    bool is_needed_by_process_ = false;
+    pid_t maker_ = 0;  // not its copy by fork(2)
 };
 
 }  // namespace syncspawn::sandbox

@@ -46,9 +46,10 @@ TEST_CASE("an absent path stays absent, inside and afterwards") {
     SKIP_WITHOUT_USER_NAMESPACES();
     for (const StartMethod method : start_methods()) {
         const TemporaryDirectory directory;
-        const NothingIsLeft nothing;
         const SyncedSpawner spawner =
             spawner_without(directory, ".git", all_attacks + "; touch free && ls -A", method);
+        seen_by(spawner);  // after which the guardian's program is kept
+        const NothingIsLeft nothing;
         for (int launch = 0; launch < 2; ++launch) {
             CHECK(seen_by(spawner) == ".git\nfree\n");
             CHECK(output_of(shell("ls -A " + directory.path())) == "free\n");
