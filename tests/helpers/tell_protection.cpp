@@ -127,9 +127,9 @@ int main(int count, char** words) {
                 prctl(PR_GET_SECUREBITS), sysconf(_SC_NPROCESSORS_ONLN));
     tell("signal outside", kill(process, 0));
     tell("kernel's keys", syscall(SYS_keyctl, 0, -3, 0));
+    tell("new user namespace", unshare(CLONE_NEWUSER));
     tell("trace the first", open("/proc/1/mem", O_RDONLY | O_CLOEXEC));
     tell("look into the parent", open("/proc/1/environ", O_RDONLY | O_CLOEXEC));
-    tell("new user namespace", unshare(CLONE_NEWUSER));
     std::fflush(stdout);
     return 42;
 }

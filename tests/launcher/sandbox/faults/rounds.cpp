@@ -1,9 +1,14 @@
 #include "rounds.hpp"
 
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <exception>
 #include <filesystem>
 #include <system_error>
@@ -27,6 +32,7 @@ void copy(char (&to)[Size], const std::string& text) {
 }
 
 void launch_once(const SyncedSpawner& spawner, Report& report) {
+    report.told[0] = '\0';
     syscall(mark_of_begin);
     SpawnError error;
     Process process = spawner.spawn(error);
@@ -39,7 +45,9 @@ void launch_once(const SyncedSpawner& spawner, Report& report) {
     report.may_have_run = error.program_may_have_run();
     copy(report.step, error.step());
     copy(report.text, error ? error.what() : "");
-    copy(report.told, error ? "" : read_all(process.standard_output()));
+    if (process && process.standard_output() >= 0) {
+        copy(report.told, read_all(process.standard_output()));
+    }
     report.exit_code = error ? 0 : process.wait().shell_code();
 }
 
@@ -75,45 +83,54 @@ long option_of(const SeenCall& seen) noexcept {
 }  // namespace
 
 const char* name_of(Party party) noexcept {
-    constexpr const char* names[]{"launcher", "child", "program's process", "reaper", "other"};
+    constexpr const char* names[]{"launcher",          "guardian", "child",
+                                  "program's process", "reaper",   "other"};
     return names[static_cast<int>(party)];
 }
 
 // ---- who calls ------------------------------------------------------------------------------------
 
-void Parties::begin_round() {
-    std::erase_if(known_, [](const auto& one) { return one.second != Party::launcher; });
+void Parties::begin_round(pid_t launcher) {
+    known_ = {{launcher, Party::launcher}};
+    launcher_ = launcher;
     processes_ = 0;
     step_ = -1;
-    has_begun_ = is_launching_ = true;
+    is_launching_ = true;
 }
 
-Party Parties::party_of(pid_t thread) {
-    launcher_ = launcher_ == 0 ? thread : launcher_;  // the first call is its
-    const auto known = known_.find(thread);
+Party Parties::party_of(const SeenCall& seen) {
+    const auto known = known_.find(seen.thread);
     if (known != known_.end()) {
         return known->second;
     }
-    const auto process = detail::proc::status_number(thread, "Tgid:").value_or(0);
-    Party party = Party::launcher;
-    if (process != launcher_) {
+    const auto process = detail::proc::status_number(seen.thread, "Tgid:").value_or(0);
+    Party party = Party::others;
+    if (process == launcher_) {
+        party = Party::launcher;
+    } else if (seen.number == SYS_setsid) {  // its first call
+        party = Party::guardian;
+    } else if (process != host_ && is_launching_) {
         party = processes_ == 0 ? Party::child : processes_ == 1 ? Party::second : Party::others;
         ++processes_;
     }
-    return known_[thread] = party;
+    return known_[seen.thread] = party;
 }
 
 std::optional<Call> Parties::note(const SeenCall& seen) {
-    const Party party = party_of(seen.thread);
+    host_ = host_ == 0 ? seen.thread : host_;  // the first call is its
     if (seen.number == mark_of_begin) {
-        begin_round();
-    } else if (seen.number == mark_of_result) {
+        begin_round(seen.thread);
+        return std::nullopt;
+    }
+    const Party party = party_of(seen);
+    if (seen.number == mark_of_result) {
         is_launching_ = false;
     } else if (seen.number >= first_mark && party == Party::child) {
         step_ = static_cast<int>(seen.number - first_mark);
     } else if (seen.number < mark_of_begin && party != Party::others &&
                (party != Party::launcher || is_launching_)) {
-        return Call{party, party == Party::launcher ? -1 : step_, seen.number, option_of(seen)};
+        const bool has_steps = party != Party::launcher && party != Party::guardian;
+        return Call{party, has_steps ? step_ : -1, seen.number, option_of(seen)};
     }
     return std::nullopt;
 }
@@ -131,6 +148,11 @@ std::string Round::step() const {
     return hit.step >= 0 && hit.step < report.step_count ? report.steps[hit.step] : "";
 }
 
+bool is_beginning_of(const std::string& undisturbed, std::string told) {
+    told.erase(std::min(told.find("trace the first"), told.size()));
+    return undisturbed.starts_with(told);
+}
+
 void Rounds::prepare() {
     if (caller_ == Caller::ordinary) {
         become_ordinary_user();
@@ -140,6 +162,11 @@ void Rounds::prepare() {
         Scenario scenario = maker_.make(ground_);
         for (const Step& step : scenario.steps) {
             copy(report_->steps[report_->step_count++], step.name);
+        }
+        if (launchers_ == Launchers::copies) {
+            output_ = UniqueFd(memfd_create("output", MFD_CLOEXEC));
+            scenario.options.streams.output = Stdio::descriptor(output_.get());
+            prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
         }
         spawner_ = std::make_unique<SyncedSpawner>(marked(scenario));
         // What is done once only is done, and what is found out is known.
@@ -152,10 +179,30 @@ void Rounds::prepare() {
 
 void Rounds::launch_for_ever() {
     while (report_->left_out[0] == '\0' && !report_->is_over) {
-        launch_once(*spawner_, *report_);
-        comes_true([this] { return count_pidfds() <= pidfds_; });
+        launchers_ == Launchers::same ? launch_here() : launch_in_copy();
         syscall(mark_of_end);
     }
+    spawner_.reset();
+}
+
+void Rounds::launch_here() {
+    launch_once(*spawner_, *report_);
+    comes_true([this] { return count_pidfds() <= pidfds_; });
+}
+
+// It is over when all that came of it has ended.
+void Rounds::launch_in_copy() {
+    report_->launched = false;
+    lseek(output_.get(), 0, SEEK_SET);
+    (void)!ftruncate(output_.get(), 0);
+    if (fork() == 0) {
+        launch_once(*spawner_, *report_);
+        _exit(0);
+    }
+    while (waitpid(-1, nullptr, __WALL) >= 0 || errno == EINTR) {
+    }
+    lseek(output_.get(), 0, SEEK_SET);
+    copy(report_->told, read_all(output_.get()));
 }
 
 bool Rounds::run(const Chooser& choose, const std::function<void(const Round&)>& judge) {
@@ -189,7 +236,12 @@ Sentence Rounds::judge_call(const SeenCall& seen) {
     }
     if (target_ && is_hit(*call, occurrence)) {
         hit_ = hit_.value_or(*call);
-        return target_->sentence;
+        if (target_->kills_launcher) {
+            kill(parties_.launcher(), SIGKILL);
+        }
+        if (target_->sentence.is_death() || target_->sentence.error() != 0) {
+            return target_->sentence;
+        }
     }
     parties_.passes(seen, *call);
     return Sentence::passes();
@@ -204,7 +256,7 @@ bool Rounds::is_hit(const Call& call, int occurrence) const {
 }
 
 std::string Rounds::what_is_left() const {
-    const std::string launcher = "/proc/" + std::to_string(parties_.launcher());
+    const std::string launcher = "/proc/" + std::to_string(parties_.host());
     std::vector<std::string> lines;
     for (const auto& entry : std::filesystem::directory_iterator(launcher + "/fd")) {
         std::error_code ignored;
@@ -227,11 +279,11 @@ void Rounds::end_round() {
     const std::string left = what_is_left();
     if (count_ == 0) {
         told_ = report_->told;
+        left_ = left;
         plan();
     } else if (target_ && (hit_ || !report_->launched || told_ != report_->told)) {
         (*judge_)({*target_, hit_.value_or(Call{}), *report_, left == left_ ? "" : left});
     }
-    left_ = left;
     ++count_;
     target_.reset();
     report_->is_over = targets_.empty();

@@ -13,18 +13,20 @@
 #include <utility>
 #include <vector>
 
+#include <syncspawn/barrier/unique_fd.hpp>
 #include <syncspawn/launcher.hpp>
 
 #include "../../faults/call_supervisor.hpp"
 #include "scenarios.hpp"
 #include "support/shared.hpp"
 
-// A process that launches the same sandbox again and again, one of whose system calls goes wrong each time.
+// The same sandbox is launched again and again, and each time another of the system calls goes wrong.
 
 namespace syncspawn::testing {
 
 enum class Party {
     launcher,  // any of its threads, until it has the result
+    guardian,  // of what lies on the host: launcher/reaper/README.md
     child,     // up to its execve
     second,    // the same of the program's process, where the child becomes a reaper
     reaper,
@@ -50,23 +52,23 @@ struct Call {
 // Who makes the calls of one round.
 class Parties {
 public:
-    void begin_round();
     // Nothing for marks, for what is made outside a launch, and for parties that are of no interest.
     std::optional<Call> note(const SeenCall& seen);
     // It is allowed to go on: what executes is another party afterwards.
     void passes(const SeenCall& seen, const Call& call);
 
+    [[nodiscard]] pid_t host() const noexcept { return host_; }
     [[nodiscard]] pid_t launcher() const noexcept { return launcher_; }
-    [[nodiscard]] bool has_begun() const noexcept { return has_begun_; }
 
 private:
-    Party party_of(pid_t thread);
+    void begin_round(pid_t launcher);
+    Party party_of(const SeenCall& seen);
 
     std::map<pid_t, Party> known_{};
+    pid_t host_ = 0;  // the process that goes on from round to round
     pid_t launcher_ = 0;
     int processes_ = 0;
     int step_ = -1;
-    bool has_begun_ = false;
     bool is_launching_ = false;
 };
 
@@ -88,11 +90,17 @@ struct Report {
     char told[60'000] = {};  // by the program
 };
 
+enum class Launchers {
+    same,    // one process launches in all rounds
+    copies,  // each round has one of its own, which may be killed
+};
+
 // What is to go wrong. Occurrence 0: each call of the kind, as if a filter refused it.
 struct Target {
     Call call{};
     int occurrence = 0;
     Sentence sentence = Sentence::passes();
+    bool kills_launcher = false;  // whoever makes the call
 };
 
 // A round that has ended.
@@ -104,6 +112,10 @@ struct Round {
     [[nodiscard]] std::string step() const;
 };
 
+// Of a program that may have been killed meanwhile. What it says last is of its namespace's first process, which may have
+// been dying by then.
+[[nodiscard]] bool is_beginning_of(const std::string& undisturbed, std::string told);
+
 // In the order of the calls: what is to go wrong with the call of this occurrence; none for nothing.
 using Chooser = std::function<std::vector<Target>(const Call& call, int occurrence)>;
 
@@ -112,8 +124,9 @@ using KnownCalls = std::set<std::tuple<Party, std::string, long, long, long, lon
 
 class Rounds {
 public:
-    Rounds(const ScenarioMaker& maker, Caller caller, const Ground& ground, KnownCalls& known)
-        : maker_(maker), caller_(caller), ground_(ground), known_(known) {}
+    Rounds(const ScenarioMaker& maker, Caller caller, const Ground& ground, KnownCalls& known,
+           Launchers launchers = Launchers::same)
+        : maker_(maker), caller_(caller), ground_(ground), known_(known), launchers_(launchers) {}
 
     // The first round is undisturbed. Of the calls that it makes, those in new surroundings (the calls before) are
     // offered to `choose`; each of its targets is a round of its own, and told to `judge` if it was hit, or if the
@@ -128,6 +141,8 @@ public:
 private:
     void prepare();
     void launch_for_ever();
+    void launch_here();
+    void launch_in_copy();
     Sentence judge_call(const SeenCall& seen);
     [[nodiscard]] bool is_hit(const Call& call, int occurrence) const;
     void end_round();
@@ -139,10 +154,12 @@ private:
     Caller caller_;
     const Ground& ground_;
     KnownCalls& known_;
+    Launchers launchers_;
     const Chooser* choose_ = nullptr;
     const std::function<void(const Round&)>* judge_ = nullptr;
     Shared<Report> report_;
     std::unique_ptr<SyncedSpawner> spawner_;
+    UniqueFd output_;         // of the program, where nobody reads it meanwhile
     std::size_t pidfds_ = 0;  // of the launcher, outside a launch
     Parties parties_;
     std::map<Call, int> counts_{};
