@@ -37,9 +37,10 @@
 /// nothing is made in a tree of the host, unless MountOptions::host_files says so.
 ///
 /// The child must be in a mount namespace of its own (`birth.namespaces`), and have CAP_SYS_ADMIN there: it is
-/// root's child, or in a user namespace whose id map is written (steps::map_caller()). Memory may be shared. It takes
-/// Linux 5.12 (mount_setattr(2)). Everything of the host's tree is out of reach afterwards (pivot_root(2)), and the
-/// working directory is the same path in the new tree or, where there is none, the root.
+/// root's child, or in a user namespace whose id map is written (steps::map_caller()). Memory may be shared. Before
+/// Linux 5.12 (mount_setattr(2)), and where a filter refuses the newer calls, mount(2) does the same; that takes a
+/// /proc. Everything of the host's tree is out of reach afterwards (pivot_root(2)), and the working directory is the
+/// same path in the new tree or, where there is none, the root.
 
 namespace syncspawn::sandbox {
 

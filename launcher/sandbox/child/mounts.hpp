@@ -81,7 +81,8 @@ struct MountPlan {
     bool needs_room = false;   // in the store, for writes to overlays
     bool may_change_host = false;
     int clones_of_root = 0;
-    std::uint64_t parents_root = 0;  // the id of the parent's root mount
+    std::uint64_t parents_root = 0;       // the id of the parent's root mount; 0: unknown
+    std::uint64_t parents_namespace = 0;  // the number of its mount namespace
 };
 
 std::error_code lay_out_mounts(ChildSide& side, const MountPlan& plan) noexcept;

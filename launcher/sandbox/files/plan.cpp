@@ -123,6 +123,7 @@ MountStorage::MountStorage(const std::vector<FileOperation>& operations,
         (operations.empty() || is_skipped(operations.front()) || !covers_all(operations.front()));
     plan_.may_change_host = options.host_files == HostFiles::may_change;
     plan_.parents_root = root_mount_id();
+    plan_.parents_namespace = mount_namespace();
 }
 
 void MountStorage::add(const FileOperation& operation) {
