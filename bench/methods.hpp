@@ -11,6 +11,7 @@ namespace syncspawn::bench {
 struct Method {
     std::string name;
     std::function<void()> launch;
+    std::function<void()> prepare{};  // not timed; may be empty
 };
 
 // Ours in every form, and the bare system calls.

@@ -58,15 +58,15 @@ void Rounds::measure(const Ballast& ballast) {
         return;
     }
     std::string reason;
-    auto native = WorkerProcess::start("native", ballast, reason);
-    expect(native.has_value(), "there is no native worker");
-    verify_pages(*native, "native", ballast);
+    auto native = WorkerProcess::start(plan_.worker, ballast, reason);
+    expect(native.has_value(), ("no worker, " + plan_.worker + ": " + reason).c_str());
+    verify_pages(*native, plan_.worker, ballast);
     std::vector<Part> always;
     add(always, *native, plan_.methods, ballast);
 
     const Ballast small_ballast{.pages = ballast.pages};
-    auto small = WorkerProcess::start("native", small_ballast, reason);
-    if (!plan_.flat.empty() && ballast.mib > small_ballast.mib) {
+    auto small = WorkerProcess::start(plan_.worker, small_ballast, reason);
+    if (native->has(plan_.flat) && ballast.mib > small_ballast.mib) {
         const Key key{small_ballast, plan_.flat, beside(ballast.mib)};
         always.push_back({&*small, key, set_of({allowed_cpus().front()})});
     }
@@ -93,6 +93,10 @@ void Rounds::add(std::vector<Part>& parts, WorkerProcess& worker,
                  const std::vector<std::string>& methods, const Ballast& ballast) const {
     const std::vector<std::size_t> cpus = allowed_cpus();
     for (const std::string& method : methods) {
+        if (!worker.has(method)) {
+            std::printf("left out: %s\n", method.c_str());
+            continue;
+        }
         (void)worker.launch(method, 2);  // what is done once only is done
         parts.push_back({&worker, {ballast, method, pinned}, set_of({cpus.front()})});
         parts.push_back({&worker, {ballast, method, unpinned}, set_of(cpus)});

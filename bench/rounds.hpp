@@ -18,11 +18,12 @@ inline const std::string pinned = "spawn_to_reaped_pinned";
 inline const std::string unpinned = "spawn_to_reaped_unpinned";
 
 struct Plan {
-    std::vector<std::string> methods;  // of the native worker, present in every round
+    std::string worker = "native";
+    std::vector<std::string> methods{};  // of that worker, present in every round
     // Workers beside it, one at a time because of the memory, each with those of its methods.
-    std::vector<std::pair<std::string, std::vector<std::string>>> peers;
+    std::vector<std::pair<std::string, std::vector<std::string>>> peers{};
     // The method whose launches from a parent of 10 MiB are taken in the same rounds.
-    std::string flat;
+    std::string flat{};
     int rounds = 3;                 // with each peer
     std::size_t least_samples = 7;  // of the slowest
 };

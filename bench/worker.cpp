@@ -41,6 +41,9 @@ bool hear(std::string& line) {
 
 std::string times_of(const Method& method, long count) {
     std::string answer;
+    if (method.prepare) {
+        method.prepare();
+    }
     for (long done = 0; done < count; ++done) {
         const auto start = std::chrono::steady_clock::now();
         method.launch();

@@ -37,6 +37,7 @@ declare -A purpose=(
     [libtomlplusplus-dev]="policy files, for the sandbox library"
     [libuv1-dev]="libuv, a peer in the benchmarks"
     [golang-go]="Go, a peer in the benchmarks"
+    [bubblewrap]="a peer in the benchmarks"
 )
 boost_packages=(libboost1.81-dev libboost-filesystem1.81-dev)
 sandbox_packages=(libcap-dev libseccomp-dev libtomlplusplus-dev)
@@ -45,10 +46,10 @@ test_packages=("${quickstart_packages[@]}" "${boost_packages[@]}" "${sandbox_pac
 # For what `test` leaves out and `test --all` has.
 further_test_packages=(spin g++-aarch64-linux-gnu qemu-user mmdebstrap uidmap ccache)
 clang_packages=(clang libclang-rt-14-dev llvm)
-bench_packages=(g++ cmake ninja-build python3 libbenchmark-dev "${boost_packages[@]}")
+bench_packages=(g++ cmake ninja-build python3 libbenchmark-dev "${boost_packages[@]}" "${sandbox_packages[@]}")
 lint_packages=(clang clang-format clang-tidy shellcheck libbenchmark-dev libuv1-dev)
 # What the benchmarks do without where it is not there; they say so.
-bench_peers=(gnuplot-nox libuv1-dev golang-go strace)
+bench_peers=(bubblewrap gnuplot-nox libuv1-dev golang-go strace)
 
 # Where a package is known by the program it brings, for systems other than Debian 12.
 declare -A program=(

@@ -27,13 +27,19 @@
 ///     spawn_error.hpp      why a launch failed
 ///     launch.hpp           a launch for your own event loop
 ///     run.hpp              start, input, output, time limit and end in one call; pipelines
+///     pty.hpp              a terminal of its own for the program
+///     raw_terminal.hpp     your terminal in raw mode, and back
+///     terminal_relay.hpp   what passes between the two
 ///     timeline.hpp         who did what, and when
 
 #include <syncspawn/launcher/launch.hpp>
 #include <syncspawn/launcher/process.hpp>
 #include <syncspawn/launcher/process_set.hpp>
+#include <syncspawn/launcher/pty.hpp>
+#include <syncspawn/launcher/raw_terminal.hpp>
 #include <syncspawn/launcher/run.hpp>
 #include <syncspawn/launcher/spawn_error.hpp>
 #include <syncspawn/launcher/spawn_options.hpp>
 #include <syncspawn/launcher/step.hpp>
 #include <syncspawn/launcher/synced_spawner.hpp>
+#include <syncspawn/launcher/terminal_relay.hpp>

@@ -79,7 +79,8 @@ pid_t start_program(TwoProcesses& two) noexcept {
     const bool has_death_signal = child.has_death_signal;
     child.has_death_signal = false;  // the second one is not born with it
     child.parent = getpid();
-    const long program = clone_below(SIGCHLD, live_as_program, &two);
+    constexpr unsigned long no_signal_at_its_end = 0;
+    const long program = clone_below(no_signal_at_its_end, live_as_program, &two);
     forget_stack();
     child.has_death_signal = has_death_signal;
     if (program < 0) {
@@ -102,15 +103,6 @@ void lock_memory(Child& child) noexcept {
     }
 }
 
-// A child's group cannot be changed once it has executed (EACCES), nor from another session (EPERM), where nothing but
-// the program can have gone. Where a filter refuses the call, the record is all there is.
-bool has_executed(const Child& child, pid_t program) noexcept {
-    if (setpgid(program, program) == 0) {
-        return false;
-    }
-    return errno == EACCES || errno == EPERM || child.record.commit == Commit::hot;
-}
-
 // Whoever waits for this process learns of that one's end.
 [[noreturn]] void tell_end_before_execve(const Child& child, int status) noexcept {
     // It has executed nothing, whatever it said of itself.
@@ -120,12 +112,17 @@ bool has_executed(const Child& child, pid_t program) noexcept {
     Child::vanish();
 }
 
-// Once is enough, but for emulations, where the kernel's vfork is a fork.
+// The program's process is born without a signal at its end, and execve(2) gives it SIGCHLD. So until then, and if it
+// ends before, it is one of those that __WCLONE is about: wait(2). Where a filter refuses the call, the record is all
+// there is. One look is enough, but for emulations, where the kernel's vfork is a fork.
 void await_execve(const Child& child, pid_t program) noexcept {
     constexpr timespec pause{0, 1'000'000};
-    while (!has_executed(child, program)) {
+    for (;;) {
         int status = 0;
-        const long ended = syscall(SYS_wait4, program, &status, WNOHANG, nullptr);
+        const long ended = syscall(SYS_wait4, program, &status, WNOHANG | __WCLONE, nullptr);
+        if (ended < 0 && (errno == ECHILD || child.record.commit == Commit::hot)) {
+            return;
+        }
         if (ended != 0) {
             tell_end_before_execve(child, status);
         }

@@ -47,6 +47,12 @@ void FailureSlot::set_exception(const char* what) noexcept {
     set_text(what);
 }
 
+void FailureSlot::set_exception(const char* what, const std::error_code& code) noexcept {
+    set_code(code);
+    way = Failing::by_exception;
+    set_text(what);
+}
+
 Times& LaunchRecord::times(WhichSide side, std::uint32_t item) noexcept {
     auto* first = reinterpret_cast<Times*>(this + 1);
     return first[2 * item + (side == WhichSide::parent ? 0 : 1)];

@@ -34,6 +34,7 @@ struct FailureSlot {
     void set_code(const std::error_code& code) noexcept;
     // An exception of a part.
     void set_exception(const char* what) noexcept;
+    void set_exception(const char* what, const std::error_code& code) noexcept;
 };
 
 enum class Commit : std::uint32_t {

@@ -6,10 +6,18 @@
 #include <new>
 #include <system_error>
 
+#include "barrier/linux/cancellation.hpp"
 #include "child.hpp"
 
 namespace syncspawn::detail {
 namespace {
+
+// The slot is filled.
+[[noreturn]] void leave_by(Child& child, const ChildOperation& operation) noexcept {
+    child.record.child_failure.item = operation.item;
+    child.report();
+    child.leave();
+}
 
 void run_part(Child& child, const ChildOperation& operation, ChildSide& side) noexcept {
     FailureSlot& slot = child.record.child_failure;
@@ -20,15 +28,18 @@ void run_part(Child& child, const ChildOperation& operation, ChildSide& side) no
             return;
         }
         slot.set_code(error);
+    } catch (const std::system_error& exception) {
+        slot.set_exception(exception.what(), exception.code());
     } catch (const std::exception& exception) {
         slot.set_exception(exception.what());
+    } catch (const EndOfThread&) {
+        slot.set_exception("pthread_exit");
+        leave_by(child, operation);  // from here: who lets go of this is ended by the C library
     } catch (...) {
         slot.set_exception("not a std::exception");
     }
     // Only now, without the exception: where memory is shared it would stay there for ever.
-    slot.item = operation.item;
-    child.report();
-    child.leave();
+    leave_by(child, operation);
 }
 
 Outbox outbox_of(const Child& child, const ChildOperation& operation) noexcept {

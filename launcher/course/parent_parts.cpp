@@ -30,7 +30,13 @@ Failure failure_of(const SentDescriptors::Fault& fault, std::uint32_t item) {
 
 Failure failure_of(const PartEnding& ending, const FailureSlot& slot, std::uint32_t item) {
     if (ending.exception) {
-        return {WhichSide::parent, item, Cause::exception, ECANCELED, *ending.exception};
+        return {WhichSide::parent,
+                item,
+                Cause::exception,
+                errno_of(ending.error),
+                *ending.exception,
+                KnownCall::none,
+                ending.error ? std::optional(ending.error) : std::nullopt};
     }
     if (is_not_yet(ending.error)) {  // no error that anybody else knows
         return {WhichSide::parent, item, Cause::error, ECANCELED, ending.error.message()};
@@ -65,7 +71,7 @@ ParentParts::Answer ParentParts::call(std::uint32_t item,
     ParentSide side(slot, child.pid(), child.pidfd(), setup_deadline, call);
     const PartEnding ending = ending_of(part_of(its_item), side);
     keep_state(step, std::move(call.state));
-    const bool waits = is_not_yet(ending.error) && call.wait.is_asked_for;
+    const bool waits = !ending.exception && is_not_yet(ending.error) && call.wait.is_asked_for;
     if (!waits && ending.is_failure()) {
         failure_ = failure_of(ending, slot, item);
         (void)is_refused(item);  // as the part has found

@@ -47,10 +47,15 @@ struct MadeFile {
 // Plain data that is there before the first fork. What it points to is never freed: another thread may look at it.
 constinit std::atomic<const MadeFile*> made{nullptr};
 
+enum class Found { it, another, unknown };
+
 // The application may have closed it, as daemons close all they have, and the number may be another file's.
-bool is_still_there(const MadeFile& file) noexcept {
+Found find(const MadeFile& file) noexcept {
     struct stat about {};
-    return fstat(file.fd, &about) == 0 && about.st_dev == file.device && about.st_ino == file.inode;
+    if (fstat(file.fd, &about) < 0) {
+        return errno == EBADF ? Found::another : Found::unknown;
+    }
+    return about.st_dev == file.device && about.st_ino == file.inode ? Found::it : Found::another;
 }
 
 UniqueFd new_memory() noexcept {
@@ -105,8 +110,9 @@ int reaper_file() noexcept {
     return -1;
 #endif
     const MadeFile* known = made.load(std::memory_order_acquire);
-    if (known != nullptr && is_still_there(*known)) {
-        return known->fd;
+    const Found found = known != nullptr ? find(*known) : Found::another;
+    if (found != Found::another) {  // a second one would leave the first one open for ever
+        return found == Found::it ? known->fd : -1;
     }
     std::unique_ptr<const MadeFile> own = make();
     if (own == nullptr) {

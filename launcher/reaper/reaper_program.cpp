@@ -16,6 +16,14 @@
 namespace syncspawn::detail {
 namespace {
 
+// Of what the sandbox is promised: without it, there is none.
+void leave_if_refused(long result) noexcept {
+    constexpr int not_told = 125;
+    if (result < 0) {
+        leave(not_told);
+    }
+}
+
 struct Reaper {
     long program;  // 0: it has ended
     bool is_tied;
@@ -37,11 +45,13 @@ Reaper reaper_of(const char* const* arguments) noexcept {
 
 // The signal may have been lost on the way here, or the launcher may have ended before it was asked for.
 void tie_to_launcher() noexcept {
-    call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+    leave_if_refused(call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL));
     pollfd launcher{reapers_launcher, POLLIN, 0};
     timespec at_once;
     at_once.tv_sec = at_once.tv_nsec = 0;
-    if (call(SYS_ppoll, address_of(launcher), 1, address_of(at_once)) > 0) {
+    const long ended = call(SYS_ppoll, address_of(launcher), 1, address_of(at_once));
+    leave_if_refused(ended);
+    if (ended > 0) {
         leave(128 + SIGKILL);
     }
     call(SYS_close, reapers_launcher);
@@ -49,8 +59,9 @@ void tie_to_launcher() noexcept {
 
 void settle(const Reaper& reaper) noexcept {
     // Its file cannot be read, so the kernel has seen to that, but not for who may read all files.
-    call(SYS_prctl, PR_SET_DUMPABLE, 0);
-    call(SYS_rt_sigprocmask, SIG_SETMASK, address_of(all_signals), no_argument, size_of_signals);
+    leave_if_refused(call(SYS_prctl, PR_SET_DUMPABLE, 0));
+    leave_if_refused(call(SYS_rt_sigprocmask, SIG_SETMASK, address_of(all_signals), no_argument,
+                          size_of_signals));
     if (reaper.is_tied) {
         tie_to_launcher();
     }
@@ -91,10 +102,15 @@ bool is_from_outside(const siginfo_t& info) noexcept {
     return info.si_code <= 0 && info.si_pid == 0;
 }
 
+// A terminal that hangs up tells nobody but the leader of the session that it controls.
+bool is_hang_up(const siginfo_t& info) noexcept {
+    return info.si_signo == SIGHUP && info.si_code == SI_KERNEL;
+}
+
 void pass_on(const Reaper& reaper, const siginfo_t& info) noexcept {
     constexpr long everybody = -1;
     constexpr long own_group = 0;
-    if (!is_from_outside(info)) {
+    if (!is_from_outside(info) && !is_hang_up(info)) {
         return;
     }
     const long program = reaper.program != 0 ? reaper.program : everybody;

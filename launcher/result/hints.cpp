@@ -2,14 +2,19 @@
 
 #include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "barrier/linux/proc.hpp"
+#include "launcher/plan/program_paths.hpp"
 
 namespace syncspawn::detail {
 namespace {
@@ -226,6 +231,46 @@ std::string hint_for_error(const SpawnOptions& options, StartMethod method,
     return {};
 }
 
+bool may_be_executed_by_all(const std::string& path) {
+    struct stat about {};
+    return stat(path.c_str(), &about) == 0 && S_ISREG(about.st_mode) &&
+           (about.st_mode & S_IXOTH) != 0;
+}
+
+// Where this process would find the program; empty: nowhere.
+std::string program_seen_here(const SpawnOptions& options) {
+    const bool is_path = options.program_search == ProgramSearch::none;
+    for (const std::string& path :
+         is_path ? std::vector{options.program}
+                 : program_paths(options.program, options.environment.get("PATH"))) {
+        if (path.starts_with('/') && may_be_executed_by_all(path)) {
+            return path;
+        }
+    }
+    return {};
+}
+
+// What the child does not find, or only what covers it, is there for this process: then the two have different trees.
+std::string hint_for_another_tree(const SpawnOptions& options, const SpawnError::Facts& failure) {
+    const char* const hides =
+        "' is there for this process, but the tree that the program is to run in (its root, its "
+        "mount namespace, its sandbox) lacks or hides it";
+    if (failure.stage == Stage::working_directory) {
+        const std::string& directory = options.working_directory;
+        return failure.error == ENOENT && directory.starts_with('/') &&
+                       access(directory.c_str(), F_OK) == 0
+                   ? "'" + directory + hides
+                   : "";
+    }
+    const bool is_missing = failure.error == ENOENT && failure.detail.empty();
+    const bool is_covered = failure.error == EACCES && asks_for(options, Namespaces::mount);
+    if (failure.stage != Stage::execve || (!is_missing && !is_covered)) {
+        return {};
+    }
+    const std::string path = program_seen_here(options);
+    return path.empty() ? "" : "'" + path + hides;
+}
+
 bool is_nowhere_in_path(const SpawnOptions& options, const SpawnError::Facts& failure) {
     return failure.stage == Stage::execve && failure.error == ENOENT && failure.detail.empty() &&
            options.program_search == ProgramSearch::path &&
@@ -239,6 +284,11 @@ bool has_several_threads() { return proc::status_number("self", "Threads:").valu
 std::string hint_for(const SpawnOptions& options, StartMethod method,
                      const SpawnError::Facts& failure) {
     const bool is_in_childs_part = failure.stage == Stage::step && failure.side == WhichSide::child;
+    if (failure.cause == Cause::error && failure.side == WhichSide::child) {
+        if (std::string hint = hint_for_another_tree(options, failure); !hint.empty()) {
+            return hint;
+        }
+    }
     if (failure.cause == Cause::error && is_nowhere_in_path(options, failure)) {
         return "it is in no directory of PATH";
     }

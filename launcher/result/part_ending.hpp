@@ -10,7 +10,7 @@
 
 namespace syncspawn::detail {
 
-// What came out of a parent's part: an error, or an exception in words.
+// What came out of a parent's part: an error, or an exception in words, and its code if it was a std::system_error.
 struct PartEnding {
     std::error_code error{};
     std::optional<std::string> exception{};

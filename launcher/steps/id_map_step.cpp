@@ -1,13 +1,13 @@
 #include "id_map_step.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <limits>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "barrier/linux/proc.hpp"
+#include "own_proc.hpp"
 
 namespace syncspawn::steps {
 namespace {
@@ -70,11 +70,8 @@ Step before_what_follows(ParentPart write) {
     return {.name = "id maps",
             .parent =
                 [write = std::move(write)](ParentSide& side) {
-                    // In another /proc, the child's number is that of some other process.
-                    return detail::proc::is_of_this_pid_namespace()
-                               ? write(side)
-                               : side.fail(ENOENT,
-                                           "/proc is not there or of another pid namespace");
+                    const std::error_code error = require_own_proc(side);
+                    return error ? error : write(side);
                 },
             .order = StepOrder::parent_first};
 }

@@ -10,8 +10,8 @@
 
 #include <syncspawn/barrier/unique_fd.hpp>
 
-#include "barrier/linux/proc.hpp"
 #include "child/process_attributes.hpp"
+#include "own_proc.hpp"
 
 namespace syncspawn::steps {
 namespace {
@@ -23,8 +23,8 @@ void require(bool is_met, const std::string& rule) {
 }
 
 std::error_code write_score(ParentSide& side, int score) {
-    if (!detail::proc::is_of_this_pid_namespace()) {
-        return side.fail(ENOENT, "/proc is not there or of another pid namespace");
+    if (const std::error_code error = require_own_proc(side)) {
+        return error;
     }
     const std::string path = "/proc/" + std::to_string(side.child_pid()) + "/oom_score_adj";
     const std::string text = std::to_string(score);

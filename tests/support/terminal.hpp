@@ -26,6 +26,7 @@ public:
         REQUIRE(slave_);
     }
     int fd() const noexcept { return slave_.get(); }
+    int master() const noexcept { return master_.get(); }
     void type(const std::string& text) const {
         CHECK(write(master_.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
     }

@@ -19,6 +19,9 @@ expect "a directory is 126" 126 "" "*permission denied (it is a directory)" sync
 touch plain
 expect "a file without execute permission is 126" 126 "" "* (it has no execute permission for this user)" \
     syncspawn run ./plain
+for code in 125 126 127; do
+    expect "a program's own $code is passed on, and nothing is said" "$code" "" "" syncspawn run -- sh -c "exit $code"
+done
 expect "a directory that is not there is 125" 125 "" \
     "syncspawn: chdir to '/no/such' in the child: no such file or directory" syncspawn run --chdir /no/such -- true
 expect "--chdir is entered" 0 / "" syncspawn run --chdir / -- pwd

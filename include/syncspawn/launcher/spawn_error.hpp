@@ -93,7 +93,8 @@ public:
     [[nodiscard]] const std::string& step() const noexcept;
     /// For Cause::error what the failed call or part gave: an errno, or an error of another category. A
     /// child's part may return one of any category that is a static object of this program; else this is
-    /// ECANCELED, and name and number are in detail(). For the other causes ETIMEDOUT, ECANCELED or ECHILD.
+    /// ECANCELED, and name and number are in detail(). For Cause::exception that of a std::system_error. For all
+    /// else ETIMEDOUT, ECANCELED or ECHILD.
     [[nodiscard]] std::error_code code() const noexcept;
     /// The same failure with another code, for a caller who knows a better one.
     [[nodiscard]] SpawnError with_code(std::error_code code) const;

@@ -125,19 +125,40 @@ bool enter(MountWork& work) noexcept {
     return (errno == EINVAL && syscall(SYS_chroot, ".") == 0) || refuse(work, "pivot_root");
 }
 
+// Empty where it has no path, or one that is too long. "(unreachable)" and so on is none.
+bool note_directory(MountWork& work, char (&directory)[PATH_MAX]) noexcept {
+    const bool is_known = syscall(SYS_getcwd, directory, sizeof directory) > 0;
+    if (!is_known && errno != ENOENT && errno != ERANGE && errno != ENAMETOOLONG) {
+        return refuse(work, "getcwd");
+    }
+    if (!is_known || directory[0] != '/') {
+        directory[0] = '\0';
+    }
+    return true;
+}
+
+// The root, where there is no such directory in the new tree, or none that this user may enter.
+bool enter_directory(MountWork& work, const char* directory) noexcept {
+    if (*directory != '\0') {
+        if (chdir(directory) == 0) {
+            return true;
+        }
+        if (errno != ENOENT && errno != ENOTDIR && errno != EACCES && errno != ELOOP) {
+            return refuse(work, "chdir to the same directory");
+        }
+    }
+    return chdir("/") == 0 || refuse(work, "chdir to the new root");
+}
+
 bool lay_out(MountWork& work) noexcept {
     char directory[PATH_MAX];
-    const bool has_directory = syscall(SYS_getcwd, directory, sizeof directory) > 0;
-    if (!is_in_own_namespace(work) || !leave_the_hosts_peer_groups(work) || !choose_ways(work) ||
-        !clone_roots(work) || (work.plan.needs_store && !make_store(work)) ||
+    if (!note_directory(work, directory) || !is_in_own_namespace(work) ||
+        !leave_the_hosts_peer_groups(work) || !choose_ways(work) || !clone_roots(work) ||
+        (work.plan.needs_store && !make_store(work)) ||
         (work.plan.begins_empty && !begin_empty(work)) || !apply_all(work) || !enter(work)) {
         return false;
     }
-    // "(unreachable)" and so on is no path.
-    if (has_directory && directory[0] == '/' && chdir(directory) == 0) {
-        return true;
-    }
-    return chdir("/") == 0 || refuse(work, "chdir to the new root");
+    return enter_directory(work, directory);
 }
 
 }  // namespace

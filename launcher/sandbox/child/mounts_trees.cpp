@@ -29,15 +29,19 @@ Opened open_source(MountWork& work, const MountSource& source, std::uint64_t fla
     Opened file = open_by(work, AT_FDCWD, source.path, flags | O_NOFOLLOW,
                           RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
     struct statx about {};
-    if (file && calls::statx(file.get(), what_it_is, about) && is_same(source.identity, about)) {
-        return file;
-    }
-    if (!file && errno == EACCES) {
+    if (!file && errno != ENOENT && errno != ENOTDIR && errno != ELOOP) {
         refuse(work, "open the source");
-    } else {
-        refuse(work, "the source has changed", ESTALE);
+        return {};
     }
-    return {};
+    if (file && !calls::statx(file.get(), what_it_is, about)) {
+        refuse(work, "statx of the source");
+        return {};
+    }
+    if (!file || !is_same(source.identity, about)) {
+        refuse(work, "the source has changed", ESTALE);
+        return {};
+    }
+    return file;
 }
 
 Opened clone_source(MountWork& work, const MountSource& source) noexcept {
@@ -59,7 +63,11 @@ Opened clone_device(MountWork& work, const MountSource& source) noexcept {
         refuse(work, source.path);
         return {};
     }
-    if (!calls::statx(tree.get(), what_it_is, about) || !is_same(source.identity, about)) {
+    if (!calls::statx(tree.get(), what_it_is, about)) {
+        refuse(work, "statx of a device");
+        return {};
+    }
+    if (!is_same(source.identity, about)) {
         refuse(work, "a device has changed", ESTALE);
         return {};
     }

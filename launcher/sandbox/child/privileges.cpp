@@ -50,27 +50,29 @@ bool write_sets(const Sets& sets) noexcept {
     return syscall(SYS_capset, &header, half) == 0;
 }
 
-// The answers of a prctl(2) that is asked about one capability after the other, until it knows no more.
+// The answers of a prctl(2) that is asked about one capability after the other, until the kernel knows no more (EINVAL).
+// What is refused for another reason has no answer: to take it for "none" would leave all as it is.
 template <class Ask>
-CapabilityBits asked_of_each(Ask ask) noexcept {
-    CapabilityBits bits = 0;
+bool ask_about_each(CapabilityBits& bits, Ask ask) noexcept {
+    bits = 0;
     for (int capability = 0; capability < most_capabilities; ++capability) {
         const int answer = ask(capability);
         if (answer < 0) {
-            break;
+            return errno == EINVAL;
         }
         bits |= answer > 0 ? bit(capability) : 0;
     }
-    return bits;
+    return true;
 }
 
-CapabilityBits read_bounding() noexcept {
-    return asked_of_each(
-        [](int capability) { return prctl(PR_CAPBSET_READ, capability, 0, 0, 0); });
+bool read_bounding(CapabilityBits& bits) noexcept {
+    return ask_about_each(
+        bits, [](int capability) { return prctl(PR_CAPBSET_READ, capability, 0, 0, 0); });
 }
 
-CapabilityBits read_ambient() noexcept {
-    return asked_of_each([](int capability) {
+// None before Linux 4.3.
+bool read_ambient(CapabilityBits& bits) noexcept {
+    return ask_about_each(bits, [](int capability) {
         return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0);
     });
 }
@@ -89,7 +91,11 @@ std::error_code lacks(ChildSide& side, const PlannedCapabilities& planned, Capab
 
 std::error_code lower_bounding(ChildSide& side, const PlannedCapabilities& planned,
                                const Sets& present) noexcept {
-    const CapabilityBits bounding = read_bounding();
+    constexpr const char* reading = "prctl(PR_CAPBSET_READ)";
+    CapabilityBits bounding = 0;
+    if (!read_bounding(bounding)) {
+        return side.fail(reading);
+    }
     const CapabilityBits wanted = planned.bounding.value_or(bounding);
     const CapabilityBits dropped = bounding & ~wanted;
     if ((wanted & ~bounding) != 0) {
@@ -105,13 +111,20 @@ std::error_code lower_bounding(ChildSide& side, const PlannedCapabilities& plann
             return side.fail("prctl(PR_CAPBSET_DROP)");
         }
     }
-    return read_bounding() == wanted
-               ? side.done()
-               : side.fail(ECANCELED, "the bounding set is another one afterwards");
+    if (!read_bounding(bounding)) {
+        return side.fail(reading);
+    }
+    return bounding == wanted ? side.done()
+                              : side.fail(ECANCELED, "the bounding set is another one afterwards");
 }
 
 std::error_code set_ambient(ChildSide& side, CapabilityBits ambient) noexcept {
-    if (read_ambient() == ambient) {
+    constexpr const char* reading = "prctl(PR_CAP_AMBIENT_IS_SET)";
+    CapabilityBits present = 0;
+    if (!read_ambient(present)) {
+        return side.fail(reading);
+    }
+    if (present == ambient) {
         return side.done();
     }
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0) {
@@ -126,9 +139,11 @@ std::error_code set_ambient(ChildSide& side, CapabilityBits ambient) noexcept {
                                  : "prctl(PR_CAP_AMBIENT_RAISE)");
         }
     }
-    return read_ambient() == ambient
-               ? side.done()
-               : side.fail(ECANCELED, "the ambient set is another one afterwards");
+    if (!read_ambient(present)) {
+        return side.fail(reading);
+    }
+    return present == ambient ? side.done()
+                              : side.fail(ECANCELED, "the ambient set is another one afterwards");
 }
 
 std::error_code write_verified(ChildSide& side, const Sets& sets) noexcept {
@@ -137,9 +152,11 @@ std::error_code write_verified(ChildSide& side, const Sets& sets) noexcept {
                                         : "capset");
     }
     Sets present;
-    return read_sets(present) && present == sets
-               ? side.done()
-               : side.fail(ECANCELED, "the capabilities are others afterwards");
+    if (!read_sets(present)) {
+        return side.fail("capget");
+    }
+    return present == sets ? side.done()
+                           : side.fail(ECANCELED, "the capabilities are others afterwards");
 }
 
 }  // namespace
@@ -176,7 +193,11 @@ std::error_code take_capabilities(ChildSide& side, const PlannedCapabilities& pl
     if (!error) {
         error = write_verified(side, wanted);
     }
-    return !error && (ambient & ~read_ambient()) != 0
+    CapabilityBits kept = 0;
+    if (!error && ambient != 0 && !read_ambient(kept)) {
+        return side.fail("prctl(PR_CAP_AMBIENT_IS_SET)");
+    }
+    return !error && (ambient & ~kept) != 0
                ? side.fail(EPERM, "the ambient set: not all of it is permitted and inheritable")
                : error;
 }
@@ -195,7 +216,11 @@ std::error_code add_secure_bits(ChildSide& side, unsigned bits) noexcept {
             errno == EPERM ? "prctl(PR_SET_SECUREBITS) (CAP_SETPCAP is missing, or a bit is locked)"
                            : "prctl(PR_SET_SECUREBITS)");
     }
-    return prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) == static_cast<int>(wanted)
+    const int set = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
+    if (set < 0) {
+        return side.fail("prctl(PR_GET_SECUREBITS)");
+    }
+    return set == static_cast<int>(wanted)
                ? side.done()
                : side.fail(ECANCELED, "the secure bits are others afterwards");
 }

@@ -24,6 +24,7 @@ bool is_listener(int socket, const SocketAddress& address) {
            option_of(socket, SO_DOMAIN) == address.family();
 }
 
+// Empty, and errno.
 std::string address_text(int socket) {
     SocketAddress address{.length = sizeof(sockaddr_storage)};
     if (getsockname(socket, reinterpret_cast<sockaddr*>(&address.storage), &address.length) < 0) {
@@ -36,10 +37,16 @@ std::error_code hand_out(ParentSide& side, const Door& door, const SocketAddress
                          const std::function<void(OpenDoor)>& opened) {
     OpenDoor open{
         .name = door.name, .process = side.child_pid(), .listener = side.take_descriptor()};
+    errno = 0;
     if (!is_listener(open.listener.get(), address)) {
-        return side.fail(EPROTO, "what the child has sent is not the door");
+        return errno == 0 || errno == ENOTSOCK
+                   ? side.fail(EPROTO, "what the child has sent is not the door")
+                   : side.fail("getsockopt");
     }
     open.address = address_text(open.listener.get());
+    if (open.address.empty()) {
+        return side.fail("getsockname");
+    }
     opened(std::move(open));
     return side.done();
 }

@@ -200,6 +200,7 @@ private:
         if (abilities().processes && abilities().mounts) {
             result_.has_pid_namespace = true;
             result_.has_ipc_namespace = static_cast<bool>(abilities().ipc);
+            keep_from_group();
             decide_proc();
             return;
         }
@@ -210,6 +211,13 @@ private:
                         "outlive the launch")) {
             result_.scopes_signals = true;
         }
+    }
+
+    // kill(0, ...) reaches all of the process group that a program is born into, also those outside its pid
+    // namespace. Landlock leaves it in the group, which a terminal may have in the foreground.
+    void keep_from_group() {
+        result_.scopes_signals_to_group = has_scopes() && policy_.privileges.no_new_privileges;
+        result_.leads_group = !result_.scopes_signals_to_group;
     }
 
     void decide_proc() {

@@ -50,6 +50,8 @@ struct Decisions {
     ProcBy proc = ProcBy::nothing;
     bool has_pid_namespace = false;
     bool has_ipc_namespace = false;
+    bool scopes_signals_to_group = false;  // with a pid namespace; by Landlock
+    bool leads_group = false;              // the same, where there is no Landlock
     bool scopes_abstract_sockets = false;  // by Landlock
     bool scopes_signals = false;           // the same
     bool has_filter = false;               // of system calls

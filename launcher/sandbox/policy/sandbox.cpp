@@ -92,6 +92,9 @@ SpawnOptions Sandbox::options_for(SpawnOptions options) const {
         options.birth.first_process =
             processes.outlive ? FirstProcess::lasting_reaper : FirstProcess::reaper;
     }
+    if (plan_->decisions.scopes_signals && options.ending.scope == KillScope::process) {
+        options.ending.scope = KillScope::process_group;
+    }
     options.ending.die_with_parent = options.ending.die_with_parent || processes.die_with_parent;
     if (!temporary_directory().empty()) {
         options.environment.set("TMPDIR", temporary_directory());

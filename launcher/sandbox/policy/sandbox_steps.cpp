@@ -23,8 +23,10 @@
 
 #include "file_operations.hpp"
 #include "filter.hpp"
+#include "launcher/sandbox/child/process_group.hpp"
 #include "launcher/sandbox/landlock/allow_list.hpp"
 #include "private_directory.hpp"
+#include "process_group.hpp"
 #include "wall_clock.hpp"
 
 namespace syncspawn::sandbox {
@@ -42,6 +44,7 @@ public:
     SandboxSteps build() {
         into_ = &steps_.surroundings;
         enter_cgroup();
+        end_processes();
         enter_user_namespace();
         settle_names();
         lay_out_files();
@@ -70,6 +73,7 @@ private:
     }
 
     void enter_cgroup();
+    void end_processes();
     void enter_user_namespace();
     void settle_names();
     void lay_out_files();
@@ -103,6 +107,13 @@ void Building::enter_cgroup() {
         ++*limits.processes;  // the reaper is none of the program's
     }
     add("limits", [&] { return cgroup(limits); });
+}
+
+// Without a pid namespace the kernel ends nobody but the program.
+void Building::end_processes() {
+    if (decisions_.scopes_signals) {
+        into_->push_back(end_of_process_group());
+    }
 }
 
 // So many of those that this process may run on.
@@ -145,6 +156,9 @@ void Building::enter_user_namespace() {
 void Building::settle_names() {
     if (!policy_.host_name.empty()) {
         add("host_name", [&] { return host_name(policy_.host_name); });
+    }
+    if (decisions_.leads_group) {
+        into_->push_back({.name = "process group", .child = shared_memory(lead_process_group)});
     }
     if (policy_.privileges.new_session_keyring) {
         add("privileges.new_session_keyring",
@@ -267,7 +281,8 @@ void Building::restrict_by_landlock() {
     };
     const LandlockScopes scopes =
         scope_if(decisions_.scopes_abstract_sockets, LandlockScopes::abstract_sockets) |
-        scope_if(decisions_.scopes_signals, LandlockScopes::signals);
+        scope_if(decisions_.scopes_signals || decisions_.scopes_signals_to_group,
+                 LandlockScopes::signals);
     if (decisions_.files == FilesBy::landlock || scopes != LandlockScopes::none) {
         add("files", [&] {
             LandlockRules rules = rules_for_files();

@@ -45,24 +45,37 @@ std::error_code take_groups(ChildSide& side, std::span<const gid_t> groups,
     }
     // What pretends that all ids can be had, as some container builders do, says yes and does nothing.
     const auto count = static_cast<long>(groups.size());
-    if (syscall(get_groups, 0, nullptr) != count ||
-        syscall(get_groups, room.size(), room.data()) != count ||
-        !std::equal(groups.begin(), groups.end(), room.begin(), room.end())) {
-        return side.fail(ECANCELED, "the supplementary groups are others afterwards");
+    long present = syscall(get_groups, 0, nullptr);
+    if (present == count) {
+        present = syscall(get_groups, room.size(), room.data());
     }
-    return side.done();
+    if (present < 0) {
+        return side.fail("getgroups");
+    }
+    return present == count && std::equal(groups.begin(), groups.end(), room.begin(), room.end())
+               ? side.done()
+               : side.fail(ECANCELED, "the supplementary groups are others afterwards");
 }
 
 struct Calls {
     long set;
     long get;
-    const char* name;
+    const char* set_name;
+    const char* get_name;
     const char* is_another;
     const char* comes_back;
 };
-constexpr Calls of_groups{set_group, get_group, "setresgid", "the group is another one afterwards",
+constexpr Calls of_groups{set_group,
+                          get_group,
+                          "setresgid",
+                          "getresgid",
+                          "the group is another one afterwards",
                           "the group 0 can be taken again: a capability has stayed"};
-constexpr Calls of_users{set_user, get_user, "setresuid", "the user is another one afterwards",
+constexpr Calls of_users{set_user,
+                         get_user,
+                         "setresuid",
+                         "getresuid",
+                         "the user is another one afterwards",
                          "the user 0 can be taken again: a capability has stayed"};
 
 std::error_code take(ChildSide& side, const Calls& calls, unsigned id) noexcept {
@@ -70,13 +83,13 @@ std::error_code take(ChildSide& side, const Calls& calls, unsigned id) noexcept 
     unsigned effective = 0;
     unsigned saved = 0;
     if (syscall(calls.set, id, id, id) < 0) {
-        return side.fail(calls.name);
+        return side.fail(calls.set_name);
     }
-    if (syscall(calls.get, &real, &effective, &saved) < 0 || real != id || effective != id ||
-        saved != id) {
-        return side.fail(ECANCELED, calls.is_another);
+    if (syscall(calls.get, &real, &effective, &saved) < 0) {
+        return side.fail(calls.get_name);
     }
-    return side.done();
+    return real == id && effective == id && saved == id ? side.done()
+                                                        : side.fail(ECANCELED, calls.is_another);
 }
 
 // The child ends if it comes back, so that this changes nothing that lasts.

@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <pthread.h>
 
 #include <cerrno>
 #include <stdexcept>
@@ -7,7 +8,9 @@
 #include <syncspawn/launcher/step.hpp>
 
 #include "support/launched.hpp"
+#include "support/nothing_is_left.hpp"
 #include "support/observe.hpp"
+#include "support/ways_to_launch.hpp"
 
 using namespace syncspawn;
 using namespace syncspawn::testing;
@@ -94,6 +97,21 @@ TEST_CASE("an exception in a part is the failure of its step") {
             {.name = "x", .parent = [](ParentSide&) { throw std::runtime_error("thrown"); }});
         CHECK(std::string(failure_of(spawner).what()) == "x in the parent: exception: thrown");
     }
+    SUBCASE("with a code of its own") {
+        const auto thrown = [](auto&) {
+            throw std::system_error(EMFILE, std::generic_category(), "open");
+        };
+        spawner.step({.name = "x", .parent = thrown});
+        const SpawnError parents = failure_of(spawner);
+        CHECK(parents.cause() == Cause::exception);
+        CHECK(parents.code() == std::errc::too_many_files_open);
+        CHECK(parents.detail() == "open: Too many open files");
+        SyncedSpawner other = spawner_of_true();
+        other.step({.name = "x", .child = after_fork(thrown)});
+        const SpawnError childs = failure_of(other);
+        CHECK(childs.cause() == Cause::exception);
+        CHECK(childs.code() == std::errc::too_many_files_open);
+    }
     SUBCASE("in the child, of another type") {
         spawner.step({.name = "x", .child = after_fork([](ChildSide&) { throw 1; })});
         CHECK(std::string(failure_of(spawner).what()) ==
@@ -103,6 +121,35 @@ TEST_CASE("an exception in a part is the failure of its step") {
         spawner.step({.name = "x", .parent = [](ParentSide&) { throw 1; }});
         CHECK(std::string(failure_of(spawner).what()) ==
               "x in the parent: exception: not a std::exception");
+    }
+}
+
+TEST_CASE("a child's part that ends its thread is the failure of its step") {
+    const auto ends_thread = [](ChildSide&) { pthread_exit(nullptr); };
+    for (const ChildPart& part : {after_fork(ends_thread), async_signal_safe(ends_thread)}) {
+        const NothingIsLeft nothing_is_left;
+        SyncedSpawner spawner = spawner_of_true();
+        spawner.step({.name = "x", .child = part});
+        CHECK(std::string(failure_of(spawner).what()) == "x in the child: exception: pthread_exit");
+    }
+}
+
+TEST_CASE("a parent's part may end its thread, and the launch ends with it") {
+    const auto launch = [](void* way) -> void* {
+        SyncedSpawner spawner({.program = "sleep", .arguments = {"1000"}});
+        spawner.step({.name = "a", .parent = [](ParentSide&) {}});
+        spawner.step({.name = "x", .parent = [](ParentSide&) { pthread_exit(nullptr); }});
+        SpawnError error;
+        (void)(*static_cast<const Way*>(way))(spawner, error);
+        return way;  // it came back
+    };
+    for (Way way : both_ways) {
+        const NothingIsLeft nothing_is_left;
+        pthread_t thread{};
+        REQUIRE(pthread_create(&thread, nullptr, launch, &way) == 0);
+        void* result = &thread;
+        REQUIRE(pthread_join(thread, &result) == 0);
+        CHECK(result == nullptr);
     }
 }
 

@@ -44,11 +44,17 @@ int notify_of_calls(int socket) noexcept {
     };
     const sock_fprog program{static_cast<unsigned short>(filter.size()),
                              const_cast<sock_filter*>(filter.data())};
-    if (!has_known_sizes() || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+    if (!has_known_sizes()) {
         return -1;
     }
-    return static_cast<int>(
-        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+    const auto install = [&] {
+        return static_cast<int>(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                                        SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+    };
+    const int listener = install();  // an administrator's takes no more
+    return listener < 0 && errno == EACCES && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+               ? install()
+               : listener;
 }
 
 bool send_descriptor(int socket, int fd) noexcept {
@@ -114,14 +120,16 @@ void answer(int listener, const std::function<Sentence(const SeenCall&)>& judge)
     }
     const auto thread = static_cast<pid_t>(seen.pid);
     const auto* const arguments = reinterpret_cast<const std::uint64_t*>(seen.data.args);
-    if (judge({thread, seen.data.nr, arguments}) == Sentence::dies) {
+    const Sentence sentence = judge({thread, seen.data.nr, arguments});
+    if (sentence.is_death()) {
         kill(thread, SIGKILL);
         return;
     }
-    seccomp_notif_resp go_on{};
-    go_on.id = seen.id;
-    go_on.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-    ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &go_on);
+    seccomp_notif_resp answer{};
+    answer.id = seen.id;
+    answer.error = -sentence.error();
+    answer.flags = sentence.error() == 0 ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0;
+    ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
 }
 
 // False once there is no child any more. A child that dies before its execve may tell of it by no signal.

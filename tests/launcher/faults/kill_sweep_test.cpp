@@ -172,7 +172,7 @@ private:
             seen_.program_ran || (is_childs && call.number == SYS_write && call.arguments[2] == 3);
         if (party == Party::nobody || (is_childs && has_come_to_execve_) ||
             (!is_childs && (!report_->has_begun || report_->has_result))) {
-            return Sentence::passes;
+            return Sentence::passes();
         }
         seen_.calls.insert(call.number);
         if (call.number == SYS_clone3) {
@@ -181,10 +181,10 @@ private:
         has_come_to_execve_ = has_come_to_execve_ || (is_childs && call.number == SYS_execve);
         const int number = is_childs ? ++seen_.childs_calls : ++seen_.launchers_calls;
         if (party != victim_ || number != when_) {
-            return Sentence::passes;
+            return Sentence::passes();
         }
         seen_.has_killed = true;
-        return Sentence::dies;
+        return Sentence::dies();
     }
 
     Way way_;

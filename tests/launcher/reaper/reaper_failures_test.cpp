@@ -175,6 +175,35 @@ TEST_CASE("a filter behind all else binds the program and not the reaper") {
                     "the child was killed by SIGSYS in execve 'true'");
 }
 
+TEST_CASE("a program that cannot be executed has not run, whatever session its process is in") {
+    SKIP_WITHOUT_REAPERS();
+    const auto new_session = shared_memory(
+        [](ChildSide& side) { return setsid() < 0 ? side.fail("setsid") : side.done(); });
+    for (const StartMethod method : start_methods()) {
+        for (const Way way : both_ways) {
+            const NothingIsLeft check;
+            SyncedSpawner killed(with_reaper({.program = "true"}, method));
+            killed.step({.name = "session", .last = new_session});
+            killed.step(
+                {.name = "filter", .last = ending_calls({SYS_execve, SYS_ppoll, SYS_wait4})});
+            SpawnError error;
+            (void)way(killed, error);
+            CHECK(std::string(error.what())
+                      .starts_with("the child was killed by SIGSYS in execve 'true'"));
+            CHECK(error.status() == ExitStatus::killed(SIGSYS));
+            CHECK_FALSE(error.program_may_have_run());
+
+            SyncedSpawner missing(with_reaper({.program = "/nowhere"}, method));
+            missing.step({.name = "session", .last = new_session});
+            CHECK(text_after(way, missing) ==
+                  "execve '/nowhere' in the child: no such file or directory");
+            SyncedSpawner runs(with_reaper(shell("exit 7"), method));
+            runs.step({.name = "session", .last = new_session});
+            CHECK(way(runs, error).wait() == ExitStatus::exited(7));
+        }
+    }
+}
+
 TEST_CASE("a filter that refuses the reaper's own execve is named, and nothing is left") {
     SKIP_WITHOUT_REAPERS();
     for (const StartMethod method : start_methods()) {

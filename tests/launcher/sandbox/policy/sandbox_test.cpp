@@ -15,9 +15,10 @@
 #include <syncspawn/launcher.hpp>
 #include <syncspawn/sandbox.hpp>
 
+#include "support/as_everybody.hpp"
 #include "support/launched.hpp"
 #include "support/observe.hpp"
-#include "support/ordinary_user.hpp"
+#include "support/sandboxed.hpp"
 #include "support/shared_memory.hpp"
 #include "support/steps.hpp"
 
@@ -28,59 +29,6 @@ using namespace syncspawn::testing;
 
 namespace {
 
-// A directory that everybody may write to, for the program may be nobody.
-class Place : public TemporaryDirectory {
-public:
-    Place() {
-        chmod(path().c_str(), 0777);
-        (void)made("src");
-    }
-    [[nodiscard]] std::string made(const std::string& name) const {
-        mkdir((*this / name).c_str(), 0777);
-        chmod((*this / name).c_str(), 0777);
-        return *this / name;
-    }
-    [[nodiscard]] std::string file_for_all(const std::string& name) const {
-        std::string made = file(name, "text", 0666);
-        chmod(made.c_str(), 0666);
-        return made;
-    }
-};
-
-// In a peer. Where this machine cannot hold the policy, the peer is left out.
-Sandbox planned(Policy policy, const DoorReceiver& doors = {}) {
-    try {
-        return Sandbox(std::move(policy), doors);
-    } catch (const PolicyError& error) {
-        for (const Problem& problem : error.problems()) {
-            expect(problem.guarantee.has_value());  // the policy itself is sound
-        }
-        leave_out_here(error.what());
-    }
-}
-
-SyncedSpawner spawner_of(const std::string& script, const Sandbox& sandbox) {
-    // "can COMMAND" tells whether it could.
-    SpawnOptions options =
-        shell("can() { \"$@\" >/dev/null 2>&1 && echo yes || echo no; }\n" + script);
-    options.streams.output = Stdio::pipe();
-    SyncedSpawner spawner(std::move(options));
-    sandbox.add_to(spawner);
-    return spawner;
-}
-
-// What a script writes that is held to the policy; a launch that fails says why.
-std::string outcome(const std::string& script, Policy policy) {
-    SpawnError error;
-    Process process = spawner_of(script, planned(std::move(policy))).spawn(error);
-    return error ? error.what() : read_all(process.standard_output());
-}
-
-void expect_outcome(const std::string& script, Policy policy, const std::string& wanted,
-                    int line = __builtin_LINE()) {
-    expect_same(outcome(script, std::move(policy)).c_str(), wanted.c_str(), line);
-}
-
 // As the root of a container mostly is.
 void give_up_sys_admin() {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -89,18 +37,6 @@ void give_up_sys_admin() {
     data[0].effective &= ~(1U << CAP_SYS_ADMIN);
     data[0].permitted &= ~(1U << CAP_SYS_ADMIN);
     expect(syscall(SYS_capset, &header, data) == 0);
-}
-
-// Root first, if this is root, and an ordinary user.
-template <class Body>
-void as_everybody(Body body) {
-    Peer caller(body);
-    CHECK_REACHED_THE_END_OR_SKIP(caller);
-    Peer ordinary([&] {
-        become_ordinary_user();
-        body();
-    });
-    CHECK_REACHED_THE_END_OR_SKIP(ordinary);
 }
 
 }  // namespace
@@ -320,13 +256,10 @@ TEST_CASE("without namespaces Landlock and seccomp hold what the policy accepts 
     const std::string git = place.made("src/.git");
     (void)place.file_for_all("src/.git/config");
     const std::string secret = place.file_for_all("secret");
-    Machine machine = Machine::here();
+    const Machine machine = without_namespaces();
     if (machine.landlock_version == 0) {
         SKIP_TEST("this kernel has no Landlock");
     }
-    machine.user_namespace = {.refusal = std::make_error_code(std::errc::operation_not_permitted)};
-    const Ability& no = machine.user_namespace;
-    machine.alone = machine.in_user_namespace = {no, no, no, no, no, no, no, no};
     const Policy policy{
         .files = {.writable = {place / "src"},
                   .read_only = {place.path()},

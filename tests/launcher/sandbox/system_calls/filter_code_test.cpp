@@ -2,6 +2,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <array>
@@ -218,4 +219,7 @@ TEST_CASE("the default set refuses what it lists, and nothing else that a rule n
     CHECK(answer(code, {SYS_personality, {0xffffffff}}) == allowed);
     CHECK(answer(code, {SYS_personality, {0x0040000}}) == allowed);
     CHECK(answer(code, {SYS_personality, {0x0400000}}) == refused);
+    CHECK(answer(code, {SYS_setpriority, {PRIO_PGRP, 0}}) == refused);
+    CHECK(answer(code, {SYS_setpriority, {PRIO_PGRP, 1}}) == allowed);
+    CHECK(answer(code, {SYS_setpriority, {PRIO_PROCESS, 0}}) == allowed);
 }
