@@ -98,9 +98,10 @@ struct FileOperation {
     BindAccess access = BindAccess::read_only;  ///< of a bind, and of `data`
     /// Of a bind. With `skip`, a `protect` of nothing is nothing, too.
     MissingSource missing_source = MissingSource::refuse;
-    std::optional<mode_t> mode{};         ///< of what is made
-    std::optional<std::uint64_t> size{};  ///< of a tmpfs, in bytes; not set: half of the memory
-    std::string text{};                   ///< what a file contains
+    std::optional<mode_t> mode{};  ///< of what is made
+    std::optional<std::uint64_t>
+        size{};  ///< of a tmpfs, or of devices, in bytes; not set: half of the machine's memory
+    std::string text{};  ///< what a file contains
     KernelFiles kernel_files = KernelFiles::masked;
     RefusedProc refused_proc = RefusedProc::fail;
     LastLink last_link = LastLink::followed;  ///< of `protect`

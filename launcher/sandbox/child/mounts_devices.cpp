@@ -57,7 +57,7 @@ bool make_terminals(MountWork& work, int directory) noexcept {
 }  // namespace
 
 bool mount_devices(MountWork& work, const MountAction& action) noexcept {
-    constexpr Setting settings[]{{"mode", "0755"}};
+    const Setting settings[]{{"mode", "0755"}, {"size", action.size_text}};
     constexpr mode_t everybodys = 01777;
     const Opened tree = new_file_system(work, "tmpfs", settings, safe);
     if (!tree || !make_own(work, tree.get())) {

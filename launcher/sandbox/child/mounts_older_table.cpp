@@ -84,6 +84,7 @@ bool MountTable::read() noexcept {
         if (memory == -1) {
             return false;
         }
+        // NOLINTNEXTLINE(performance-no-int-to-ptr): an address that the kernel gives
         text_ = reinterpret_cast<char*>(memory);
         room_ = room;
         if (read_whole("/proc/self/mountinfo", text_, room - 1) >= 0) {
