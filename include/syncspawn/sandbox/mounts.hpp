@@ -37,9 +37,10 @@
 /// nothing is made in a tree of the host, unless MountOptions::host_files says so.
 ///
 /// The child must be in a mount namespace of its own (`birth.namespaces`), and have CAP_SYS_ADMIN there: it is
-/// root's child, or in a user namespace whose id map is written (steps::map_caller()). Memory may be shared. It takes
-/// Linux 5.12 (mount_setattr(2)). Everything of the host's tree is out of reach afterwards (pivot_root(2)), and the
-/// working directory is the same path in the new tree or, where there is none, the root.
+/// root's child, or in a user namespace whose id map is written (steps::map_caller()). Memory may be shared. Before
+/// Linux 5.12 (mount_setattr(2)), and where a filter refuses the newer calls, mount(2) does the same; that takes a
+/// /proc. Everything of the host's tree is out of reach afterwards (pivot_root(2)), and the working directory is the
+/// same path in the new tree or, where there is none, the root.
 
 namespace syncspawn::sandbox {
 
@@ -98,9 +99,10 @@ struct FileOperation {
     BindAccess access = BindAccess::read_only;  ///< of a bind, and of `data`
     /// Of a bind. With `skip`, a `protect` of nothing is nothing, too.
     MissingSource missing_source = MissingSource::refuse;
-    std::optional<mode_t> mode{};         ///< of what is made
-    std::optional<std::uint64_t> size{};  ///< of a tmpfs, in bytes; not set: half of the memory
-    std::string text{};                   ///< what a file contains
+    std::optional<mode_t> mode{};  ///< of what is made
+    std::optional<std::uint64_t>
+        size{};  ///< of a tmpfs, or of devices, in bytes; not set: half of the machine's memory
+    std::string text{};  ///< what a file contains
     KernelFiles kernel_files = KernelFiles::masked;
     RefusedProc refused_proc = RefusedProc::fail;
     LastLink last_link = LastLink::followed;  ///< of `protect`

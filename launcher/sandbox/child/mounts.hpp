@@ -87,7 +87,8 @@ struct MountPlan {
     bool needs_room = false;   // in the store, for writes to overlays
     bool may_change_host = false;
     int clones_of_root = 0;
-    std::uint64_t parents_root = 0;  // the id of the parent's root mount
+    std::uint64_t parents_root = 0;       // the id of the parent's root mount; 0: unknown
+    std::uint64_t parents_namespace = 0;  // the number of its mount namespace
     bool may_keep_root = false;  // it is that of the mount namespace, and the first action's source
 };
 

@@ -6,8 +6,7 @@
 namespace syncspawn::sandbox {
 namespace {
 
-constexpr unsigned whole_tree = OPEN_TREE_CLONE | AT_RECURSIVE;
-constexpr unsigned of_descriptor = whole_tree | AT_EMPTY_PATH;
+constexpr unsigned of_descriptor = AT_RECURSIVE | AT_EMPTY_PATH;
 
 bool is_directory(const MountSource& source) noexcept { return source.identity.type == S_IFDIR; }
 
@@ -25,8 +24,8 @@ bool is_same(const FileIdentity& expected, const struct statx& about) noexcept {
 }
 
 Opened open_source(MountWork& work, const MountSource& source, std::uint64_t flags) noexcept {
-    Opened file(work.closing, calls::openat2(AT_FDCWD, source.path, flags | O_NOFOLLOW,
-                                             RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS));
+    Opened file = open_by(work, AT_FDCWD, source.path, flags | O_NOFOLLOW,
+                          RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
     struct statx about {};
     if (!file && errno != ENOENT && errno != ENOTDIR && errno != ELOOP) {
         refuse(work, "open the source");
@@ -48,15 +47,15 @@ Opened clone_source(MountWork& work, const MountSource& source) noexcept {
     if (!file) {
         return {};
     }
-    Opened tree(work.closing, calls::open_tree(file.get(), "", of_descriptor));
+    Opened tree = clone_tree(work, file.get(), "", of_descriptor);
     if (!tree) {
-        refuse(work, "open_tree");
+        refuse(work, name_of(work, "open_tree"));
     }
     return tree;
 }
 
 Opened clone_device(MountWork& work, const MountSource& source) noexcept {
-    Opened tree(work.closing, calls::open_tree(AT_FDCWD, source.path, OPEN_TREE_CLONE));
+    Opened tree = clone_tree(work, AT_FDCWD, source.path);
     struct statx about {};
     if (!tree) {
         refuse(work, source.path);
@@ -76,9 +75,9 @@ Opened clone_device(MountWork& work, const MountSource& source) noexcept {
 bool clone_roots(MountWork& work) noexcept {
     for (int number = 0; number < work.plan.clones_of_root; ++number) {
         Opened& tree = work.clones_of_root[number];
-        tree = Opened(work.closing, calls::open_tree(AT_FDCWD, "/", whole_tree));
+        tree = clone_tree(work, AT_FDCWD, "/", AT_RECURSIVE);
         if (!tree) {
-            return refuse(work, "open_tree '/'");
+            return refuse(work, name_of(work, "open_tree"));
         }
     }
     return true;
@@ -92,8 +91,8 @@ bool bind(MountWork& work, const MountAction& action) noexcept {
     if (!tree) {
         return false;
     }
-    if (!calls::set_attributes(tree.get(), AT_RECURSIVE, action.attributes)) {
-        return refuse(work, "mount_setattr");
+    if (!set_attributes(work, tree.get(), AT_RECURSIVE, action.attributes)) {
+        return refuse(work, name_of(work, "mount_setattr"));
     }
     return attach(work, std::move(tree), action.destination,
                   is_directory(action.source) ? PlaceKind::directory : PlaceKind::file);
@@ -104,8 +103,8 @@ bool remount_read_only(MountWork& work, const MountAction& action) noexcept {
     if (!place) {
         return refuse(work, "openat2");
     }
-    return calls::set_attributes(place.get(), 0, MOUNT_ATTR_RDONLY) ||
-           refuse(work, errno == EINVAL ? "mount_setattr: it is no mount point" : "mount_setattr");
+    return set_attributes(work, place.get(), 0, MOUNT_ATTR_RDONLY) ||
+           refuse(work, errno == EINVAL ? "it is no mount point" : name_of(work, "mount_setattr"));
 }
 
 // What the program may not get to anyway is hidden with the directory that is closed to it, whose mode may change.
@@ -129,13 +128,13 @@ bool protect(MountWork& work, const MountAction& action) noexcept {
         const bool may_be_missing = errno == ENOENT && action.missing == MissingSource::skip;
         return may_be_missing || refuse(work, "openat2");
     }
-    const Opened tree(work.closing, calls::open_tree(place.get(), "", of_descriptor));
+    const Opened tree = clone_tree(work, place.get(), "", of_descriptor);
     if (!tree) {
-        return refuse(work, "open_tree");
+        return refuse(work, name_of(work, "open_tree"));
     }
-    return calls::set_attributes(tree.get(), AT_RECURSIVE, action.attributes)
+    return set_attributes(work, tree.get(), AT_RECURSIVE, action.attributes)
                ? attach_here(work, tree.get(), place.get())
-               : refuse(work, "mount_setattr");
+               : refuse(work, name_of(work, "mount_setattr"));
 }
 
 }  // namespace syncspawn::sandbox

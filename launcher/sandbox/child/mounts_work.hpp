@@ -3,6 +3,7 @@
 #include <climits>
 #include <cstddef>
 
+#include "barrier/linux/bounded_text.hpp"
 #include "mounts.hpp"
 #include "mounts_calls.hpp"
 #include "mounts_opened.hpp"
@@ -32,6 +33,10 @@ struct MountWork {
     bool keeps_root = false;
     bool store_waits = false;  // for the next place that is found
     Opened early_clones[most_early_clones]{};
+    bool has_newer_calls = true;  // open_tree, move_mount, mount_setattr, fsopen; else mount(2)
+    bool has_openat2 = true;
+    Opened stage{};  // for mount(2): where trees are made
+    int staged = 0;
     mode_t umask = 0;
     Device own[most_own_file_systems]{};
     std::size_t own_count = 0;
@@ -40,6 +45,39 @@ struct MountWork {
 // All that can fail answers false, or an empty descriptor, once this has said why.
 bool refuse(MountWork& work, const char* call, int error) noexcept;
 bool refuse(MountWork& work, const char* call) noexcept;  // with errno
+
+// mounts_ways.cpp: by newer calls, or by those that every kernel has. Each answers false, or an empty descriptor, with
+// errno, and says nothing.
+bool choose_ways(MountWork& work) noexcept;  // but this one
+// What errors call it.
+const char* name_of(const MountWork& work, const char* newer_call) noexcept;
+// As openat2(2), open_tree(OPEN_TREE_CLONE), move_mount(2), mount_setattr(2).
+Opened open_by(MountWork& work, int directory, const char* path, std::uint64_t flags,
+               std::uint64_t resolve) noexcept;
+Opened clone_tree(MountWork& work, int directory, const char* path, unsigned flags = 0) noexcept;
+bool move_tree(MountWork& work, int tree, int directory, const char* path) noexcept;
+bool set_attributes(MountWork& work, int mount, unsigned flags, std::uint64_t set,
+                    std::uint64_t clear = 0) noexcept;
+// A file system that is being made, by fsopen(2) or by a text for mount(2).
+class NewFileSystem {
+public:
+    NewFileSystem(MountWork& work, const char* type) noexcept;
+    explicit operator bool() const noexcept { return !work_.has_newer_calls || context_; }
+    bool set(const char* key, const char* value) noexcept;
+    bool set_flag(const char* key) noexcept;
+    bool set_descriptor(const char* key, int fd) noexcept;
+    bool create() noexcept;
+    Opened mount(std::uint64_t attributes) noexcept;
+
+private:
+    detail::BoundedText& add(const char* key) noexcept;
+
+    MountWork& work_;
+    const char* type_;
+    Opened context_{};
+    char text_[2048] = {};
+    detail::BoundedText settings_{text_};
+};
 
 // mounts_place.cpp: where in the new tree
 enum class PlaceKind { directory, file };
@@ -82,9 +120,8 @@ bool cover(MountWork& work, int place, PlaceKind kind, const char* name = "") no
 bool place_data(MountWork& work, const MountAction& action) noexcept;
 
 // mounts_file_systems.cpp
-Opened new_context(MountWork& work, const char* type) noexcept;
-Opened create_and_mount(MountWork& work, int context, std::uint64_t attributes,
-                        const char* denied = "fsconfig") noexcept;  // what EPERM means
+Opened create_and_mount(MountWork& work, NewFileSystem& made, std::uint64_t attributes,
+                        const char* denied = "") noexcept;  // what EPERM means
 struct Setting {
     const char* key;
     const char* value;  // null: leave it

@@ -124,6 +124,7 @@ MountStorage::MountStorage(const std::vector<FileOperation>& operations,
         (operations.empty() || is_skipped(operations.front()) || !covers_all(operations.front()));
     plan_.may_change_host = options.host_files == HostFiles::may_change;
     plan_.parents_root = root_mount_id();
+    plan_.parents_namespace = mount_namespace();
     plan_kept_root(actions_, plan_);
 }
 

@@ -1,6 +1,7 @@
 #include "file_operations.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <utility>
@@ -67,9 +68,21 @@ FileOperation private_directory(const std::string& path) {
     return directory;
 }
 
+// What is written to them is memory. A cgroup counts it with the rest; without one, each is kept below the limit.
+void limit_sizes(std::vector<FileOperation>& operations, std::uint64_t memory) {
+    constexpr std::uint64_t most = INT64_MAX;
+    for (FileOperation& operation : operations) {
+        if (operation.kind == FileOperation::Kind::tmpfs ||
+            operation.kind == FileOperation::Kind::devices) {
+            operation.size = std::clamp(memory, std::uint64_t{1}, most);
+        }
+    }
+}
+
 }  // namespace
 
-FileOperations operations_of(const FileView& view, ProcBy proc) {
+FileOperations operations_of(const FileView& view, ProcBy proc,
+                             std::optional<std::uint64_t> memory) {
     FileOperations made;
     const FileAccess root = view.rules.front().access;
     made.options.root = root == FileAccess::read_only ? NewRoot::host_tree : NewRoot::empty;
@@ -121,6 +134,9 @@ FileOperations operations_of(const FileView& view, ProcBy proc) {
             made.all.push_back(Mount::remount_read_only(rule.path));
             made.all.back().path_links = PathLinks::refused;
         }
+    }
+    if (memory) {
+        limit_sizes(made.all, *memory);
     }
     return made;
 }

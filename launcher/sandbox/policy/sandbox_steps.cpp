@@ -188,7 +188,8 @@ void Building::lay_out_files() {
     if (decisions_.files == FilesBy::mounts) {
         hold_places();
         add("files", [&] {
-            const FileOperations operations = operations_of(view_, decisions_.proc);
+            const FileOperations operations =
+                operations_of(view_, decisions_.proc, policy_.limits.memory);
             return mounts(operations.all, operations.options);
         });
     }
