@@ -42,7 +42,7 @@ bool keep_root(MountWork& work) noexcept {
     }
     const MountAction& root = *work.plan.actions.data();
     work.label = root.label;
-    work.root = Opened(work.closing, calls::openat2(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0));
+    work.root = open_by(work, AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
     if (!work.root) {
         return refuse(work, "openat2");
     }
