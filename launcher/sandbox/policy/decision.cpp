@@ -300,7 +300,9 @@ void Decision::decide_common_limits() {
     result_.limits_each_process =
         take_second(Guarantee::limits, "a cgroup", why, "rlimits and CPU affinity",
                     "memory is limited for each process, processes for the whole user, and CPUs "
-                    "are shared with others");
+                    "are shared with others" +
+                        std::string(wanted.cpus && !may_filter() ? ", which it can leave" : ""));
+    result_.filters_affinity = result_.limits_each_process && wanted.cpus && may_filter();
     if (result_.limits_each_process && wanted.processes && result_.ids.host_user == 0) {
         problems_.push_back({"limits.processes", "does not bind root of the host",
                              "name another privileges.host_user"});

@@ -78,6 +78,10 @@ SystemCallFilter filter_of(const Policy& policy, const Decisions& decisions,
     if (decisions.filters_nesting) {
         put_in_front(filter, rules_against_nesting());
     }
+    if (decisions.filters_affinity) {
+        put_in_front(filter,
+                     {{.calls = {"sched_setaffinity"}, .action = CallAction::error(EPERM)}});
+    }
     // vsock and its kin know no network namespace.
     if (decisions.network == NetworkBy::socket_families) {
         put_in_front(filter, socket_families({AF_UNIX}).rules);
