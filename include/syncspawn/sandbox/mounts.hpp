@@ -37,9 +37,10 @@
 /// nothing is made in a tree of the host, unless MountOptions::host_files says so.
 ///
 /// The child must be in a mount namespace of its own (`birth.namespaces`), and have CAP_SYS_ADMIN there: it is
-/// root's child, or in a user namespace whose id map is written (steps::map_caller()). Memory may be shared. It takes
-/// Linux 5.12 (mount_setattr(2)). Everything of the host's tree is out of reach afterwards (pivot_root(2)), and the
-/// working directory is the same path in the new tree or, where there is none, the root.
+/// root's child, or in a user namespace whose id map is written (steps::map_caller()). Memory may be shared. Before
+/// Linux 5.12 (mount_setattr(2)), and where a filter refuses the newer calls, mount(2) does the same; that takes a
+/// /proc. Everything of the host's tree is out of reach afterwards (pivot_root(2)), and the working directory is the
+/// same path in the new tree or, where there is none, the root.
 
 namespace syncspawn::sandbox {
 
@@ -93,13 +94,15 @@ struct FileOperation {
     Kind kind = Kind::bind;
     std::string destination{};  ///< absolute, without ".."
     std::string source{};       ///< of a bind: a path of the host; of a symbolic link: what it says
-    int descriptor = -1;        ///< of a bind: the source, instead of a path; borrowed by mounts()
+    /// Of a bind: the source, instead of a path. Of `devices`: the console. Borrowed by mounts().
+    int descriptor = -1;
     BindAccess access = BindAccess::read_only;  ///< of a bind, and of `data`
     /// Of a bind. With `skip`, a `protect` of nothing is nothing, too.
     MissingSource missing_source = MissingSource::refuse;
-    std::optional<mode_t> mode{};         ///< of what is made
-    std::optional<std::uint64_t> size{};  ///< of a tmpfs, in bytes; not set: half of the memory
-    std::string text{};                   ///< what a file contains
+    std::optional<mode_t> mode{};  ///< of what is made
+    std::optional<std::uint64_t>
+        size{};  ///< of a tmpfs, or of devices, in bytes; not set: half of the machine's memory
+    std::string text{};  ///< what a file contains
     KernelFiles kernel_files = KernelFiles::masked;
     RefusedProc refused_proc = RefusedProc::fail;
     LastLink last_link = LastLink::followed;  ///< of `protect`
@@ -129,8 +132,9 @@ struct SYNCSPAWN_API Mount {
     [[nodiscard]] static FileOperation proc(std::string destination,
                                             RefusedProc refused = RefusedProc::fail);
     /// A minimal /dev: null, zero, full, random, urandom and tty of the host, a new pts with ptmx, shm, and the
-    /// links fd, stdin, stdout, stderr. If this process's standard output is a terminal, that is console.
-    [[nodiscard]] static FileOperation devices(std::string destination);
+    /// links fd, stdin, stdout, stderr. The terminal that `console` has open is console; if that is -1, this
+    /// process's standard output, if it is a terminal.
+    [[nodiscard]] static FileOperation devices(std::string destination, int console = -1);
     /// The message queues of the child's ipc namespace.
     [[nodiscard]] static FileOperation mqueue(std::string destination);
     /// Directories of the host, one over the other, the lowest first: writes go to `upper`, which needs an empty

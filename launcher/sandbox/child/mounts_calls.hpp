@@ -59,6 +59,22 @@ inline int openat2(int directory, const char* path, std::uint64_t flags,
     how.resolve = resolve;
     return static_cast<int>(syscall(SYS_openat2, directory, path, &how, sizeof how));
 }
+// mount(2), whose flags <sys/mount.h> has. Those of attributes are MOUNT_ATTR_..., which are the same.
+constexpr unsigned long read_only = 1;
+constexpr unsigned long nosuid = 2;
+constexpr unsigned long nodev = 4;
+constexpr unsigned long noexec = 8;
+constexpr unsigned long remount = 32;
+constexpr unsigned long bind = 4096;
+constexpr unsigned long move = 8192;
+constexpr unsigned long recursive = 16384;
+constexpr unsigned long unbindable = 1UL << 17;
+inline bool mount(const char* source, const char* place, const char* type, unsigned long flags,
+                  const char* settings) noexcept {
+    return syscall(SYS_mount, source, place, type, flags, settings) == 0;
+}
+static_assert(read_only == MOUNT_ATTR_RDONLY && nosuid == MOUNT_ATTR_NOSUID &&
+              nodev == MOUNT_ATTR_NODEV && noexec == MOUNT_ATTR_NOEXEC);
 inline bool statx(int fd, unsigned mask, struct statx& about, const char* path = "") noexcept {
     return syscall(SYS_statx, fd, path, AT_EMPTY_PATH, mask, &about) == 0;
 }

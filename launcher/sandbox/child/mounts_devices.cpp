@@ -1,4 +1,5 @@
 #include <cerrno>
+#include <utility>
 
 #include "mounts_work.hpp"
 
@@ -18,21 +19,23 @@ constexpr Link links[]{{"/proc/self/fd", "fd"},
                        {"pts/ptmx", "ptmx"}};
 
 // Bound from the host's: in a user namespace nobody makes a device.
-bool bind_nodes(MountWork& work, int directory, std::span<const DeviceNode> nodes) noexcept {
-    for (const DeviceNode& node : nodes) {
-        const Opened tree = clone_device(work, node.source);
+bool bind_nodes(MountWork& work, int directory, const MountAction& action) noexcept {
+    int early = action.early;
+    for (const DeviceNode& node : action.devices) {
+        const Opened tree = work.keeps_root ? std::move(work.early_clones[early++])
+                                            : clone_device(work, node.source);
         if (!tree) {
             return false;
         }
         if (syscall(SYS_mknodat, directory, node.name, S_IFREG, 0) < 0 ||
-            !calls::move_mount(tree.get(), directory, node.name)) {
+            !move_tree(work, tree.get(), directory, node.name)) {
             return refuse(work, node.name);
         }
     }
     // Nobody inside changes owner or mode of the host's devices. Writing to them is no matter of the mount.
-    return (calls::set_attributes(directory, AT_RECURSIVE, safe | MOUNT_ATTR_RDONLY) &&
-            calls::set_attributes(directory, 0, 0, MOUNT_ATTR_RDONLY)) ||
-           refuse(work, "mount_setattr");
+    return (set_attributes(work, directory, AT_RECURSIVE, safe | MOUNT_ATTR_RDONLY) &&
+            set_attributes(work, directory, 0, 0, MOUNT_ATTR_RDONLY)) ||
+           refuse(work, name_of(work, "mount_setattr"));
 }
 
 bool make_links(MountWork& work, int directory) noexcept {
@@ -51,14 +54,13 @@ bool make_terminals(MountWork& work, int directory) noexcept {
         return refuse(work, "pts");
     }
     const Opened terminals = new_file_system(work, "devpts", settings, safe);
-    return terminals &&
-           (calls::move_mount(terminals.get(), directory, "pts") || refuse(work, "pts"));
+    return terminals && (move_tree(work, terminals.get(), directory, "pts") || refuse(work, "pts"));
 }
 
 }  // namespace
 
 bool mount_devices(MountWork& work, const MountAction& action) noexcept {
-    constexpr Setting settings[]{{"mode", "0755"}};
+    const Setting settings[]{{"mode", "0755"}, {"size", action.size_text}};
     constexpr mode_t everybodys = 01777;
     const Opened tree = new_file_system(work, "tmpfs", settings, safe);
     if (!tree || !make_own(work, tree.get())) {
@@ -66,7 +68,7 @@ bool mount_devices(MountWork& work, const MountAction& action) noexcept {
     }
     const Opened place = find_or_make(work, action.destination, PlaceKind::directory);
     if (!place || !attach_here(work, tree.get(), place.get()) ||
-        !bind_nodes(work, tree.get(), action.devices) || !make_links(work, tree.get())) {
+        !bind_nodes(work, tree.get(), action) || !make_links(work, tree.get())) {
         return false;
     }
     return (syscall(SYS_mkdirat, tree.get(), "shm", everybodys) == 0 || refuse(work, "shm")) &&

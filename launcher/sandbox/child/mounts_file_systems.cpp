@@ -5,38 +5,40 @@
 
 namespace syncspawn::sandbox {
 
-Opened new_context(MountWork& work, const char* type) noexcept {
-    Opened context(work.closing, calls::fsopen(type));
-    if (!context) {
-        refuse(work, errno == ENODEV ? "this kernel has no such file system" : "fsopen");
-    }
-    return context;
+namespace {
+
+bool is_open(MountWork& work, const NewFileSystem& made) noexcept {
+    return made || refuse(work, errno == ENODEV ? "this kernel has no such file system" : "fsopen");
 }
 
-Opened create_and_mount(MountWork& work, int context, std::uint64_t attributes,
+}  // namespace
+
+Opened create_and_mount(MountWork& work, NewFileSystem& made, std::uint64_t attributes,
                         const char* denied) noexcept {
-    if (!calls::create(context)) {
-        refuse(work, errno == EPERM ? denied : "fsconfig");
+    if (!is_open(work, made)) {
         return {};
     }
-    Opened mount(work.closing, calls::fsmount(context, attributes));
+    const bool is_created = made.create();
+    Opened mount = is_created ? made.mount(attributes) : Opened();
     if (!mount) {
-        refuse(work, "fsmount");
+        char text[100];
+        detail::BoundedText(text) << name_of(work, is_created ? "fsmount" : "fsconfig")
+                                  << (errno == EPERM ? denied : "");
+        refuse(work, text);
     }
     return mount;
 }
 
 Opened new_file_system(MountWork& work, const char* type, std::span<const Setting> settings,
                        std::uint64_t attributes) noexcept {
-    const Opened context = new_context(work, type);
+    NewFileSystem made(work, type);
     for (const Setting& setting : settings) {
-        if (context && setting.value != nullptr &&
-            !calls::configure(context.get(), setting.key, setting.value)) {
+        if (made && setting.value != nullptr && !made.set(setting.key, setting.value)) {
             refuse(work, setting.key);
             return {};
         }
     }
-    return context ? create_and_mount(work, context.get(), attributes) : Opened();
+    return create_and_mount(work, made, attributes);
 }
 
 bool make_own(MountWork& work, int mount) noexcept {
@@ -58,12 +60,9 @@ bool mount_tmpfs(MountWork& work, const MountAction& action) noexcept {
 }
 
 bool mount_mqueue(MountWork& work, const MountAction& action) noexcept {
-    const Opened context = new_context(work, "mqueue");
-    if (!context) {
-        return false;
-    }
-    Opened tree = create_and_mount(work, context.get(), action.attributes,
-                                   "fsconfig: it takes an ipc namespace of its own");
+    NewFileSystem made(work, "mqueue");
+    Opened tree =
+        create_and_mount(work, made, action.attributes, ": it takes an ipc namespace of its own");
     return tree && attach(work, std::move(tree), action.destination, PlaceKind::directory);
 }
 

@@ -49,9 +49,8 @@ bool set_mode(MountWork& work, int file, const char* path, mode_t mode) noexcept
     if (errno != ENOSYS) {
         return false;
     }
-    const Opened opened(work.closing,
-                        calls::openat2(work.root.get(), path, O_RDONLY | O_NONBLOCK | O_NOCTTY,
-                                       RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS));
+    const Opened opened = open_by(work, work.root.get(), path, O_RDONLY | O_NONBLOCK | O_NOCTTY,
+                                  RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
     return opened && syscall(SYS_fchmod, opened.get(), mode) == 0;
 }
 

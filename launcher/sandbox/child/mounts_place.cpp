@@ -19,7 +19,7 @@ Opened walk(MountWork& work, const char* path, std::uint64_t flags) noexcept {
     const std::uint64_t how =
         work.path_links == PathLinks::refused ? inside | RESOLVE_NO_SYMLINKS : inside;
     for (int attempt = 1;; ++attempt) {
-        Opened fd(work.closing, calls::openat2(work.root.get(), path, O_PATH | flags, how));
+        Opened fd = open_by(work, work.root.get(), path, O_PATH | flags, how);
         if (fd || errno != EAGAIN || attempt == most_tries) {
             return fd;
         }
@@ -33,15 +33,21 @@ struct Pieces {
     std::size_t end = 0;   // of what exists
 };
 
-// The longest part above the last name that exists.
-Opened nearest(MountWork& work, Pieces& path) noexcept {
+void take(Pieces& pieces, const char* path) noexcept {
+    pieces.size = std::strlen(path);
+    std::memcpy(pieces.text, path, pieces.size + 1);
+    pieces.end = pieces.size;
+}
+
+// The longest part above the last name that can be opened; those below it cannot, by this error.
+Opened nearest(MountWork& work, Pieces& path, int error) noexcept {
     for (;;) {
         while (path.text[path.end] != '/') {
             --path.end;
         }
         path.text[path.end] = '\0';
         Opened directory = walk(work, path.end == 0 ? "/" : path.text, O_DIRECTORY);
-        if (directory || errno != ENOENT || path.end == 0) {
+        if (directory || errno != error || path.end == 0) {
             return directory;
         }
     }
@@ -56,7 +62,7 @@ Opened make_and_enter(MountWork& work, int directory, const char* name) noexcept
         refuse(work, "make a directory above it");
         return {};
     }
-    Opened made(work.closing, calls::openat2(directory, name, O_PATH | O_DIRECTORY, straight));
+    Opened made = open_by(work, directory, name, O_PATH | O_DIRECTORY, straight);
     if (!made) {
         refuse(work, errno == ELOOP ? "a symbolic link on the way leads nowhere"
                                     : "open a directory above it");
@@ -93,12 +99,25 @@ Opened find(MountWork& work, const char* path, LastLink link) noexcept {
     return walk(work, path, link == LastLink::itself ? O_NOFOLLOW : 0);
 }
 
+Opened find_or_what_closes_it(MountWork& work, const char* path) noexcept {
+    Opened place = find(work, path);
+    if (place || errno != EACCES) {
+        return place;
+    }
+    Pieces pieces;
+    take(pieces, path);
+    place = nearest(work, pieces, EACCES);
+    if (pieces.end == 0) {  // never all of it
+        errno = EACCES;
+        return {};
+    }
+    return place;
+}
+
 Opened directory_above(MountWork& work, const char* path) noexcept {
     Pieces pieces;
-    pieces.size = std::strlen(path);
-    std::memcpy(pieces.text, path, pieces.size + 1);
-    pieces.end = pieces.size;
-    Opened directory = nearest(work, pieces);
+    take(pieces, path);
+    Opened directory = nearest(work, pieces, ENOENT);
     if (!directory) {
         refuse(work, errno == ENOTDIR ? "something above it is no directory" : "openat2");
         return {};
@@ -144,12 +163,17 @@ Opened find_or_make(MountWork& work, const char* path, PlaceKind kind) noexcept 
     }
     if (!place) {
         refuse(work, "openat2");
+        return {};
+    }
+    if (std::exchange(work.store_waits, false) &&
+        !attach_here(work, work.store.get(), place.get())) {
+        return {};
     }
     return place;
 }
 
 bool attach_here(MountWork& work, int tree, int place, const char* name) noexcept {
-    if (calls::move_mount(tree, place, name)) {
+    if (move_tree(work, tree, place, name)) {
         return true;
     }
     // Which is ENOTDIR or EINVAL, by the kernel's version, and the latter means much else.
@@ -159,17 +183,18 @@ bool attach_here(MountWork& work, int tree, int place, const char* name) noexcep
     const bool are_unlike = calls::statx(tree, STATX_TYPE, above) &&
                             calls::statx(place, STATX_TYPE, below, name) &&
                             S_ISDIR(above.stx_mode) != S_ISDIR(below.stx_mode);
-    return refuse(work,
-                  are_unlike ? "move_mount: one is a directory, the other is not" : "move_mount",
-                  error);
+    char text[60];
+    detail::BoundedText(text) << name_of(work, "move_mount")
+                              << (are_unlike ? ": one is a directory, the other is not" : "");
+    return refuse(work, text, error);
 }
 
 bool attach(MountWork& work, Opened tree, const char* path, PlaceKind kind) noexcept {
     if (path[1] == '\0') {
         // On top of all that is there. The host's root, where this process still is, lies below, so the
         // host's paths remain what they are.
-        if (!calls::move_mount(tree.get(), AT_FDCWD, "/")) {
-            return refuse(work, "move_mount");
+        if (!move_tree(work, tree.get(), AT_FDCWD, "/")) {
+            return refuse(work, name_of(work, "move_mount"));
         }
         ++work.layers;
         work.root = std::move(tree);

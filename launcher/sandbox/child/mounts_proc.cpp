@@ -6,9 +6,9 @@ namespace syncspawn::sandbox {
 namespace {
 
 Opened existing_proc(MountWork& work, const MountAction& action) noexcept {
-    Opened tree(work.closing, calls::open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | AT_RECURSIVE));
+    Opened tree = clone_tree(work, AT_FDCWD, "/proc", AT_RECURSIVE);
     if (!tree ||
-        !calls::set_attributes(tree.get(), AT_RECURSIVE, action.attributes | MOUNT_ATTR_RDONLY)) {
+        !set_attributes(work, tree.get(), AT_RECURSIVE, action.attributes | MOUNT_ATTR_RDONLY)) {
         refuse(work, "bind the existing /proc");
         return {};
     }
@@ -17,8 +17,8 @@ Opened existing_proc(MountWork& work, const MountAction& action) noexcept {
 
 // Empty without a reason where the kernel refuses it and the plan knows what then.
 Opened new_proc(MountWork& work, const MountAction& action) noexcept {
-    const Opened context(work.closing, calls::fsopen("proc"));
-    if (!context) {
+    NewFileSystem made(work, "proc");
+    if (!made) {
         refuse(work, "fsopen");
         return {};
     }
@@ -26,28 +26,31 @@ Opened new_proc(MountWork& work, const MountAction& action) noexcept {
     const std::uint64_t attributes =
         action.attributes | (action.read_only.empty() ? 0 : MOUNT_ATTR_RDONLY);
     Opened mount;
-    if (calls::create(context.get())) {
-        mount = Opened(work.closing, calls::fsmount(context.get(), attributes));
+    if (made.create()) {
+        mount = made.mount(attributes);
     }
     const bool has_other_way = errno == EPERM && action.refused_proc == RefusedProc::bind_existing;
     if (!mount && !has_other_way) {
-        refuse(work, errno == EPERM
-                         ? "fsmount: a new one takes an own pid namespace, and an old one "
-                           "without covers"
-                         : "fsmount");
+        char text[100];
+        detail::BoundedText(text) << name_of(work, "fsmount")
+                                  << (errno == EPERM
+                                          ? ": a new one takes an own pid namespace, and "
+                                            "an old one without covers"
+                                          : "");
+        refuse(work, text);
     }
     return mount;
 }
 
 bool make_read_only(MountWork& work, int proc, std::span<const KernelFile> files) noexcept {
     for (const KernelFile& file : files) {
-        const Opened tree(work.closing, calls::open_tree(proc, file.name, OPEN_TREE_CLONE));
-        if (!tree || !calls::move_mount(tree.get(), proc, file.name)) {
+        const Opened tree = clone_tree(work, proc, file.name);
+        if (!tree || !move_tree(work, tree.get(), proc, file.name)) {
             return refuse(work, file.name);
         }
     }
     // The kernel may insist, where the host's is locked read-only: stricter, and no fault.
-    return calls::set_attributes(proc, 0, 0, MOUNT_ATTR_RDONLY) || errno == EPERM ||
+    return set_attributes(work, proc, 0, 0, MOUNT_ATTR_RDONLY) || errno == EPERM ||
            refuse(work, "mount_setattr");
 }
 

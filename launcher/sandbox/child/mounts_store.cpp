@@ -21,10 +21,9 @@ struct DataName {
 constexpr const char* writable_directory = "room";
 
 bool open_room(MountWork& work) noexcept {
-    work.room = Opened(work.closing,
-                       calls::open_tree(work.store.get(), writable_directory, OPEN_TREE_CLONE));
-    return (work.room && calls::set_attributes(work.room.get(), 0, 0, MOUNT_ATTR_RDONLY) &&
-            calls::move_mount(work.room.get(), work.store.get(), writable_directory)) ||
+    work.room = clone_tree(work, work.store.get(), writable_directory);
+    return (work.room && set_attributes(work, work.room.get(), 0, 0, MOUNT_ATTR_RDONLY) &&
+            move_tree(work, work.room.get(), work.store.get(), writable_directory)) ||
            refuse(work, "make room for writes");
 }
 
@@ -50,9 +49,9 @@ bool fill(MountWork& work) noexcept {
 }
 
 Opened clone_stored(MountWork& work, const char* name) noexcept {
-    Opened tree(work.closing, calls::open_tree(work.store.get(), name, OPEN_TREE_CLONE));
+    Opened tree = clone_tree(work, work.store.get(), name);
     if (!tree) {
-        refuse(work, "open_tree");
+        refuse(work, name_of(work, "open_tree"));
     }
     return tree;
 }
@@ -67,8 +66,8 @@ bool make_store(MountWork& work) noexcept {
     if (!work.store || !fill(work)) {
         return false;
     }
-    if (!calls::set_attributes(work.store.get(), 0, shut) ||
-        !calls::move_mount(work.store.get(), AT_FDCWD, "/")) {
+    if (!set_attributes(work, work.store.get(), 0, shut) ||
+        (!work.keeps_root && !move_tree(work, work.store.get(), AT_FDCWD, "/"))) {
         return refuse(work, "place the covers");
     }
     ++work.layers;
@@ -87,9 +86,9 @@ bool place_data(MountWork& work, const MountAction& action) noexcept {
         return false;
     }
     constexpr std::uint64_t all = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV;
-    return calls::set_attributes(tree.get(), 0, action.attributes, all)
+    return set_attributes(work, tree.get(), 0, action.attributes, all)
                ? attach(work, std::move(tree), action.destination, PlaceKind::file)
-               : refuse(work, "mount_setattr");
+               : refuse(work, name_of(work, "mount_setattr"));
 }
 
 }  // namespace syncspawn::sandbox

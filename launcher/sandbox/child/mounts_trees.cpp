@@ -6,10 +6,11 @@
 namespace syncspawn::sandbox {
 namespace {
 
-constexpr unsigned whole_tree = OPEN_TREE_CLONE | AT_RECURSIVE;
-constexpr unsigned of_descriptor = whole_tree | AT_EMPTY_PATH;
+constexpr unsigned of_descriptor = AT_RECURSIVE | AT_EMPTY_PATH;
 
-constexpr unsigned what_it_is = STATX_TYPE | STATX_INO | STATX_BTIME;
+bool is_directory(const MountSource& source) noexcept { return source.identity.type == S_IFDIR; }
+
+}  // namespace
 
 bool is_same(const FileIdentity& expected, const struct statx& about) noexcept {
     const bool has_birth = (about.stx_mask & STATX_BTIME) != 0;
@@ -22,13 +23,9 @@ bool is_same(const FileIdentity& expected, const struct statx& about) noexcept {
     return found == expected;
 }
 
-bool is_directory(const MountSource& source) noexcept { return source.identity.type == S_IFDIR; }
-
-}  // namespace
-
 Opened open_source(MountWork& work, const MountSource& source, std::uint64_t flags) noexcept {
-    Opened file(work.closing, calls::openat2(AT_FDCWD, source.path, flags | O_NOFOLLOW,
-                                             RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS));
+    Opened file = open_by(work, AT_FDCWD, source.path, flags | O_NOFOLLOW,
+                          RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
     struct statx about {};
     if (!file && errno != ENOENT && errno != ENOTDIR && errno != ELOOP) {
         refuse(work, "open the source");
@@ -50,15 +47,15 @@ Opened clone_source(MountWork& work, const MountSource& source) noexcept {
     if (!file) {
         return {};
     }
-    Opened tree(work.closing, calls::open_tree(file.get(), "", of_descriptor));
+    Opened tree = clone_tree(work, file.get(), "", of_descriptor);
     if (!tree) {
-        refuse(work, "open_tree");
+        refuse(work, name_of(work, "open_tree"));
     }
     return tree;
 }
 
 Opened clone_device(MountWork& work, const MountSource& source) noexcept {
-    Opened tree(work.closing, calls::open_tree(AT_FDCWD, source.path, OPEN_TREE_CLONE));
+    Opened tree = clone_tree(work, AT_FDCWD, source.path);
     struct statx about {};
     if (!tree) {
         refuse(work, source.path);
@@ -78,9 +75,9 @@ Opened clone_device(MountWork& work, const MountSource& source) noexcept {
 bool clone_roots(MountWork& work) noexcept {
     for (int number = 0; number < work.plan.clones_of_root; ++number) {
         Opened& tree = work.clones_of_root[number];
-        tree = Opened(work.closing, calls::open_tree(AT_FDCWD, "/", whole_tree));
+        tree = clone_tree(work, AT_FDCWD, "/", AT_RECURSIVE);
         if (!tree) {
-            return refuse(work, "open_tree '/'");
+            return refuse(work, name_of(work, "open_tree"));
         }
     }
     return true;
@@ -88,12 +85,14 @@ bool clone_roots(MountWork& work) noexcept {
 
 bool bind(MountWork& work, const MountAction& action) noexcept {
     Opened tree = action.number >= 0 ? std::move(work.clones_of_root[action.number])
-                                     : clone_source(work, action.source);
+                  : work.keeps_root && action.early >= 0
+                      ? std::move(work.early_clones[action.early])
+                      : clone_source(work, action.source);
     if (!tree) {
         return false;
     }
-    if (!calls::set_attributes(tree.get(), AT_RECURSIVE, action.attributes)) {
-        return refuse(work, "mount_setattr");
+    if (!set_attributes(work, tree.get(), AT_RECURSIVE, action.attributes)) {
+        return refuse(work, name_of(work, "mount_setattr"));
     }
     return attach(work, std::move(tree), action.destination,
                   is_directory(action.source) ? PlaceKind::directory : PlaceKind::file);
@@ -104,12 +103,13 @@ bool remount_read_only(MountWork& work, const MountAction& action) noexcept {
     if (!place) {
         return refuse(work, "openat2");
     }
-    return calls::set_attributes(place.get(), 0, MOUNT_ATTR_RDONLY) ||
-           refuse(work, errno == EINVAL ? "mount_setattr: it is no mount point" : "mount_setattr");
+    return set_attributes(work, place.get(), 0, MOUNT_ATTR_RDONLY) ||
+           refuse(work, errno == EINVAL ? "it is no mount point" : name_of(work, "mount_setattr"));
 }
 
+// What the program may not get to anyway is hidden with the directory that is closed to it, whose mode may change.
 bool hide(MountWork& work, const MountAction& action) noexcept {
-    const Opened place = find(work, action.destination);
+    const Opened place = find_or_what_closes_it(work, action.destination);
     if (!place) {
         return errno == ENOENT || errno == ENOTDIR || refuse(work, "openat2");
     }
@@ -128,13 +128,13 @@ bool protect(MountWork& work, const MountAction& action) noexcept {
         const bool may_be_missing = errno == ENOENT && action.missing == MissingSource::skip;
         return may_be_missing || refuse(work, "openat2");
     }
-    const Opened tree(work.closing, calls::open_tree(place.get(), "", of_descriptor));
+    const Opened tree = clone_tree(work, place.get(), "", of_descriptor);
     if (!tree) {
-        return refuse(work, "open_tree");
+        return refuse(work, name_of(work, "open_tree"));
     }
-    return calls::set_attributes(tree.get(), AT_RECURSIVE, action.attributes)
+    return set_attributes(work, tree.get(), AT_RECURSIVE, action.attributes)
                ? attach_here(work, tree.get(), place.get())
-               : refuse(work, "mount_setattr");
+               : refuse(work, name_of(work, "mount_setattr"));
 }
 
 }  // namespace syncspawn::sandbox

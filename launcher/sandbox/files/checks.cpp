@@ -135,6 +135,7 @@ void check(const FileOperation& operation) {
             check_path(operation, operation.source);
             break;
         case Kind::tmpfs:
+        case Kind::devices:
             require(operation.size.value_or(1) > 0 && operation.size.value_or(1) <= INT64_MAX,
                     operation, "the size must be between 1 and 2^63 - 1");
             break;

@@ -1,9 +1,7 @@
 #include "placeholders.hpp"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +12,7 @@
 #include <utility>
 
 #include "barrier/linux/fresh_descriptor.hpp"
+#include "straight.hpp"
 
 namespace syncspawn::sandbox {
 namespace {
@@ -22,12 +21,8 @@ namespace {
     throw std::system_error(errno, std::generic_category(), call + " '" + path + "'");
 }
 
-UniqueFd open_straight(const std::string& directory) {
-    open_how how{};
-    how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-    how.resolve = RESOLVE_NO_SYMLINKS;
-    const UniqueFd opened(
-        static_cast<int>(syscall(SYS_openat2, AT_FDCWD, directory.c_str(), &how, sizeof how)));
+UniqueFd open_directory_straight(const std::string& path) {
+    const UniqueFd opened = open_straight(path, O_DIRECTORY);
     return UniqueFd(opened ? detail::duplicate_from(opened.get(), 10) : -1);
 }
 
@@ -61,7 +56,7 @@ std::pair<std::string, std::string> split(const std::string& path) {
 
 }  // namespace
 
-Registry Placeholders::open_registry() { return Registry::open("absent"); }
+Registry Placeholders::open_registry() { return Registry::open("placeholders"); }
 
 void Placeholders::place(const std::vector<std::string>& paths) {
     maker_ = getpid();
@@ -95,7 +90,7 @@ std::size_t Placeholders::open_directory(const std::string& path) {
     if (known != directories_.end()) {
         return static_cast<std::size_t>(known - directories_.begin());
     }
-    UniqueFd fd = open_straight(path);
+    UniqueFd fd = open_directory_straight(path);
     if (!fd) {
         refuse("open", path);
     }
@@ -188,7 +183,7 @@ void Placeholders::remove_abandoned() {
         const std::string path = registry.text_of(record);
         if (path.starts_with('/')) {
             const auto [above, name] = split(path);
-            if (const UniqueFd directory = open_straight(above);
+            if (const UniqueFd directory = open_directory_straight(above);
                 directory && record_of(directory.get(), above, name) == record) {
                 remove_link(directory.get(), name);
             }

@@ -1,9 +1,7 @@
 #include "source.hpp"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -15,6 +13,8 @@
 #include <system_error>
 
 #include <syncspawn/barrier/unique_fd.hpp>
+
+#include "straight.hpp"
 
 namespace syncspawn::sandbox {
 namespace {
@@ -51,11 +51,7 @@ FileIdentity identity_of(int at, const std::string& path, int flags, const std::
 }
 
 LookedUp look_up_straight(const std::string& path, const std::string& what) {
-    open_how how{};
-    how.flags = O_PATH | O_CLOEXEC;
-    how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-    const UniqueFd file(
-        static_cast<int>(syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
+    const UniqueFd file = open_straight(path);
     if (!file) {
         const int error = errno;
         const char* const why = error == ELOOP ? ": a symbolic link is on the way" : "";
@@ -101,6 +97,11 @@ std::uint64_t root_mount_id() {
         return 0;
     }
     return about.stx_mnt_id;
+}
+
+std::uint64_t mount_namespace() {
+    struct stat about {};
+    return stat("/proc/self/ns/mnt", &about) == 0 ? about.st_ino : 0;
 }
 
 }  // namespace syncspawn::sandbox

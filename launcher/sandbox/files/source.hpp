@@ -21,5 +21,7 @@ LookedUp look_up(int descriptor, const std::string& what);
 bool is_missing(const std::string& path);
 // The id of this process's root mount; 0 before Linux 5.8.
 std::uint64_t root_mount_id();
+// The number of its mount namespace; 0 without a /proc.
+std::uint64_t mount_namespace();
 
 }  // namespace syncspawn::sandbox

@@ -1,6 +1,7 @@
 #include "file_operations.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <utility>
@@ -19,9 +20,14 @@ bool is_strictly_within(const std::string& path, const std::string& directory) n
 
 // Something has to be shown in what it hides.
 bool has_something_below(const FileView& view, const std::string& directory) {
-    return std::any_of(view.rules.begin(), view.rules.end(), [&](const FileRule& rule) {
-        return is_strictly_within(rule.path, directory) && rule.access != FileAccess::hidden;
-    });
+    return std::any_of(view.rules.begin(), view.rules.end(),
+                       [&](const FileRule& rule) {
+                           return is_strictly_within(rule.path, directory) &&
+                                  rule.access != FileAccess::hidden;
+                       }) ||
+           std::any_of(view.trees.begin(), view.trees.end(), [&](const MountedTree& tree) {
+               return is_strictly_within(tree.path, directory);
+           });
 }
 
 FileOperation protection_of(const FileRule& rule) {
@@ -62,9 +68,21 @@ FileOperation private_directory(const std::string& path) {
     return directory;
 }
 
+// What is written to them is memory. A cgroup counts it with the rest; without one, each is kept below the limit.
+void limit_sizes(std::vector<FileOperation>& operations, std::uint64_t memory) {
+    constexpr std::uint64_t most = INT64_MAX;
+    for (FileOperation& operation : operations) {
+        if (operation.kind == FileOperation::Kind::tmpfs ||
+            operation.kind == FileOperation::Kind::devices) {
+            operation.size = std::clamp(memory, std::uint64_t{1}, most);
+        }
+    }
+}
+
 }  // namespace
 
-FileOperations operations_of(const FileView& view, ProcBy proc) {
+FileOperations operations_of(const FileView& view, ProcBy proc,
+                             std::optional<std::uint64_t> memory) {
     FileOperations made;
     const FileAccess root = view.rules.front().access;
     made.options.root = root == FileAccess::read_only ? NewRoot::host_tree : NewRoot::empty;
@@ -96,9 +114,14 @@ FileOperations operations_of(const FileView& view, ProcBy proc) {
             "/proc", proc == ProcBy::fresh ? RefusedProc::fail : RefusedProc::bind_existing);
     }
     if (view.has_device_tree) {
-        by_path["/dev"] = Mount::devices("/dev");
+        by_path["/dev"] = Mount::devices("/dev", view.console);
     } else if (root != FileAccess::hidden && !by_path.contains("/dev")) {
         by_path["/dev"] = Mount::bind_devices("/dev", "/dev");
+    }
+    for (const MountedTree& tree : view.trees) {
+        by_path[tree.path] =
+            Mount::bind(tree.descriptor, tree.path,
+                        tree.is_writable ? BindAccess::writable : BindAccess::read_only);
     }
     for (auto& [path, operation] : by_path) {
         operation.path_links = PathLinks::refused;
@@ -111,6 +134,9 @@ FileOperations operations_of(const FileView& view, ProcBy proc) {
             made.all.push_back(Mount::remount_read_only(rule.path));
             made.all.back().path_links = PathLinks::refused;
         }
+    }
+    if (memory) {
+        limit_sizes(made.all, *memory);
     }
     return made;
 }

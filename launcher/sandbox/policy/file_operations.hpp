@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <syncspawn/sandbox/mounts.hpp>
@@ -14,6 +16,7 @@ struct FileOperations {
     std::vector<FileOperation> all{};
     MountOptions options{};
 };
-FileOperations operations_of(const FileView& view, ProcBy proc);
+FileOperations operations_of(const FileView& view, ProcBy proc,
+                             std::optional<std::uint64_t> memory = {});
 
 }  // namespace syncspawn::sandbox

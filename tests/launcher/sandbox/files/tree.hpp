@@ -1,8 +1,11 @@
 #pragma once
 
 #include <doctest/doctest.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +25,30 @@ using sandbox::FileOperation;
 using sandbox::Mount;
 using sandbox::MountOptions;
 using Operations = std::vector<FileOperation>;
+
+// With SYNCSPAWN_TEST_CALLS=older in the environment, this process and its children find a kernel without the newer calls.
+inline const bool has_older_calls_alone = [] {
+    const char* const calls = std::getenv("SYNCSPAWN_TEST_CALLS");
+    if (calls == nullptr || std::string(calls) != "older") {
+        return false;
+    }
+    refuse_system_calls({SYS_openat2, SYS_open_tree, SYS_move_mount, SYS_mount_setattr, SYS_fsopen,
+                         SYS_fsconfig, SYS_fsmount},
+                        ENOSYS);
+    return true;
+}();
+
+// An error's text with the name of a newer call: the call that takes its place there is mount(2).
+inline std::string by_the_calls_here(std::string text) {
+    for (const std::string newer :
+         {"move_mount", "mount_setattr", "fsmount", "fsconfig", "open_tree"}) {
+        const std::size_t at = text.find(newer);
+        if (has_older_calls_alone && at != std::string::npos) {
+            text.replace(at, newer.size(), "mount");
+        }
+    }
+    return text;
+}
 
 // Whether the child is in a user namespace of its own.
 enum class Privileges { of_user_namespace, of_root };

@@ -5,12 +5,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <syncspawn/barrier/unique_fd.hpp>
 
+#include "launcher/sandbox/policy/file_operations.hpp"
 #include "launcher/sandbox/policy/path_walk.hpp"
 #include "launcher/sandbox/policy/resolution.hpp"
 #include "support/launched.hpp"
@@ -331,4 +334,20 @@ TEST_CASE("a path that the caller may not follow is a problem, and no guess") {
         expect(contains(refused.complaints(), "ermission denied"));
     });
     CHECK(peer.ending() == reached_the_end);
+}
+
+TEST_CASE("file systems in memory are no larger than the policy's memory") {
+    const FileView view{.rules = {{"/", FileAccess::read_only, FileRule::Kind::directory},
+                                  {"/home", FileAccess::hidden, FileRule::Kind::directory},
+                                  {"/home/me", FileAccess::read_only, FileRule::Kind::directory}},
+                        .private_tmp = "/tmp",
+                        .further_tmp = "/var/tmp",
+                        .has_device_tree = true};
+    const auto count_with = [&view](std::optional<std::uint64_t> memory) {
+        const auto operations = operations_of(view, ProcBy::fresh, memory).all;
+        return std::count_if(operations.begin(), operations.end(),
+                             [](const FileOperation& one) { return one.size == 1000U; });
+    };
+    CHECK(count_with(1000) == 4);
+    CHECK(count_with({}) == 0);
 }
