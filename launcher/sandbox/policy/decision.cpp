@@ -287,9 +287,12 @@ void Decision::decide_common_limits() {
         Guarantee::limits, "a cgroup", why,
         takes_cgroup(wanted)
             ? SecondChoice{.why_not = "memory_high, swap, cpu_weight and io_weight take a cgroup"}
-            : SecondChoice{.mechanism = "rlimits and CPU affinity",
-                           .gap = "memory is limited for each process, processes for the whole "
-                                  "user, and CPUs are shared with others"});
+            : SecondChoice{
+                  .mechanism = "rlimits and CPU affinity",
+                  .gap = "memory is limited for each process, processes for the whole "
+                         "user, and CPUs are shared with others" +
+                         std::string(wanted.cpus && !may_filter() ? ", which it can leave" : "")});
+    result_.filters_affinity = result_.limits_each_process && wanted.cpus && may_filter();
     if (result_.limits_each_process && wanted.processes && result_.ids.host_user == 0) {
         problems_.push_back({"limits.processes", "does not bind root of the host",
                              is_root_of_host() || caller_.may_change_ids

@@ -61,6 +61,7 @@ struct Decisions {
     bool filters_families = false;         // sockets that know no network namespace
     bool filters_truncate = false;         // which Landlock does not know before version 3
     bool has_cgroup = false;
+    bool filters_affinity = false;     // the program cannot take other CPUs
     bool limits_each_process = false;  // by rlimits, what is meant for all together
 
     [[nodiscard]] Namespaces namespaces(const Policy& policy) const noexcept;

@@ -83,6 +83,10 @@ SystemCallFilter filter_of(const Policy& policy, const Decisions& decisions,
     if (decisions.filters_nesting) {
         put_in_front(filter, rules_against_nesting());
     }
+    if (decisions.filters_affinity) {
+        put_in_front(filter,
+                     {{.calls = {"sched_setaffinity"}, .action = CallAction::error(EPERM)}});
+    }
     if (decisions.filters_truncate) {
         put_in_front(filter,
                      {{.calls = {"truncate", "truncate64"}, .action = CallAction::error(EPERM)}});

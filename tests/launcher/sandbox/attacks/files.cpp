@@ -1,5 +1,6 @@
 // Attacks on files, by their names and by descriptors.
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
@@ -25,6 +26,7 @@ std::string in(const char* directory, const char* name) {
 
 Outcome write_outside() { return by(writes(outside_file)); }
 Outcome truncate_outside() { return by(truncate(outside_file, 0) == 0); }
+Outcome empty_by_open() { return by(open(outside_file, O_RDONLY | O_TRUNC | O_CLOEXEC) >= 0); }
 Outcome make_outside() { return by(writes("/mnt/outside/new", O_CREAT | O_EXCL)); }
 Outcome remove_outside() { return by(unlink("/mnt/outside/removable") == 0); }
 Outcome make_node_outside() { return by(mkfifo("/mnt/outside/pipe", 0666) == 0); }
@@ -69,6 +71,16 @@ Outcome link_hidden() {
 Outcome change_mode() { return by(chmod(outside_file, 0640) == 0); }
 Outcome change_times() { return by(utimensat(AT_FDCWD, outside_file, nullptr, 0) == 0); }
 Outcome change_attributes() { return by(setxattr(outside_file, "user.x", "x", 1, 0) == 0); }
+
+Outcome change_flags() {
+    const int fd = open(outside_file, O_RDONLY | O_CLOEXEC);
+    int flags = 0;
+    if (fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0) {
+        return denied();
+    }
+    flags |= FS_NODUMP_FL;
+    return by(ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0);
+}
 
 Outcome lock() {
     const int fd = open(outside_file, O_RDONLY | O_CLOEXEC);
@@ -176,6 +188,7 @@ std::span<const Attack> attacks_on_files() {
         {"run a program of its own making", run_own_program},
         {"write to a file outside", write_outside},
         {"truncate a file outside", truncate_outside},
+        {"empty a file outside as it is opened", empty_by_open},
         {"make a file outside", make_outside},
         {"remove a file outside", remove_outside},
         {"make a named pipe outside", make_node_outside},
@@ -193,6 +206,7 @@ std::span<const Attack> attacks_on_files() {
         {"change the times of a file outside", change_times},
         {"change the attributes of a file outside", change_attributes, Without::everybody_can,
          EOPNOTSUPP},
+        {"change the flags of a file outside", change_flags, Without::everybody_can, ENOTTY},
         {"lock a file in sight", lock},
         {"watch a file in sight", watch},
         {"write to a read-only path in a writable one", write_read_only},

@@ -9,6 +9,7 @@
 #include <sys/quota.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -158,6 +159,19 @@ Outcome open_too_many() {
     return worked();
 }
 
+Outcome use_more_cpus() {
+    if (get_nprocs() < 2) {
+        return untried("there is one CPU");
+    }
+    cpu_set_t all;
+    std::memset(&all, 0xff, sizeof all);
+    (void)sched_setaffinity(0, sizeof all, &all);
+    const int error = errno;
+    const bool has_more = sched_getaffinity(0, sizeof all, &all) == 0 && CPU_COUNT(&all) > 1;
+    errno = error;
+    return by(has_more);
+}
+
 }  // namespace
 
 std::span<const Attack> attacks_on_kernel() {
@@ -186,6 +200,7 @@ std::span<const Attack> attacks_on_kernel() {
         {"raise the limit of core dumps", raise_core_limit},
         {"write a file that is too large", write_too_much},
         {"open too many files", open_too_many},
+        {"use more CPUs than it has been given", use_more_cpus},
     };
     return all;
 }

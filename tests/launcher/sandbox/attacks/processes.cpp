@@ -107,11 +107,6 @@ Outcome schedule() {
     const sched_param none{};
     return by(sched_setscheduler(victim, SCHED_BATCH, &none) == 0);
 }
-Outcome pin() {
-    cpu_set_t cpus;
-    return by(sched_getaffinity(victim, sizeof cpus, &cpus) == 0 &&
-              sched_setaffinity(victim, sizeof cpus, &cpus) == 0);
-}
 Outcome limit() {
     const rlimit none{0, RLIM_INFINITY};
     return by(prlimit(victim, RLIMIT_CORE, &none, nullptr) == 0);
@@ -202,7 +197,6 @@ std::span<const Attack> attacks_on_processes() {
         {"signal the launcher's process group", signal_group},
         {"slow a process outside down", slow_down},
         {"change the scheduling of a process outside", schedule},
-        {"pin a process outside to a CPU", pin},
         {"set the limits of a process outside", limit},
         {"slow the launcher's process group down", slow_group_down},
         {"delay what the launcher's process group reads and writes", delay_group},

@@ -42,13 +42,15 @@ Policy policy_for(User user, Mechanisms mechanisms) {
                             .read_only = {vendor},
                             .protected_paths = std::move(protected_paths),
                             .hidden = {keys, other_keys}},
-                  .limits = {.open_files = 256, .file_size = 32'000'000}};
+                  .limits = {.cpus = 1, .open_files = 256, .file_size = 32'000'000},
+                  .accept_weaker = {Guarantee::limits}};
     if (user == User::root) {
         policy.privileges.host_user = 0;
         policy.privileges.host_group = 0;
     }
     if (mechanisms == Mechanisms::landlock_and_seccomp) {
-        policy.accept_weaker = {Guarantee::files, Guarantee::services, Guarantee::processes};
+        policy.accept_weaker = {Guarantee::files, Guarantee::services, Guarantee::processes,
+                                Guarantee::limits};
     }
     return policy;
 }
@@ -56,6 +58,7 @@ Policy policy_for(User user, Mechanisms mechanisms) {
 Machine machine_with(Mechanisms mechanisms) {
     Machine machine =
         mechanisms == Mechanisms::landlock_and_seccomp ? without_namespaces() : Machine::here();
+    machine.cgroups = {.refusal = std::make_error_code(std::errc::operation_not_permitted)};
     if (mechanisms == Mechanisms::namespaces) {
         machine.landlock_version = 0;
         machine.landlock = {.refusal = std::make_error_code(std::errc::operation_not_permitted)};
