@@ -171,7 +171,7 @@ bool is_in_profile_of_user_namespaces() noexcept {
 }  // namespace
 
 void try_all(ProbeWay way, Findings& findings) noexcept {
-    const unsigned user = geteuid();
+    const auto user = static_cast<unsigned>(syscall(SYS_geteuid));
     findings.unshare_nothing = error_of_unshare(0);
     findings.filtered_user_namespace = error_of_filtered_user_namespace();
     if (way == ProbeWay::in_user_namespace) {
