@@ -34,9 +34,9 @@ TEST_CASE("a source that an earlier operation covers is still the host's") {
                          Mount::bind("/etc", from / "etc"), Mount::hide(from / "etc")});
         CHECK(may_keep_root(operations));
         const std::string text = seen("echo hello >" + (to / "f") + "; rm " + (to / "f") + "; ls " +
-                                          from.path() + " " + to.path() + "; ls -d /etc/passwd",
+                                          from.path() + "; ls " + to.path() + "; ls -d /etc/passwd",
                                       operations, {}, {.privileges = privileges});
-        CHECK(text == from.path() + ":\netc\n\n" + to.path() + ":\n/etc/passwd\n");
+        CHECK(text == "etc\n/etc/passwd\n");
     }
 }
 
