@@ -53,7 +53,7 @@ int sweep(Caller caller, KnownCalls& known, Choice& choice) {
             CAPTURE(round.target.occurrence);
             CAPTURE(round.target.sentence.is_death());
             // It is killed, too, unless it has ended: no line of what it tells is another one.
-            CHECK(is_beginning_of(rounds.undisturbed(), round.report.told));
+            CHECK(first_change(rounds.undisturbed(), round.report.told) == "");
             const bool is_guarded =
                 round.hit.party != Party::guardian || !round.target.sentence.is_death();
             if (is_guarded) {  // else the next launch removes what is left

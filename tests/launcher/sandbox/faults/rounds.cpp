@@ -148,9 +148,16 @@ std::string Round::step() const {
     return hit.step >= 0 && hit.step < report.step_count ? report.steps[hit.step] : "";
 }
 
-bool is_beginning_of(const std::string& undisturbed, std::string told) {
+std::string first_change(const std::string& undisturbed, std::string told) {
     told.erase(std::min(told.find("trace the first"), told.size()));
-    return undisturbed.starts_with(told);
+    const auto [at, there] =
+        std::mismatch(told.begin(), told.end(), undisturbed.begin(), undisturbed.end());
+    if (at == told.end()) {
+        return {};
+    }
+    const auto begin = static_cast<std::size_t>(at - told.begin());
+    const std::size_t line = begin == 0 ? 0 : told.rfind('\n', begin - 1) + 1;
+    return told.substr(line, told.find('\n', begin) - line);
 }
 
 void Rounds::prepare() {

@@ -112,9 +112,9 @@ struct Round {
     [[nodiscard]] std::string step() const;
 };
 
-// Of a program that may have been killed meanwhile. What it says last is of its namespace's first process, which may have
-// been dying by then.
-[[nodiscard]] bool is_beginning_of(const std::string& undisturbed, std::string told);
+// The first line that is another one, of a program that may have been killed meanwhile; empty if there is none. What it
+// says last is of its namespace's first process, which may have been dying by then.
+[[nodiscard]] std::string first_change(const std::string& undisturbed, std::string told);
 
 // In the order of the calls: what is to go wrong with the call of this occurrence; none for nothing.
 using Chooser = std::function<std::vector<Target>(const Call& call, int occurrence)>;
