@@ -20,6 +20,7 @@ declare -A purpose=(
     [qemu-user]="runs what was compiled for it"
     [musl-tools]="links a static C program against the barrier"
     [mmdebstrap]="fetches a newer C library to run the tests under"
+    [user-mode-linux]="another kernel to run tests in: older, and with all cgroup controllers"
     [uidmap]="lets mmdebstrap work without root, tests of subordinate ids"
     [ccache]="compiles nothing twice"
     [clang]="second compiler"
@@ -44,7 +45,7 @@ sandbox_packages=(libcap-dev libseccomp-dev libtomlplusplus-dev)
 quickstart_packages=(g++ cmake ninja-build python3)
 test_packages=("${quickstart_packages[@]}" "${boost_packages[@]}" "${sandbox_packages[@]}" doctest-dev scdoc pkg-config strace valgrind util-linux procps musl-tools)
 # For what `test` leaves out and `test --all` has.
-further_test_packages=(spin g++-aarch64-linux-gnu qemu-user mmdebstrap uidmap ccache)
+further_test_packages=(spin g++-aarch64-linux-gnu qemu-user mmdebstrap uidmap user-mode-linux ccache)
 clang_packages=(clang libclang-rt-14-dev llvm)
 bench_packages=(g++ cmake ninja-build python3 libbenchmark-dev "${boost_packages[@]}" "${sandbox_packages[@]}")
 lint_packages=(clang clang-format clang-tidy shellcheck libbenchmark-dev libuv1-dev)
@@ -55,7 +56,7 @@ bench_peers=(bubblewrap gnuplot-nox libuv1-dev golang-go strace)
 declare -A program=(
     [g++]=g++ [cmake]=cmake [ninja-build]=ninja [pkg-config]=pkg-config [python3]=python3
     [scdoc]=scdoc [spin]=spin [strace]=strace [valgrind]=valgrind [util-linux]=setarch
-    [procps]=pgrep [musl-tools]=musl-gcc [mmdebstrap]=mmdebstrap [ccache]=ccache [clang]=clang++ [llvm]=llvm-symbolizer [clang-format]=clang-format
+    [procps]=pgrep [musl-tools]=musl-gcc [mmdebstrap]=mmdebstrap [user-mode-linux]=linux.uml [ccache]=ccache [clang]=clang++ [llvm]=llvm-symbolizer [clang-format]=clang-format
     [clang-tidy]=clang-tidy [shellcheck]=shellcheck
 )
 

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -55,7 +56,9 @@ void write_whole(const std::string& file, const std::string& text) {
 
 void make_user_namespace() {
     if (unshare(CLONE_NEWUSER) < 0) {
-        leave_out_here("this machine forbids user namespaces");
+        leave_out_here(errno == EINVAL
+                           ? "a thread of the sanitizer's keeps this process from user namespaces"
+                           : "this machine forbids user namespaces");
     }
 }
 
@@ -193,6 +196,24 @@ void covered_proc() {
                 make_read_only(kept);
             }
         }
+    });
+}
+
+void in_chroot() {
+    with_own_mounts([] {
+        // "/mnt" is out of the way in this mount namespace alone.
+        expect(mount("none", "/mnt", "tmpfs", 0, "mode=755") == 0 && mkdir("/mnt/root", 0755) == 0);
+        for (const auto& entry : std::filesystem::directory_iterator("/")) {
+            const std::string place = "/mnt/root" + entry.path().string();
+            if (entry.is_symlink()) {
+                std::filesystem::copy_symlink(entry, place);
+            } else if (entry.is_directory() && entry.path() != "/mnt") {
+                expect(mkdir(place.c_str(), 0755) == 0);
+                expect(mount(entry.path().c_str(), place.c_str(), nullptr, MS_BIND | MS_REC,
+                             nullptr) == 0);
+            }
+        }
+        expect(chroot("/mnt/root") == 0 && chdir("/") == 0);
     });
 }
 

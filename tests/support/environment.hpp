@@ -1,5 +1,7 @@
 #pragma once
 
+#include <initializer_list>
+
 // Machines that refuse things, made here. A forked process of its own puts itself into one; there is no way back:
 //
 //     Peer peer([] {
@@ -38,6 +40,9 @@ void covered_proc();
 // /proc is an empty directory.
 void no_proc();
 
+// In a chroot whose root is no mount point, with the host's /usr, /etc and so on.
+void in_chroot();
+
 // Every cgroup hierarchy is mounted read-only.
 void read_only_cgroups();
 
@@ -49,5 +54,11 @@ void without_landlock(NoLandlock why = NoLandlock::not_built);
 // An older version of Landlock's ABI than the kernel's, which knows no newer rights. By a child of the caller, which
 // ends with it.
 void old_landlock(int version);
+
+// From now on a process that makes one of these calls is killed (SIGSYS).
+void kill_for_system_calls(std::initializer_list<long> numbers);
+
+// A Landlock domain that allows everything but, as each that is about files does, mounts.
+void in_landlock_domain();
 
 }  // namespace syncspawn::testing

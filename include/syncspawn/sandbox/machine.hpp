@@ -20,9 +20,9 @@
 ///
 /// It prints a line for each ability; this is what Ubuntu 24.04 gives an ordinary user:
 ///
-///     user namespace: no (mount: operation not permitted): AppArmor takes away the capabilities of a user
-///         namespace (kernel.apparmor_restrict_unprivileged_userns is 1); give this program an AppArmor profile
-///         that allows "userns", or set the sysctl to 0
+///     user namespace: no (unshare(CLONE_NEWNS): Operation not permitted): AppArmor takes away the capabilities
+///         of a user namespace (kernel.apparmor_restrict_unprivileged_userns is not 0); give this program an
+///         AppArmor profile that allows "userns", or set that sysctl to 0
 ///
 /// Nothing is guessed from versions: a child of this process tries each call, and is gone when here() returns.
 
@@ -70,7 +70,9 @@ struct SYNCSPAWN_API Machine {
     std::vector<std::string> cgroup_controllers{};
 
     /// This one, as it is for the calling thread. What was found is kept for as long as the thread's
-    /// capabilities, filters and namespaces are the same; the second call takes 50 µs or so.
+    /// capabilities, filters and namespaces are the same; the second call takes 50 µs or so. A thread that has
+    /// entered a Landlock domain since then, and whose parent is another user's, calls probe(): the kernel tells it
+    /// of none.
     [[nodiscard]] static Machine here();
     /// The same, asked afresh.
     [[nodiscard]] static Machine probe();

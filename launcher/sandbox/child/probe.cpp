@@ -11,8 +11,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <string_view>
+
+#include "barrier/linux/bounded_text.hpp"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080  // Linux 5.6
@@ -25,27 +28,113 @@ namespace {
 constexpr unsigned fsconfig_create = 6;
 constexpr unsigned fsopen_cloexec = 1;
 constexpr unsigned fsmount_cloexec = 1;
+constexpr unsigned from_empty_path = 4;
+constexpr unsigned long recursive_private = 1UL << 14 | 1UL << 18;  // MS_REC, MS_PRIVATE
 
 int error_of(long result) noexcept { return result < 0 ? errno : 0; }
 
 int error_of_unshare(int flags) noexcept { return error_of(syscall(SYS_unshare, flags)); }
 
-// A file system that is mounted nowhere. Gone when the process is.
-int error_of_mounting(const char* type) noexcept {
+// A new file system that is mounted nowhere. Gone when the process is.
+int mounted_nowhere(const char* type) noexcept {
     const long context = syscall(SYS_fsopen, type, fsopen_cloexec);
-    if (context < 0) {
-        return errno;
-    }
-    const long created = syscall(SYS_fsconfig, context, fsconfig_create, nullptr, nullptr, 0);
-    return error_of(created < 0 ? created : syscall(SYS_fsmount, context, fsmount_cloexec, 0));
+    const bool is_created =
+        context >= 0 && syscall(SYS_fsconfig, context, fsconfig_create, nullptr, nullptr, 0) == 0;
+    return is_created ? static_cast<int>(syscall(SYS_fsmount, context, fsmount_cloexec, 0)) : -1;
 }
 
-// Descriptors that are none: EBADF says that the kernel was asked.
-int error_of_filtered_mount() noexcept {
-    if (syscall(SYS_fsmount, -1, 0, 0) < 0 && errno != EBADF && errno != EPERM) {
+int error_of_mounting(const char* type) noexcept { return error_of(mounted_nowhere(type)); }
+
+// Flags that do not go together: the kernel says EINVAL before it looks at anything else.
+int error_of_filtered_user_namespace() noexcept {
+    constexpr int no_flag = 1;
+    if (syscall(SYS_unshare, CLONE_NEWUSER | no_flag) < 0 && errno != EINVAL) {
         return errno;
     }
-    return syscall(SYS_move_mount, -1, "x", -1, "x", 0) < 0 && errno == ENOSYS ? ENOSYS : 0;
+    const long child =
+        syscall(SYS_clone, CLONE_NEWUSER | CLONE_FS, nullptr, nullptr, nullptr, nullptr);
+    return child < 0 && errno != EINVAL ? errno : 0;
+}
+
+// A call with arguments that are none, and how the kernel says so.
+struct Harmless {
+    const char* name;
+    long number;
+    int answer;
+    bool takes_capability;  // and says EPERM to who lacks it
+    bool may_be_missing;    // in an older kernel, where the child does without
+};
+constexpr std::array<Harmless, 8> harmless{{
+    {"mount", SYS_mount, EFAULT, false, false},
+    {"umount2", SYS_umount2, EFAULT, true, false},
+    {"mount_setattr", SYS_mount_setattr, EINVAL, false, true},
+    {"openat2", SYS_openat2, EINVAL, false, true},
+    {"pivot_root", SYS_pivot_root, EFAULT, true, false},
+    {"move_mount", SYS_move_mount, EFAULT, true, false},
+    {"open_tree", SYS_open_tree, EFAULT, true, false},
+    {"fsopen", SYS_fsopen, EFAULT, true, false},
+}};
+
+int error_of(const Harmless& call) noexcept {
+    // Of open_tree these are the flags.
+    const unsigned flags = call.number == SYS_open_tree ? 1 : 0;
+    const bool begins_with_descriptor =
+        call.number == SYS_mount_setattr || call.number == SYS_openat2 ||
+        call.number == SYS_move_mount || call.number == SYS_open_tree;
+    return error_of(begins_with_descriptor
+                        ? syscall(call.number, -1, nullptr, flags, nullptr, 0)
+                        : syscall(call.number, nullptr, nullptr, nullptr, nullptr, nullptr));
+}
+
+// In a mount namespace of its own. EPERM may be the kernel's own word, unless the capability counts elsewhere.
+void find_filtered_mount(Findings& findings) noexcept {
+    const bool counts = std::any_of(harmless.begin(), harmless.end(), [](const auto& one) {
+        return one.takes_capability && error_of(one) == one.answer;
+    });
+    findings.filtered_mount = 0;
+    for (const Harmless& one : harmless) {
+        const int error = error_of(one);
+        if (error == one.answer || (error == EPERM && one.takes_capability && !counts) ||
+            (error == ENOSYS && one.may_be_missing)) {
+            continue;
+        }
+        findings.filtered_mount = error;
+        findings.filtered_call = one.name;
+        return;
+    }
+}
+
+int error_of_writing(const char* path, const char* text) noexcept {
+    const int file = open(path, O_WRONLY | O_CLOEXEC);
+    const bool is_written =
+        file >= 0 && write(file, text, std::char_traits<char>::length(text)) >= 0;
+    return is_written ? 0 : errno;
+}
+
+// Of the caller's own id, as itself.
+int error_of_id_map(unsigned user) noexcept {
+    char text[40];
+    detail::BoundedText(text) << user << " " << user << " 1";
+    return error_of_writing("/proc/self/uid_map", text);
+}
+
+// All that the child does with mounts, once: a new root. The last try of all, for nothing of the old one is left.
+int error_of_layout(const char*& call) noexcept {
+    call = "mount(MS_PRIVATE)";
+    if (syscall(SYS_mount, nullptr, "/", nullptr, recursive_private, nullptr) < 0) {
+        return errno;
+    }
+    const int root = mounted_nowhere("tmpfs");
+    call = "move_mount";
+    if (root < 0 || syscall(SYS_move_mount, root, "", AT_FDCWD, "/", from_empty_path) < 0) {
+        return errno;
+    }
+    call = "pivot_root";
+    // Of an initial file system the root cannot be moved: EINVAL.
+    return syscall(SYS_fchdir, root) == 0 && (syscall(SYS_pivot_root, ".", ".") == 0 ||
+                                              (errno == EINVAL && syscall(SYS_chroot, ".") == 0))
+               ? 0
+               : errno;
 }
 
 int error_of_loopback() noexcept {
@@ -82,17 +171,22 @@ bool is_in_profile_of_user_namespaces() noexcept {
 }  // namespace
 
 void try_all(ProbeWay way, Findings& findings) noexcept {
+    const unsigned user = geteuid();
     findings.unshare_nothing = error_of_unshare(0);
-    findings.filtered_mount = error_of_filtered_mount();
+    findings.filtered_user_namespace = error_of_filtered_user_namespace();
     if (way == ProbeWay::in_user_namespace) {
         findings.user_namespace = error_of_unshare(CLONE_NEWUSER);
         findings.is_in_apparmor_profile = is_in_profile_of_user_namespaces() ? 1 : 0;
         if (findings.user_namespace != 0) {
             return;
         }
+        findings.id_map = error_of_id_map(user);
     }
     findings.mount_namespace = error_of_unshare(CLONE_NEWNS);
-    findings.mount = findings.mount_namespace != 0 ? findings.mount : error_of_mounting("tmpfs");
+    if (findings.mount_namespace == 0) {
+        find_filtered_mount(findings);
+        findings.mount = error_of_mounting("tmpfs");
+    }
     findings.network_namespace = error_of_unshare(CLONE_NEWNET);
     findings.loopback = findings.network_namespace != 0 ? findings.loopback : error_of_loopback();
     findings.host_name = error_of_unshare(CLONE_NEWUTS);
@@ -101,6 +195,9 @@ void try_all(ProbeWay way, Findings& findings) noexcept {
     findings.time = error_of_unshare(CLONE_NEWTIME);
     findings.pid_namespace = error_of_unshare(CLONE_NEWPID);
     findings.fresh_proc = findings.pid_namespace != 0 ? findings.fresh_proc : error_of_fresh_proc();
+    if (findings.mount == 0) {
+        findings.layout = error_of_layout(findings.layout_call);
+    }
 }
 
 }  // namespace syncspawn::sandbox

@@ -8,11 +8,16 @@ namespace syncspawn::sandbox {
 struct Findings {
     static constexpr int not_tried = -1;
 
-    int unshare_nothing = not_tried;  // refused by a filter alone
-    int filtered_mount = not_tried;   // the same of the calls that mount
+    int unshare_nothing = not_tried;          // refused by a filter alone
+    int filtered_user_namespace = not_tried;  // the same of the flag
+    int filtered_mount = not_tried;           // and of the calls that mount
+    const char* filtered_call = "";           // which of them
     int user_namespace = not_tried;
+    int id_map = not_tried;
     int mount_namespace = not_tried;
     int mount = not_tried;
+    int layout = not_tried;        // of mounts: what the child does with them
+    const char* layout_call = "";  // where that has failed
     int pid_namespace = not_tried;
     int fresh_proc = not_tried;
     int network_namespace = not_tried;

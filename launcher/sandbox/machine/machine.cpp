@@ -1,11 +1,14 @@
 #include <syncspawn/sandbox/machine.hpp>
 
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -69,15 +72,45 @@ std::string inode_of(const char* path) {
     return stat(path, &about) == 0 ? std::to_string(about.st_ino) + " " : "- ";
 }
 
-// All that an answer depends on and that a process can change. What only others can change (sysctls) is not
-// in it: a launch that fails on that says so.
+std::string text_of(const char* path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// A Landlock domain is shown nowhere. But in one nobody may mount, which for root is another error than that of a
+// contradiction, and nobody may look at processes outside, such as the parent. Who has a filter does not ask, for it may
+// kill.
+std::string signs_of_a_domain() {
+    constexpr unsigned long contradiction = 1UL << 18 | 1UL << 20;  // MS_PRIVATE, MS_SHARED
+    const bool has_filter = prctl(PR_GET_SECCOMP) != 0;
+    const bool may_not_mount =
+        !has_filter && syscall(SYS_mount, nullptr, "/", nullptr, contradiction, nullptr) < 0 &&
+        errno == EPERM;
+    char target[32];
+    const std::string parent = "/proc/" + std::to_string(getppid()) + "/ns/mnt";
+    const bool may_look = readlink(parent.c_str(), target, sizeof target) > 0;
+    return std::string(may_not_mount ? "m" : "") + (may_look ? "l " : " ");
+}
+
+// All that an answer depends on and that a process can change; empty if that cannot be told. What only others can
+// change (sysctls) is not in it: a launch that fails on that says so.
 std::string situation() {
     std::string text;
-    for (const char* key : {"Uid:", "Gid:", "CapEff:", "CapBnd:", "Seccomp:", "Seccomp_filters:"}) {
-        text += proc::status_text("thread-self", key) + " ";
+    for (const char* key : {"Uid:", "Gid:", "CapEff:", "CapBnd:", "Seccomp:"}) {
+        const std::string value = proc::status_text("thread-self", key);
+        if (value.empty()) {
+            return {};
+        }
+        text += value + " ";
     }
-    return text + inode_of("/proc/thread-self/ns/user") + inode_of("/proc/thread-self/ns/mnt") +
-           inode_of("/proc/thread-self/ns/pid") + inode_of("/proc/thread-self/root");
+    const std::string filters = proc::status_text("thread-self", "Seccomp_filters:");
+    if (filters.empty() && prctl(PR_GET_SECCOMP) != 0) {
+        return {};  // there may be more of them than before: their number is shown since Linux 5.9
+    }
+    return text + filters + " " + inode_of("/proc/thread-self/ns/user") +
+           inode_of("/proc/thread-self/ns/mnt") + inode_of("/proc/thread-self/ns/pid") +
+           inode_of("/proc/thread-self/ns/cgroup") + inode_of("/proc/thread-self/root") +
+           signs_of_a_domain() + text_of("/proc/thread-self/cgroup");
 }
 
 // What was found, one for each situation that this process has been in. They are never freed, for another
@@ -120,10 +153,10 @@ std::string Ability::to_string() const {
 Machine Machine::probe() {
     Machine found;
     const Circumstances circumstances = Circumstances::of_this_thread();
-    found.alone = namespace_abilities(probe_in_child(ProbeWay::alone), {});
+    found.alone = namespace_abilities(probe_in_child(ProbeWay::alone), {}, circumstances);
     const Findings inside = probe_in_child(ProbeWay::in_user_namespace);
     found.user_namespace = user_namespace_ability(inside, circumstances);
-    found.in_user_namespace = namespace_abilities(inside, found.user_namespace);
+    found.in_user_namespace = namespace_abilities(inside, found.user_namespace, circumstances);
     const LandlockSupport landlock = landlock_support();
     found.landlock_version = landlock.version;
     found.landlock = landlock_ability(landlock);
@@ -136,6 +169,9 @@ Machine Machine::probe() {
 
 Machine Machine::here() {
     std::string now = situation();
+    if (now.empty()) {
+        return probe();
+    }
     const Known* first = newest.load(std::memory_order_acquire);
     for (const Known* known = first; known != nullptr; known = known->next) {
         if (known->situation == now) {

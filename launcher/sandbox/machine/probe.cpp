@@ -63,7 +63,11 @@ Findings probe_in_child(ProbeWay way) {
     if (child < 0) {
         refuse(errno, "clone");
     }
-    while (waitpid(static_cast<pid_t>(child), nullptr, __WALL) < 0 && errno == EINTR) {
+    int status = 0;
+    while (waitpid(static_cast<pid_t>(child), &status, __WALL) < 0 && errno == EINTR) {
+    }
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) {
+        return {.unshare_nothing = EPERM};  // a filter that kills
     }
     return *findings;
 }

@@ -1,17 +1,19 @@
 #include "decision.hpp"
 
+#include <linux/capability.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <string>
 #include <utility>
 
+#include "second_choice.hpp"
+
 namespace syncspawn::sandbox {
 namespace {
 
 constexpr uid_t nobody = 65534;
-constexpr int scopes_of_landlock = 6;  // the version that brought them, Linux 6.12
-
 class Decision {
 public:
     Decision(const Policy& policy, const FileView& view, const Machine& machine,
@@ -44,34 +46,22 @@ private:
 
     // Takes the second choice if the policy accepts it; else the guarantee is refused.
     bool take_second(Guarantee guarantee, const char* first, const Ability& why,
-                     const std::string& second, std::string gap) {
-        const bool is_accepted = may_be_weaker(guarantee);
-        if (is_accepted && !second.empty()) {
-            result_.holdings.push_back({guarantee, second, false, std::move(gap)});
+                     const SecondChoice& second) {
+        if (may_be_weaker(guarantee) && !second.mechanism.empty()) {
+            result_.holdings.push_back({guarantee, second.mechanism, false, second.gap});
             return true;
         }
-        const std::string name(name_of(guarantee));
-        problems_.push_back(
-            {.where = name,
-             .what = "cannot be held whole here: " + why.cause,
-             .remedy = why.remedy +
-                       (second.empty() ? ""
-                                       : "; or name Guarantee::" + identifier_of(guarantee) +
-                                             " in accept_weaker for " + second + " (" + gap + ")"),
-             .code = why.refusal,
-             .guarantee = guarantee,
-             .mechanism = first});
+        problems_.push_back({.where = std::string(name_of(guarantee)),
+                             .what = "cannot be held whole here: " + why.cause,
+                             .remedy = why.remedy + offer_of(guarantee, second),
+                             .code = why.refusal,
+                             .guarantee = guarantee,
+                             .mechanism = first});
         return false;
     }
 
-    static std::string identifier_of(Guarantee guarantee) {
-        std::string name(name_of(guarantee));
-        std::replace(name.begin(), name.end(), ' ', '_');
-        return name;
-    }
-
     [[nodiscard]] bool is_root_of_host() const {
-        return caller_.user == 0 && machine_.alone.mounts;
+        return caller_.user == 0 && (machine_.alone.mounts || caller_.has_sys_admin);
     }
 
     void decide_identity() {
@@ -84,13 +74,17 @@ private:
         ids.group = wanted.group.value_or(ids.host_group);
         result_.is_callers_identity =
             ids.host_user == caller_.user && ids.host_group == caller_.group;
-        if (!is_root && !result_.is_callers_identity) {
+        if (!is_root && !caller_.may_change_ids && !result_.is_callers_identity) {
             problems_.push_back({"privileges.host_user",
-                                 "only root of the host can launch a program as another user",
+                                 "only who has CAP_SETUID and CAP_SETGID can launch a program as "
+                                 "another user",
                                  "leave host_user and host_group out"});
         }
+        // Where neither way leads to mounts, the direct one tells root why.
+        const bool takes_it_for_mounts =
+            !machine_.alone.mounts && (!is_root || machine_.user_namespace);
         result_.has_user_namespace =
-            !machine_.alone.mounts || !ids.are_the_same_inside() || !wanted.capabilities.empty();
+            takes_it_for_mounts || !ids.are_the_same_inside() || !wanted.capabilities.empty();
     }
 
     [[nodiscard]] const NamespaceAbilities& abilities() const noexcept {
@@ -110,17 +104,11 @@ private:
         } else if (abilities().mounts) {
             result_.files = FilesBy::mounts;
             hold(Guarantee::files, "a mount namespace");
-        } else if (take_second(
-                       Guarantee::files, "a mount namespace", abilities().mounts,
-                       machine_.landlock ? "Landlock" : "",
-                       "names are seen, chmod and its kin work, what is made later beside an "
-                       "excluded path stays closed, and all launches share one TMPDIR")) {
+        } else if (take_second(Guarantee::files, "a mount namespace", abilities().mounts,
+                               files_by_landlock(machine_, may_filter()))) {
             result_.files = FilesBy::landlock;
+            result_.filters_truncate = takes_filter_of_truncate(machine_);
         }
-    }
-
-    [[nodiscard]] bool has_scopes() const {
-        return machine_.landlock_version >= scopes_of_landlock;
     }
 
     void decide_network() {
@@ -131,7 +119,7 @@ private:
         if (policy_.network == Network::host) {
             problems_.push_back({"doors", "there are doors, but the network is the host's",
                                  "make the network none or loopback"});
-        } else if (is_none && machine_.system_call_filters && has_scopes()) {
+        } else if (is_none && machine_.system_call_filters && has_scopes(machine_)) {
             result_.network = NetworkBy::socket_families;
             result_.scopes_abstract_sockets = true;
             hold(Guarantee::network, "socket families by seccomp, abstract sockets by Landlock");
@@ -143,14 +131,9 @@ private:
                      ? ""
                      : "sockets that know no namespaces, such as vsock, can be made");
         } else if (take_second(Guarantee::network, "a network namespace", abilities().network,
-                               policy_.doors.empty() && machine_.system_call_filters
-                                   ? "socket families by seccomp"
-                                   : "",
-                               is_none ? "abstract unix sockets are in reach"
-                                       : "there is no loopback, and abstract unix sockets are "
-                                         "in reach")) {
+                               network_by_families(policy_, machine_))) {
             result_.network = NetworkBy::socket_families;
-            result_.scopes_abstract_sockets = has_scopes();
+            result_.scopes_abstract_sockets = has_scopes(machine_);
         }
     }
 
@@ -160,7 +143,7 @@ private:
         }
         const bool is_hidden = result_.files == FilesBy::mounts;
         const bool is_apart = result_.network == NetworkBy::network_namespace;
-        if (is_hidden && (is_apart || has_scopes())) {
+        if (is_hidden && (is_apart || has_scopes(machine_))) {
             result_.scopes_abstract_sockets = result_.scopes_abstract_sockets || !is_apart;
             hold(Guarantee::services,
                  std::string("sockets with a path hidden by mounts, abstract ones by ") +
@@ -168,18 +151,15 @@ private:
                  "a service that begins to listen later, at a path in sight, is in reach");
             return;
         }
-        const Ability no_scopes{.refusal = std::make_error_code(std::errc::not_supported),
-                                .call = "landlock_create_ruleset",
-                                .cause = "Landlock here is older than version 6",
-                                .remedy = "Linux 6.12"};
-        const bool takes_scopes = !is_apart && has_scopes();
-        if (take_second(
-                Guarantee::services, is_hidden ? "Landlock" : "mounts",
-                is_hidden ? no_scopes : abilities().mounts,
-                is_hidden      ? "mounts alone"
-                : takes_scopes ? "Landlock's scopes"
-                               : "nothing but the user's permissions",
-                is_hidden ? "abstract sockets are in reach" : "sockets with a path are in reach")) {
+        const Ability no_scopes{
+            .refusal = std::make_error_code(std::errc::not_supported),
+            .call = "landlock_create_ruleset",
+            .cause = why_no_scopes(machine_),
+            .remedy = machine_.landlock ? "Linux 6.12" : machine_.landlock.remedy};
+        const bool takes_scopes = !is_apart && has_scopes(machine_);
+        if (take_second(Guarantee::services, is_hidden ? "Landlock" : "mounts",
+                        is_hidden ? no_scopes : abilities().mounts,
+                        services_by_half(is_hidden, is_apart, takes_scopes))) {
             result_.scopes_abstract_sockets = result_.scopes_abstract_sockets || takes_scopes;
         }
     }
@@ -206,9 +186,7 @@ private:
         }
         const Ability& why = abilities().processes ? abilities().mounts : abilities().processes;
         if (take_second(Guarantee::processes, "a pid namespace", why,
-                        has_scopes() ? "Landlock's scope of signals" : "",
-                        "processes outside are seen, and those that leave the process group "
-                        "outlive the launch")) {
+                        processes_by_landlock(machine_))) {
             result_.scopes_signals = true;
         }
     }
@@ -225,8 +203,7 @@ private:
             result_.proc = ProcBy::fresh;
             hold(Guarantee::processes, "a pid namespace with a /proc of its own");
         } else if (take_second(Guarantee::processes, "a /proc of its own", abilities().fresh_proc,
-                               "a pid namespace with the present /proc",
-                               "processes outside are seen in /proc, but not signalled")) {
+                               present_proc(abilities().fresh_proc))) {
             result_.proc = ProcBy::fresh_or_existing;
         }
     }
@@ -256,9 +233,8 @@ private:
         }
         if (machine_.system_call_filters) {
             hold(Guarantee::system_calls, "a seccomp filter");
-        } else if (take_second(Guarantee::system_calls, "seccomp", machine_.system_call_filters, "",
-                               "")) {
-            result_.has_filter = false;
+        } else {
+            (void)take_second(Guarantee::system_calls, "seccomp", machine_.system_call_filters, {});
         }
     }
 
@@ -298,12 +274,15 @@ void Decision::decide_common_limits() {
         return;
     }
     result_.limits_each_process =
-        take_second(Guarantee::limits, "a cgroup", why, "rlimits and CPU affinity",
-                    "memory is limited for each process, processes for the whole user, and CPUs "
-                    "are shared with others");
+        take_second(Guarantee::limits, "a cgroup", why,
+                    {.mechanism = "rlimits and CPU affinity",
+                     .gap = "memory is limited for each process, processes for the whole user, "
+                            "and CPUs are shared with others"});
     if (result_.limits_each_process && wanted.processes && result_.ids.host_user == 0) {
         problems_.push_back({"limits.processes", "does not bind root of the host",
-                             "name another privileges.host_user"});
+                             is_root_of_host() || caller_.may_change_ids
+                                 ? "name another privileges.host_user"
+                                 : "launch it as another user"});
     }
 }
 
@@ -326,8 +305,7 @@ void Decision::settle_user_namespace() {
     const bool is_for_itself =
         !result_.ids.are_the_same_inside() || !policy_.privileges.capabilities.empty();
     if (is_for_itself && !machine_.user_namespace) {
-        (void)take_second(Guarantee::privileges, "a user namespace", machine_.user_namespace, "",
-                          "");
+        (void)take_second(Guarantee::privileges, "a user namespace", machine_.user_namespace, {});
     }
     if (!policy_.host_name.empty() && !abilities().host_name) {
         const Ability& why = abilities().host_name;
@@ -359,7 +337,18 @@ void Decision::require_privileges_of_locks() {
 
 }  // namespace
 
-Caller Caller::now() noexcept { return {geteuid(), getegid()}; }
+Caller Caller::now() noexcept {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3]{};
+    syscall(SYS_capget, &header, data);
+    const auto has = [&data](unsigned capability) {
+        return (data[0].effective & (1U << capability)) != 0;
+    };
+    return {.user = geteuid(),
+            .group = getegid(),
+            .has_sys_admin = has(CAP_SYS_ADMIN),
+            .may_change_ids = has(CAP_SETUID) && has(CAP_SETGID)};
+}
 
 Namespaces Decisions::namespaces(const Policy& policy) const noexcept {
     const auto if_so = [](bool holds, Namespaces which) {

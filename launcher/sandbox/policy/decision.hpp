@@ -19,6 +19,8 @@ namespace syncspawn::sandbox {
 struct Caller {
     uid_t user = 0;
     gid_t group = 0;
+    bool has_sys_admin = false;  // whatever filters and modules leave of it
+    bool may_change_ids = false;
 
     static Caller now() noexcept;
 };
@@ -57,6 +59,7 @@ struct Decisions {
     bool has_filter = false;               // of system calls
     bool filters_nesting = false;          // user namespaces, without the default set
     bool filters_families = false;         // sockets that know no network namespace
+    bool filters_truncate = false;         // which Landlock does not know before version 3
     bool has_cgroup = false;
     bool limits_each_process = false;  // by rlimits, what is meant for all together
 

@@ -60,6 +60,11 @@ std::vector<CallRule> rules_against_nesting() {
     return rules;
 }
 
+// Not even sockets that reach nothing, by whatever mechanism.
+bool is_without_network(const Policy& policy) noexcept {
+    return policy.network == Network::none && policy.doors.empty();
+}
+
 void put_in_front(SystemCallFilter& filter, std::vector<CallRule> rules) {
     filter.rules.insert(filter.rules.begin(), std::make_move_iterator(rules.begin()),
                         std::make_move_iterator(rules.end()));
@@ -78,10 +83,15 @@ SystemCallFilter filter_of(const Policy& policy, const Decisions& decisions,
     if (decisions.filters_nesting) {
         put_in_front(filter, rules_against_nesting());
     }
-    // vsock and its kin know no network namespace.
-    if (decisions.network == NetworkBy::socket_families) {
+    if (decisions.filters_truncate) {
+        put_in_front(filter,
+                     {{.calls = {"truncate", "truncate64"}, .action = CallAction::error(EPERM)}});
+    }
+    if (decisions.network == NetworkBy::socket_families ||
+        (decisions.filters_families && is_without_network(policy))) {
         put_in_front(filter, socket_families({AF_UNIX}).rules);
-    } else if (decisions.network == NetworkBy::network_namespace && decisions.filters_families) {
+    } else if (decisions.filters_families) {
+        // vsock and its kin know no network namespace.
         put_in_front(filter, socket_families({AF_UNIX, AF_INET, AF_INET6, AF_NETLINK}).rules);
     }
     return filter;

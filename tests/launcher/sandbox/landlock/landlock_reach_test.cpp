@@ -1,6 +1,4 @@
-#include <arpa/inet.h>
 #include <doctest/doctest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -13,6 +11,7 @@
 #include <syncspawn/barrier/unique_fd.hpp>
 
 #include "scene.hpp"
+#include "support/loopback_server.hpp"
 #include "support/ordinary_user.hpp"
 
 using namespace syncspawn;
@@ -28,27 +27,6 @@ namespace {
     if (sandbox::landlock_version() < 6) {                        \
         SKIP_TEST("this kernel has no Landlock of that version"); \
     }
-
-// A port of the loopback where somebody listens.
-class Listener {
-public:
-    Listener() : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        auto* const any = reinterpret_cast<sockaddr*>(&address);
-        REQUIRE(bind(socket_.get(), any, size) == 0);
-        REQUIRE(listen(socket_.get(), 16) == 0);
-        REQUIRE(getsockname(socket_.get(), any, &size) == 0);
-        port_ = ntohs(address.sin_port);
-    }
-    [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
-
-private:
-    UniqueFd socket_;
-    std::uint16_t port_ = 0;
-};
 
 void expect_outcome(const Attempt& attempt, const LandlockRules& rules, int error) {
     expect_same(outcome_of(attempt, held_to(rules)), error);
@@ -70,8 +48,8 @@ void as_both(Body body) {
 
 TEST_CASE("the program connects to the TCP ports that are named") {
     SKIP_WITHOUT_SCOPES();
-    const Listener named;
-    const Listener other;
+    const LoopbackServer named;
+    const LoopbackServer other;
     as_both([&] {
         const Attempt to_named{"connect", std::to_string(named.port())};
         const Attempt to_other{"connect", std::to_string(other.port())};

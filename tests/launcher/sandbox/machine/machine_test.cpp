@@ -30,10 +30,11 @@ bool contains(const std::string& text, const std::string& part) {
 Findings all_allowed() {
     Findings findings;
     for (int Findings::*one :
-         {&Findings::unshare_nothing, &Findings::filtered_mount, &Findings::user_namespace,
-          &Findings::mount_namespace, &Findings::mount, &Findings::pid_namespace,
-          &Findings::fresh_proc, &Findings::network_namespace, &Findings::loopback,
-          &Findings::host_name, &Findings::ipc, &Findings::cgroup, &Findings::time}) {
+         {&Findings::unshare_nothing, &Findings::filtered_user_namespace, &Findings::filtered_mount,
+          &Findings::user_namespace, &Findings::id_map, &Findings::mount_namespace,
+          &Findings::mount, &Findings::layout, &Findings::pid_namespace, &Findings::fresh_proc,
+          &Findings::network_namespace, &Findings::loopback, &Findings::host_name, &Findings::ipc,
+          &Findings::cgroup, &Findings::time}) {
         findings.*one = 0;
     }
     return findings;
@@ -97,12 +98,24 @@ const std::vector<Case> cases{
      {.apparmor_restriction = 1},
      "AppArmor takes away",
      "allows \"userns\""},
-    {"chroot",
+    {"chroot, and a filter of something else",
      &Findings::user_namespace,
      EPERM,
-     {.is_in_chroot = true},
+     {.has_seccomp_filter = true, .is_in_chroot = true},
      "in a chroot",
      "pivot_root"},
+    {"root without the capability to map itself",
+     &Findings::id_map,
+     EPERM,
+     {.may_map_itself = false},
+     "without CAP_SETFCAP",
+     "--cap-add SETFCAP"},
+    {"no /proc",
+     &Findings::id_map,
+     ENOENT,
+     {.has_proc = false},
+     "/proc is not mounted",
+     "mount -t proc"},
     {"old kernel", &Findings::user_namespace, ENOSYS, {}, "no user namespaces", "CONFIG_USER_NS"},
     {"another module",
      &Findings::mount,
@@ -125,9 +138,57 @@ TEST_CASE("the causes of one errno are told apart, each with its remedy") {
         CHECK_MESSAGE(contains(ability.cause, one.cause), ability.cause);
         CHECK_MESSAGE(contains(ability.remedy, one.remedy), ability.remedy);
         // Nothing that needs the user namespace is there either, and all say the same.
-        CHECK(namespace_abilities(findings, ability).network.cause == ability.cause);
+        CHECK(namespace_abilities(findings, ability, one.circumstances).network.cause ==
+              ability.cause);
     }
     CHECK(user_namespace_ability(all_allowed(), {.apparmor_restriction = 1}));
+}
+
+TEST_CASE("what forbids to lay out mounts is told, too, each with its remedy") {
+    const std::vector<Case> refused{
+        {"AppArmor's profile of Docker",
+         &Findings::layout,
+         EACCES,
+         {.apparmor_restriction = 1, .apparmor_profile = "docker-default"},
+         "the AppArmor profile 'docker-default'",
+         "apparmor=unconfined"},
+        {"Landlock", &Findings::layout, EPERM, {}, "a Landlock domain", "outside of that domain"},
+        {"chroot", &Findings::layout, EINVAL, {}, "no mount point", "mount --bind"},
+        {"another module", &Findings::layout, EACCES, {}, "a security module", "kernel's log"},
+        {"filter",
+         &Findings::filtered_mount,
+         EPERM,
+         {.apparmor_restriction = 1, .has_seccomp_filter = true},
+         "a seccomp filter",
+         "in that filter"},
+        {"old kernel", &Findings::filtered_mount, ENOSYS, {}, "does not have that call", "Linux"},
+        {"no capability", &Findings::mount, EINVAL, {}, "may not mount", "CAP_SYS_ADMIN"}};
+    for (const Case& one : refused) {
+        CAPTURE(one.name);
+        Findings findings = all_allowed();
+        findings.*one.call = one.error;
+        // The user namespace is not to blame, and what takes no mounts works.
+        const Ability user_namespace = user_namespace_ability(findings, one.circumstances);
+        CHECK(user_namespace);
+        const NamespaceAbilities all =
+            namespace_abilities(findings, user_namespace, one.circumstances);
+        CHECK(all.network);
+        CHECK(all.mounts.refusal.value() == one.error);
+        CHECK_MESSAGE(contains(all.mounts.cause, one.cause), all.mounts.cause);
+        CHECK_MESSAGE(contains(all.mounts.remedy, one.remedy), all.mounts.remedy);
+    }
+}
+
+TEST_CASE("a namespace that root may not make is refused by somebody else than the kernel") {
+    Findings findings = all_allowed();
+    findings.user_namespace = Findings::not_tried;
+    findings.network_namespace = EPERM;
+    const auto cause = [&](const Circumstances& circumstances) {
+        return namespace_abilities(findings, {}, circumstances).network.cause;
+    };
+    CHECK(contains(cause({}), "this process may not make one"));
+    CHECK(contains(cause({.has_seccomp_filter = true, .has_sys_admin = true}), "a seccomp filter"));
+    CHECK(contains(cause({.has_sys_admin = true}), "a security module"));
 }
 
 TEST_CASE("capabilities that are stripped are seen though the profile's sysctl cannot be read") {
@@ -143,7 +204,7 @@ TEST_CASE("what a namespace is refused for does not spoil the others") {
     findings.time = EINVAL;
     findings.network_namespace = ENOSPC;
     findings.loopback = Findings::not_tried;
-    const NamespaceAbilities all = namespace_abilities(findings, {});
+    const NamespaceAbilities all = namespace_abilities(findings, {}, {});
     CHECK(all.mounts);
     CHECK(all.processes);
     CHECK(contains(all.fresh_proc.to_string(), "are covered"));

@@ -180,6 +180,31 @@ TEST_CASE("a covered /proc is no reason for another one by silence") {
     CHECK(accepted.decisions.proc == ProcBy::fresh_or_existing);
 }
 
+TEST_CASE(
+    "an old Landlock takes a filter of truncate(2), and the gap says what else it leaves open") {
+    const Policy policy{.files = {},
+                        .network = Network::host,
+                        .services = Services::host,
+                        .processes = {.isolated = false},
+                        .accept_weaker = {Guarantee::files}};
+    Machine machine = without_namespaces();
+    for (const int version : {1, 2, 3, 5}) {
+        CAPTURE(version);
+        machine.landlock_version = version;
+        const Decided weaker = decided(policy, machine);
+        CHECK(weaker.decisions.filters_truncate == (version < 3));
+        const std::string gap = weaker.decisions.holdings.front().gap;
+        CHECK(contains(gap, "nothing can be moved to another directory") == (version < 2));
+        CHECK(contains(gap, "truncate(2) fails everywhere") == (version < 3));
+        CHECK(contains(gap, "ioctl(2) of devices works") == (version < 5));
+    }
+    machine.landlock_version = 2;
+    machine.system_call_filters = no(EPERM, "a filter");
+    const Decided unfiltered = decided(policy, machine);
+    REQUIRE(unfiltered.refusal_of(Guarantee::files) != nullptr);
+    CHECK(contains(unfiltered.refusal_of(Guarantee::files)->remedy, "there is no second choice"));
+}
+
 TEST_CASE("services are held by hidden paths and closed abstract names, both") {
     CHECK(contains(decided({}, usual()).by(Guarantee::services), "abstract ones by Landlock"));
     Machine old = usual();
