@@ -194,7 +194,8 @@ private:
     // kill(0, ...) reaches all of the process group that a program is born into, also those outside its pid
     // namespace. Landlock leaves it in the group, which a terminal may have in the foreground.
     void keep_from_group() {
-        result_.scopes_signals_to_group = has_scopes(machine_) && policy_.privileges.no_new_privileges;
+        result_.scopes_signals_to_group =
+            has_scopes(machine_) && policy_.privileges.no_new_privileges;
         result_.leads_group = !result_.scopes_signals_to_group;
     }
 
