@@ -1,10 +1,12 @@
 #include "bare_sandbox.hpp"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -66,9 +68,15 @@ int new_file_system(const char* type, std::initializer_list<Setting> settings,
     return mount;
 }
 
-void move_clone(int from, const char* name, int to, const char* new_name) noexcept {
-    const int tree = need_fd(calls::open_tree(from, name, OPEN_TREE_CLONE), name);
-    need(calls::move_mount(tree, to, new_name), new_name);
+struct Place {
+    int directory;
+    const char* name;
+};
+
+void move_clone(const Place& from, const Place& to) noexcept {
+    const int tree =
+        need_fd(calls::open_tree(from.directory, from.name, OPEN_TREE_CLONE), from.name);
+    need(calls::move_mount(tree, to.directory, to.name), to.name);
     close(tree);
 }
 
@@ -86,14 +94,14 @@ void mount_proc(int root, int covers, const BareSandbox::KernelFiles& files) noe
     const int proc = new_file_system("proc", {}, no_programs | MOUNT_ATTR_RDONLY);
     need(calls::move_mount(proc, root, "proc"), "move_mount: proc");
     for (const char* name : files.read_only) {
-        move_clone(proc, name, proc, name);
+        move_clone({proc, name}, {proc, name});
     }
     need(calls::set_attributes(proc, 0, 0, MOUNT_ATTR_RDONLY), "mount_setattr: proc");
     for (const char* name : files.covered_directories) {
-        move_clone(covers, "directory", proc, name);
+        move_clone({covers, "directory"}, {proc, name});
     }
     for (const char* name : files.covered_files) {
-        move_clone(covers, "file", proc, name);
+        move_clone({covers, "file"}, {proc, name});
     }
     close(proc);
 }
@@ -106,7 +114,7 @@ void mount_devices(int root) noexcept {
          {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"}) {
         const char* const name = path + std::strlen("/dev/");
         need(mknodat(dev, name, S_IFREG, 0) == 0, name);
-        move_clone(AT_FDCWD, path, dev, name);
+        move_clone({AT_FDCWD, path}, {dev, name});
     }
     need(calls::set_attributes(dev, AT_RECURSIVE, safe | MOUNT_ATTR_RDONLY) &&
              calls::set_attributes(dev, 0, 0, MOUNT_ATTR_RDONLY),
@@ -153,6 +161,13 @@ void bring_loopback_up() noexcept {
     loopback.ifr_flags = static_cast<short>(loopback.ifr_flags | IFF_UP);
     need(ioctl(any, SIOCSIFFLAGS, &loopback) == 0, "SIOCSIFFLAGS");
     close(any);
+}
+
+void give_up_privileges() noexcept {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    const __user_cap_data_struct none[2]{};
+    need(syscall(SYS_capset, &header, none) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0,
+         "privileges");
 }
 
 void execute(const std::string& path) noexcept {
@@ -205,13 +220,14 @@ void BareSandbox::set_up() const noexcept {
     write_file("/proc/self/gid_map", groups_);
     lay_out_files(kernel_files_);
     bring_loopback_up();
+    give_up_privileges();
     if (first_ == FirstInside::program) {
         execute(program_);
     }
     // NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.vfork): the cheapest second process
     const pid_t program = vfork();
     if (program == 0) {
-        execute(program_);
+        execute(program_);  // NOLINT(clang-analyzer-unix.Vfork): it calls execve
     }
     need(program > 0, "vfork");
     const char* const arguments[]{"init", nullptr};

@@ -47,7 +47,7 @@ void go_to(int mount_namespace) {
 
 }  // namespace
 
-MountScene::MountScene(Kind kind, int count) : namespace_(-1) {
+MountScene::MountScene(Kind kind, int count) {
     (void)first_namespace();
     need(unshare(CLONE_NEWNS) == 0, "unshare");
     need(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&

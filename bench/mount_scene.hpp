@@ -26,7 +26,7 @@ public:
 
 private:
     std::vector<std::string> paths_;
-    int namespace_;
+    int namespace_ = -1;
 };
 
 }  // namespace syncspawn::bench

@@ -42,7 +42,6 @@ std::function<void()> launcher_of(SyncedSpawner spawner) {
 
 SyncedSpawner spawner_of(const std::string& program, Namespaces namespaces, FirstProcess first) {
     return SyncedSpawner({.program = program,
-                          .working_directory = "/",
                           .birth = {.method = StartMethod::shared_memory,
                                     .namespaces = namespaces,
                                     .first_process = first}});
@@ -56,10 +55,13 @@ void give_up_privileges(SyncedSpawner& spawner) {
     spawner.step(steps::no_new_privileges());
 }
 
-SyncedSpawner all_unshared(const std::string& program, FirstProcess first) {
+SyncedSpawner all_unshared(const std::string& program, FirstProcess first,
+                           sandbox::KernelFiles files = sandbox::KernelFiles::masked) {
     SyncedSpawner spawner = spawner_of(program, everything, first);
+    sandbox::FileOperation proc = Mount::proc("/proc");
+    proc.kernel_files = files;
     spawner.step(sandbox::map_own_id());
-    spawner.step(sandbox::mounts({Mount::devices("/dev"), Mount::proc("/proc")},
+    spawner.step(sandbox::mounts({Mount::devices("/dev"), std::move(proc)},
                                  {.root = sandbox::NewRoot::host_tree}));
     spawner.step(sandbox::loopback_up());
     give_up_privileges(spawner);
@@ -168,6 +170,9 @@ void add_small_ones(Collection& all, const std::string& program) {
             [&] { return launcher_of(all_unshared(program, FirstProcess::reaper)); });
     all.add("sandbox_all_first",
             [&] { return launcher_of(all_unshared(program, FirstProcess::program)); });
+    all.add("sandbox_all_unmasked", [&] {
+        return launcher_of(all_unshared(program, FirstProcess::reaper, sandbox::KernelFiles::open));
+    });
     all.add("sandbox_policy", [&] { return launcher_of(by_policy(program)); });
     all.add("sandbox_policy_planned", [&]() -> std::function<void()> {
         (void)by_policy(program);

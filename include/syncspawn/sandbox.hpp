@@ -1,6 +1,7 @@
 #pragma once
 
 #include <syncspawn/sandbox/absent_paths.hpp>
+#include <syncspawn/sandbox/bindings.hpp>
 #include <syncspawn/sandbox/cgroup.hpp>
 #include <syncspawn/sandbox/door.hpp>
 #include <syncspawn/sandbox/enforcement.hpp>

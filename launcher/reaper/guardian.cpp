@@ -176,6 +176,11 @@ Guardian Guardian::start(const GuardedLinks& links) {
     Guardian guardian;
     guardian.socket_ = moved(sockets.own.get());
     guardian.process_ = pidfd_of(process);
+    if (!guardian.process_) {  // nobody could end it later
+        syscall(SYS_kill, process, SIGKILL);
+        syscall(SYS_wait4, process, nullptr, __WALL, nullptr);
+        return {};
+    }
     return guardian;
 }
 

@@ -10,8 +10,8 @@
 #include <syncspawn/launcher.hpp>
 #include <syncspawn/sandbox.hpp>
 
+#include "support/as_everybody.hpp"
 #include "support/launched.hpp"
-#include "support/ordinary_user.hpp"
 #include "support/peer.hpp"
 
 // For tests of programs that are held to a policy.
@@ -37,16 +37,21 @@ public:
     }
 };
 
-// In a peer. Where this machine cannot hold the policy, the peer is left out.
-inline sandbox::Sandbox planned(sandbox::Policy policy, const sandbox::DoorReceiver& doors = {}) {
+// In a peer. Where the machine cannot hold the policy, the peer is left out.
+inline sandbox::Sandbox planned(sandbox::Policy policy, const sandbox::Machine& machine,
+                                const sandbox::DoorReceiver& doors = {}) {
     try {
-        return sandbox::Sandbox(std::move(policy), doors);
+        return {std::move(policy), machine, doors};
     } catch (const sandbox::PolicyError& error) {
         for (const sandbox::Problem& problem : error.problems()) {
             expect(problem.guarantee.has_value());  // the policy itself is sound
         }
         leave_out_here(error.what());
     }
+}
+
+inline sandbox::Sandbox planned(sandbox::Policy policy, const sandbox::DoorReceiver& doors = {}) {
+    return planned(std::move(policy), sandbox::Machine::here(), doors);
 }
 
 // As where no namespace can be made.
@@ -78,18 +83,6 @@ inline std::string outcome(const std::string& script, sandbox::Policy policy) {
 inline void expect_outcome(const std::string& script, sandbox::Policy policy,
                            const std::string& wanted, int line = __builtin_LINE()) {
     expect_same(outcome(script, std::move(policy)).c_str(), wanted.c_str(), line);
-}
-
-// As this user, and as an ordinary one.
-template <class Body>
-void as_everybody(Body body) {
-    Peer caller(body);
-    CHECK_REACHED_THE_END_OR_SKIP(caller);
-    Peer ordinary([&] {
-        become_ordinary_user();
-        body();
-    });
-    CHECK_REACHED_THE_END_OR_SKIP(ordinary);
 }
 
 }  // namespace syncspawn::testing

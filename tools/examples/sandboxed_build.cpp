@@ -1,10 +1,12 @@
 // Builds somebody's project: the compiler reads its sources, writes to its build directory, and nowhere else.
+// usage: sandboxed_build [SOURCES BUILD SCRIPT [ARGUMENT...]]; without them, a small project that tries its luck
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include <unistd.h>
 #include <syncspawn/launcher.hpp>
@@ -42,14 +44,21 @@ private:
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
     const Project project;
+    const bool is_named = argc > 3;
+    const std::string sources = is_named ? argv[1] : project / "src";
+    const std::string results = is_named ? argv[2] : project / "build";
+    std::vector<std::string> script{"build.sh"};
+    if (is_named) {
+        script.assign(argv + 3, argv + argc);
+    }
     // [build]
     syncspawn::SyncedSpawner build(
-        {.program = "bash", .arguments = {"build.sh"}, .working_directory = project / "src"});
+        {.program = "bash", .arguments = script, .working_directory = sources});
     try {
         const sandbox::Sandbox strict(
-            {.files = {.writable = {project / "build"}, .read_only = {project / "src"}},
+            {.files = {.writable = {results}, .read_only = {sources}},
              .limits = {.file_size = 100'000'000, .wall_clock = 10min},
              .privileges = {.host_user = geteuid(), .host_group = getegid()}});
         strict.add_to(build);

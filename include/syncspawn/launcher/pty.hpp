@@ -94,7 +94,8 @@ public:
     void give_to(uid_t user, gid_t group);
 
     /// Adds the terminal to a launch: its options, and its step. The Pty must outlive the launch; it is good for one.
-    /// With a Sandbox, the order does not matter.
+    /// With a Sandbox, the order does not matter; bind it there, too (sandbox::Bindings::terminal), so that it has a
+    /// name inside.
     void add_to(SyncedSpawner& spawner) const;
     /// The same for a launcher that has `options` and `step()`, as for_boost::SyncedLauncher.
     template <class Launcher>

@@ -70,6 +70,9 @@ struct CgroupLimits {
     /// Bytes of memory, the cached parts of files among them (memory.max). If that is set and `swap` is not,
     /// nothing is swapped out.
     std::optional<std::uint64_t> memory{};
+    /// Bytes from which on memory is taken back and the processes are slowed down, but none is killed
+    /// (memory.high).
+    std::optional<std::uint64_t> memory_high{};
     std::optional<std::uint64_t> swap{};  ///< bytes of swap space (memory.swap.max)
     OutOfMemory out_of_memory = OutOfMemory::kills_one;
     /// Processes and threads at the same time (pids.max). One more fails with EAGAIN.
@@ -78,7 +81,9 @@ struct CgroupLimits {
     std::optional<double> cpus{};
     std::optional<unsigned>
         cpu_weight{};  ///< 1 to 10000 beside the usual 100: the share when all want (cpu.weight)
-    std::vector<IoLimit> io{};                ///< io.max
+    std::vector<IoLimit> io{};  ///< io.max
+    /// The same for block devices (io.weight).
+    std::optional<unsigned> io_weight{};
     std::vector<HugePageLimit> huge_pages{};  ///< hugetlb.SIZE.max
 };
 

@@ -94,7 +94,8 @@ struct FileOperation {
     Kind kind = Kind::bind;
     std::string destination{};  ///< absolute, without ".."
     std::string source{};       ///< of a bind: a path of the host; of a symbolic link: what it says
-    int descriptor = -1;        ///< of a bind: the source, instead of a path; borrowed by mounts()
+    /// Of a bind: the source, instead of a path. Of `devices`: the console. Borrowed by mounts().
+    int descriptor = -1;
     BindAccess access = BindAccess::read_only;  ///< of a bind, and of `data`
     /// Of a bind. With `skip`, a `protect` of nothing is nothing, too.
     MissingSource missing_source = MissingSource::refuse;
@@ -131,8 +132,9 @@ struct SYNCSPAWN_API Mount {
     [[nodiscard]] static FileOperation proc(std::string destination,
                                             RefusedProc refused = RefusedProc::fail);
     /// A minimal /dev: null, zero, full, random, urandom and tty of the host, a new pts with ptmx, shm, and the
-    /// links fd, stdin, stdout, stderr. If this process's standard output is a terminal, that is console.
-    [[nodiscard]] static FileOperation devices(std::string destination);
+    /// links fd, stdin, stdout, stderr. The terminal that `console` has open is console; if that is -1, this
+    /// process's standard output, if it is a terminal.
+    [[nodiscard]] static FileOperation devices(std::string destination, int console = -1);
     /// The message queues of the child's ipc namespace.
     [[nodiscard]] static FileOperation mqueue(std::string destination);
     /// Directories of the host, one over the other, the lowest first: writes go to `upper`, which needs an empty

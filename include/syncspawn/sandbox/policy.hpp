@@ -78,6 +78,29 @@ enum class Network {
     host,      ///< the network of this process
 };
 
+/// A descriptor of this process that the program keeps. Bindings says which one.
+struct NamedDescriptor {
+    std::string name{};  ///< that Bindings has
+    int number = -1;     ///< that it has in the program: 3 or more
+
+    friend bool operator==(const NamedDescriptor&, const NamedDescriptor&) = default;
+};
+
+enum class TreeAccess { read_only, writable };
+
+/// A directory with all that is below it, or a file, that this process has open, at a path of the program's. Bindings
+/// says which one. The path must be there on the host, or lie where the sandbox has files of its own: in the private
+/// tmp, in what is hidden, in Tree::named_only. It takes a mount namespace.
+///
+/// Nothing that Files hide may be below it, and if it is writable, nothing that they protect.
+struct NamedTree {
+    std::string name{};  ///< that Bindings has
+    std::string path{};  ///< absolute; of no rule of Files
+    TreeAccess access = TreeAccess::read_only;
+
+    friend bool operator==(const NamedTree&, const NamedTree&) = default;
+};
+
 /// The services of the host that listen on unix sockets: D-Bus, docker, agents, X11.
 enum class Services {
     none,  ///< out of reach, but for a socket whose path Files names
@@ -100,11 +123,28 @@ struct Processes {
     friend bool operator==(const Processes&, const Processes&) = default;
 };
 
+/// How the program's turn comes: sched(7).
+enum class Scheduling {
+    usual,  ///< as this process's
+    batch,  ///< as one that computes for long and answers nobody (SCHED_BATCH)
+    idle,   ///< when nobody else wants to run (SCHED_IDLE)
+};
+
 /// What the program may use up. One that is not set is not limited.
 struct Limits {
-    std::optional<std::uint64_t> memory{};           ///< bytes, of all its processes together
-    std::optional<std::uint64_t> processes{};        ///< processes and threads, together
-    std::optional<double> cpus{};                    ///< 1.5: one CPU and a half, together
+    std::optional<std::uint64_t> memory{};  ///< bytes, of all its processes together
+    /// Bytes from which on they are slowed down, and memory is taken back. Only a cgroup holds that, and the next one.
+    std::optional<std::uint64_t> memory_high{};
+    std::optional<std::uint64_t> swap{};  ///< bytes of swap space; not set: none, if `memory` is
+    std::optional<std::uint64_t> processes{};  ///< processes and threads, together
+    std::optional<double> cpus{};              ///< 1.5: one CPU and a half, together
+    /// Their share when others want the CPUs, or the disks, too: 1 to 10000, where 100 is usual. Only a cgroup holds that.
+    std::optional<std::uint64_t> cpu_weight{};
+    std::optional<std::uint64_t> io_weight{};
+    /// The numbers of the CPUs that it begins on; empty: those of this process. It may choose others again.
+    std::vector<int> allowed_cpus{};
+    std::optional<int> nice{};  ///< -20 to 19: see steps::nice()
+    Scheduling scheduling = Scheduling::usual;
     std::optional<std::uint64_t> open_files{};       ///< descriptors of each process
     std::optional<std::uint64_t> file_size{};        ///< bytes, of each file that it writes
     std::optional<std::uint64_t> core_size = 0;      ///< bytes, of each core dump
@@ -154,6 +194,9 @@ struct Policy {
     Network network = Network::none;
     std::vector<Door> doors{};  ///< the ways out of Network::none and Network::loopback
     Services services = Services::none;
+    /// What the program has beside its standard streams, and beside what SpawnOptions pass. All else is closed.
+    std::vector<NamedDescriptor> descriptors{};
+    std::vector<NamedTree> trees{};
     Processes processes{};
     Limits limits{};
     Privileges privileges{};

@@ -45,9 +45,13 @@
 /// |                  | private_tmp, device_tree         | true or false                                      |
 /// | `[processes]`    | isolated, reaper,                | true or false                                      |
 /// |                  | die_with_parent, outlive         |                                                    |
-/// | `[limits]`       | memory, file_size, core_size     | size                                               |
-/// |                  | processes, open_files            | whole number                                       |
+/// | `[limits]`       | memory, memory_high, swap,       | size                                               |
+/// |                  | file_size, core_size             |                                                    |
+/// |                  | processes, open_files, nice,     | whole number                                       |
+/// |                  | cpu_weight, io_weight            |                                                    |
 /// |                  | cpus                             | number                                             |
+/// |                  | allowed_cpus                     | list of whole numbers                              |
+/// |                  | scheduling                       | "usual", "batch", "idle"                           |
 /// |                  | cpu_time, wall_clock             | duration                                           |
 /// | `[privileges]`   | capabilities                     | list of names                                      |
 /// |                  | user, group, host_user,          | id                                                 |
@@ -59,12 +63,17 @@
 /// |                  | denied, allowed                  | lists of names                                     |
 /// | `[[doors]]`      | name, address                    | strings, both needed; one table for each door      |
 /// |                  | backlog                          | whole number                                       |
+/// | `[[descriptors]]`| name                             | string; one table for each descriptor              |
+/// |                  | number                           | whole number; both are needed                      |
+/// | `[[trees]]`      | name, path                       | strings, both needed; one table for each tree      |
+/// |                  | access                           | "read_only", "writable"                            |
 ///
 ///  - A size is a number of bytes, or a string: "512K", "2GiB". The units are K, M, G and T, or KiB, MiB, GiB and
 ///    TiB, each 1024 times the one before.
 ///  - A duration is a string of whole numbers with units: "10min", "1h 30min", "250ms". The units are ns, us, ms,
 ///    s, min, h and d.
-///  - Any key of `[limits]` may be "unlimited". That is the default of all but core_size.
+///  - Any key of `[limits]` with a size, a number or a duration may be "unlimited". That is the default of all but
+///    core_size.
 ///
 /// Nothing is ignored. An unknown key or word, a value of the wrong type and a number out of range are errors, and
 /// all of them are found at once (of more than a hundred, those). What the values mean, and whether the paths exist, Sandbox finds out.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <syncspawn/launcher/synced_spawner.hpp>
+#include <syncspawn/sandbox/bindings.hpp>
 #include <syncspawn/sandbox/enforcement.hpp>
 #include <syncspawn/sandbox/machine.hpp>
 #include <syncspawn/sandbox/network.hpp>
@@ -71,8 +72,12 @@ class SYNCSPAWN_API Sandbox {
 public:
     /// Plans for this machine. A policy with doors takes somebody to receive them. Throws PolicyError.
     explicit Sandbox(Policy policy, const DoorReceiver& doors = {});
+    /// The same for a policy that names descriptors, or with a terminal of the program's own.
+    Sandbox(Policy policy, const Bindings& bindings, const DoorReceiver& doors = {});
     /// Plans for another one. Such a plan is to be looked at; a launch may fail.
     Sandbox(Policy policy, const Machine& machine, const DoorReceiver& doors = {});
+    Sandbox(Policy policy, const Machine& machine, const Bindings& bindings,
+            const DoorReceiver& doors = {});
 
     /// Adds the sandbox to a launch: its options, and its steps behind those that are there. Throws
     /// std::invalid_argument if the spawner's options have namespaces that the sandbox makes, or another first

@@ -97,8 +97,12 @@ bool apply(MountWork& work, const MountAction& action) noexcept {
 
 bool apply_all(MountWork& work) noexcept {
     for (const MountAction& action : work.plan.actions) {
+        if (work.keeps_root && &action == work.plan.actions.data()) {
+            continue;
+        }
         work.label = action.label;
         work.path_links = action.path_links;
+        work.store_waits = work.keeps_root && work.plan.needs_store && action.covers_store;
         if (!apply(work, action)) {
             return false;
         }
@@ -111,6 +115,9 @@ bool apply_all(MountWork& work) noexcept {
 // there the new one stays on top of it, and ".." leads to itself from there.
 bool enter(MountWork& work) noexcept {
     work.label = "mounts";
+    if (work.keeps_root) {
+        return true;
+    }
     if (syscall(SYS_fchdir, work.root.get()) < 0) {
         return refuse(work, "fchdir to the new root");
     }
@@ -153,7 +160,11 @@ bool enter_directory(MountWork& work, const char* directory) noexcept {
 bool lay_out(MountWork& work) noexcept {
     char directory[PATH_MAX];
     if (!note_directory(work, directory) || !is_in_own_namespace(work) ||
-        !leave_the_hosts_peer_groups(work) || !choose_ways(work) || !clone_roots(work) ||
+        !leave_the_hosts_peer_groups(work) || !choose_ways(work)) {
+        return false;
+    }
+    work.keeps_root = work.has_newer_calls && may_keep_root(work);
+    if (!(work.keeps_root ? keep_root(work) : clone_roots(work)) ||
         (work.plan.needs_store && !make_store(work)) ||
         (work.plan.begins_empty && !begin_empty(work)) || !apply_all(work) || !enter(work)) {
         return false;

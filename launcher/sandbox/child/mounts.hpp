@@ -65,10 +65,16 @@ struct MountAction {
     const MountSource* upper = nullptr;     // null: none
     const MountSource* work = nullptr;
     bool keeps_writes_in_memory = false;
+    // Where the root is kept: the first of its clones that are made before anything changes, and whether the store
+    // lies below it.
+    int early = -1;
+    bool covers_store = false;
 };
 
 // Clones of "/" are made before anything is mounted on it: else they would contain that.
 constexpr int most_clones_of_root = 8;
+// Few, for the program's limit may be low (RLIMIT_NOFILE).
+constexpr int most_early_clones = 32;
 // File systems of the sandbox's own.
 constexpr int most_own_file_systems = 1000;
 // Of an overlay (fs/overlayfs: OVL_MAX_STACK).
@@ -83,6 +89,7 @@ struct MountPlan {
     int clones_of_root = 0;
     std::uint64_t parents_root = 0;       // the id of the parent's root mount; 0: unknown
     std::uint64_t parents_namespace = 0;  // the number of its mount namespace
+    bool may_keep_root = false;  // it is that of the mount namespace, and the first action's source
 };
 
 std::error_code lay_out_mounts(ChildSide& side, const MountPlan& plan) noexcept;

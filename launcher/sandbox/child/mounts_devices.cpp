@@ -1,4 +1,5 @@
 #include <cerrno>
+#include <utility>
 
 #include "mounts_work.hpp"
 
@@ -18,9 +19,11 @@ constexpr Link links[]{{"/proc/self/fd", "fd"},
                        {"pts/ptmx", "ptmx"}};
 
 // Bound from the host's: in a user namespace nobody makes a device.
-bool bind_nodes(MountWork& work, int directory, std::span<const DeviceNode> nodes) noexcept {
-    for (const DeviceNode& node : nodes) {
-        const Opened tree = clone_device(work, node.source);
+bool bind_nodes(MountWork& work, int directory, const MountAction& action) noexcept {
+    int early = action.early;
+    for (const DeviceNode& node : action.devices) {
+        const Opened tree = work.keeps_root ? std::move(work.early_clones[early++])
+                                            : clone_device(work, node.source);
         if (!tree) {
             return false;
         }
@@ -65,7 +68,7 @@ bool mount_devices(MountWork& work, const MountAction& action) noexcept {
     }
     const Opened place = find_or_make(work, action.destination, PlaceKind::directory);
     if (!place || !attach_here(work, tree.get(), place.get()) ||
-        !bind_nodes(work, tree.get(), action.devices) || !make_links(work, tree.get())) {
+        !bind_nodes(work, tree.get(), action) || !make_links(work, tree.get())) {
         return false;
     }
     return (syscall(SYS_mkdirat, tree.get(), "shm", everybodys) == 0 || refuse(work, "shm")) &&

@@ -33,15 +33,21 @@ struct Pieces {
     std::size_t end = 0;   // of what exists
 };
 
-// The longest part above the last name that exists.
-Opened nearest(MountWork& work, Pieces& path) noexcept {
+void take(Pieces& pieces, const char* path) noexcept {
+    pieces.size = std::strlen(path);
+    std::memcpy(pieces.text, path, pieces.size + 1);
+    pieces.end = pieces.size;
+}
+
+// The longest part above the last name that can be opened; those below it cannot, by this error.
+Opened nearest(MountWork& work, Pieces& path, int error) noexcept {
     for (;;) {
         while (path.text[path.end] != '/') {
             --path.end;
         }
         path.text[path.end] = '\0';
         Opened directory = walk(work, path.end == 0 ? "/" : path.text, O_DIRECTORY);
-        if (directory || errno != ENOENT || path.end == 0) {
+        if (directory || errno != error || path.end == 0) {
             return directory;
         }
     }
@@ -93,12 +99,25 @@ Opened find(MountWork& work, const char* path, LastLink link) noexcept {
     return walk(work, path, link == LastLink::itself ? O_NOFOLLOW : 0);
 }
 
+Opened find_or_what_closes_it(MountWork& work, const char* path) noexcept {
+    Opened place = find(work, path);
+    if (place || errno != EACCES) {
+        return place;
+    }
+    Pieces pieces;
+    take(pieces, path);
+    place = nearest(work, pieces, EACCES);
+    if (pieces.end == 0) {  // never all of it
+        errno = EACCES;
+        return {};
+    }
+    return place;
+}
+
 Opened directory_above(MountWork& work, const char* path) noexcept {
     Pieces pieces;
-    pieces.size = std::strlen(path);
-    std::memcpy(pieces.text, path, pieces.size + 1);
-    pieces.end = pieces.size;
-    Opened directory = nearest(work, pieces);
+    take(pieces, path);
+    Opened directory = nearest(work, pieces, ENOENT);
     if (!directory) {
         refuse(work, errno == ENOTDIR ? "something above it is no directory" : "openat2");
         return {};
@@ -144,6 +163,11 @@ Opened find_or_make(MountWork& work, const char* path, PlaceKind kind) noexcept 
     }
     if (!place) {
         refuse(work, "openat2");
+        return {};
+    }
+    if (std::exchange(work.store_waits, false) &&
+        !attach_here(work, work.store.get(), place.get())) {
+        return {};
     }
     return place;
 }

@@ -67,7 +67,7 @@ bool make_store(MountWork& work) noexcept {
         return false;
     }
     if (!set_attributes(work, work.store.get(), 0, shut) ||
-        !move_tree(work, work.store.get(), AT_FDCWD, "/")) {
+        (!work.keeps_root && !move_tree(work, work.store.get(), AT_FDCWD, "/"))) {
         return refuse(work, "place the covers");
     }
     ++work.layers;

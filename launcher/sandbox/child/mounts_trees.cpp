@@ -8,7 +8,9 @@ namespace {
 
 constexpr unsigned of_descriptor = AT_RECURSIVE | AT_EMPTY_PATH;
 
-constexpr unsigned what_it_is = STATX_TYPE | STATX_INO | STATX_BTIME;
+bool is_directory(const MountSource& source) noexcept { return source.identity.type == S_IFDIR; }
+
+}  // namespace
 
 bool is_same(const FileIdentity& expected, const struct statx& about) noexcept {
     const bool has_birth = (about.stx_mask & STATX_BTIME) != 0;
@@ -20,10 +22,6 @@ bool is_same(const FileIdentity& expected, const struct statx& about) noexcept {
                              .type = about.stx_mode & std::uint32_t{S_IFMT}};
     return found == expected;
 }
-
-bool is_directory(const MountSource& source) noexcept { return source.identity.type == S_IFDIR; }
-
-}  // namespace
 
 Opened open_source(MountWork& work, const MountSource& source, std::uint64_t flags) noexcept {
     Opened file = open_by(work, AT_FDCWD, source.path, flags | O_NOFOLLOW,
@@ -87,7 +85,9 @@ bool clone_roots(MountWork& work) noexcept {
 
 bool bind(MountWork& work, const MountAction& action) noexcept {
     Opened tree = action.number >= 0 ? std::move(work.clones_of_root[action.number])
-                                     : clone_source(work, action.source);
+                  : work.keeps_root && action.early >= 0
+                      ? std::move(work.early_clones[action.early])
+                      : clone_source(work, action.source);
     if (!tree) {
         return false;
     }
@@ -107,8 +107,9 @@ bool remount_read_only(MountWork& work, const MountAction& action) noexcept {
            refuse(work, errno == EINVAL ? "it is no mount point" : name_of(work, "mount_setattr"));
 }
 
+// What the program may not get to anyway is hidden with the directory that is closed to it, whose mode may change.
 bool hide(MountWork& work, const MountAction& action) noexcept {
-    const Opened place = find(work, action.destination);
+    const Opened place = find_or_what_closes_it(work, action.destination);
     if (!place) {
         return errno == ENOENT || errno == ENOTDIR || refuse(work, "openat2");
     }

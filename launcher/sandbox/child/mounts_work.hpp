@@ -30,6 +30,9 @@ struct MountWork {
     Opened store{};  // a file system of covers and contents, which nobody else sees
     Opened room{};   // the directory in it that can be written
     Opened clones_of_root[most_clones_of_root]{};
+    bool keeps_root = false;
+    bool store_waits = false;  // for the next place that is found
+    Opened early_clones[most_early_clones]{};
     bool has_newer_calls = true;  // open_tree, move_mount, mount_setattr, fsopen; else mount(2)
     bool has_openat2 = true;
     Opened stage{};  // for mount(2): where trees are made
@@ -82,6 +85,8 @@ enum class PlaceKind { directory, file };
 Opened find_or_make(MountWork& work, const char* path, PlaceKind kind) noexcept;
 // Empty, with errno, if there is none.
 Opened find(MountWork& work, const char* path, LastLink link = LastLink::followed) noexcept;
+// The same, but where this user may not get to it, the directory that is closed to it.
+Opened find_or_what_closes_it(MountWork& work, const char* path) noexcept;
 // The directory in which the last name of the path is to be made; those above are made, if need be.
 Opened directory_above(MountWork& work, const char* path) noexcept;
 const char* last_name(const char* path) noexcept;
@@ -90,6 +95,9 @@ bool is_own(MountWork& work, const struct statx& about) noexcept;
 // Puts a tree there, and on "/" begins a new root.
 bool attach(MountWork& work, Opened tree, const char* path, PlaceKind kind) noexcept;
 bool attach_here(MountWork& work, int tree, int place, const char* name = "") noexcept;
+
+constexpr unsigned what_it_is = STATX_TYPE | STATX_INO | STATX_BTIME;
+bool is_same(const FileIdentity& expected, const struct statx& about) noexcept;
 
 // mounts_trees.cpp: what is there already, at another place
 Opened open_source(MountWork& work, const MountSource& source, std::uint64_t flags) noexcept;
@@ -101,6 +109,10 @@ bool bind(MountWork& work, const MountAction& action) noexcept;
 bool remount_read_only(MountWork& work, const MountAction& action) noexcept;
 bool hide(MountWork& work, const MountAction& action) noexcept;
 bool protect(MountWork& work, const MountAction& action) noexcept;
+
+// mounts_kept_root.cpp
+bool may_keep_root(const MountWork& work) noexcept;
+bool keep_root(MountWork& work) noexcept;
 
 // mounts_store.cpp: covers and contents
 bool make_store(MountWork& work) noexcept;

@@ -89,30 +89,47 @@ std::error_code lacks(ChildSide& side, const PlannedCapabilities& planned, Capab
     return side.fail(EPERM, text);
 }
 
-std::error_code lower_bounding(ChildSide& side, const PlannedCapabilities& planned,
-                               const Sets& present) noexcept {
-    constexpr const char* reading = "prctl(PR_CAPBSET_READ)";
+constexpr const char* reading_bounding = "prctl(PR_CAPBSET_READ)";
+
+std::error_code settle_without_setpcap(ChildSide& side,
+                                       const PlannedCapabilities& planned) noexcept {
     CapabilityBits bounding = 0;
     if (!read_bounding(bounding)) {
-        return side.fail(reading);
+        return side.fail(reading_bounding);
     }
     const CapabilityBits wanted = planned.bounding.value_or(bounding);
-    const CapabilityBits dropped = bounding & ~wanted;
     if ((wanted & ~bounding) != 0) {
         return lacks(side, planned, wanted & ~bounding, "bounding set");
     }
-    if (dropped != 0 && (present.permitted & setpcap) == 0) {
-        return planned.may_leave_bounding
-                   ? side.done()
-                   : side.fail(EPERM, "the bounding set: dropping from it takes CAP_SETPCAP");
+    return bounding == wanted || planned.may_leave_bounding
+               ? side.done()
+               : side.fail(EPERM, "the bounding set: dropping from it takes CAP_SETPCAP");
+}
+
+// What is not there can be dropped, too: so nobody need ask before.
+std::error_code lower_bounding(ChildSide& side, const PlannedCapabilities& planned,
+                               const Sets& present) noexcept {
+    if (!planned.bounding) {
+        return side.done();
+    }
+    const CapabilityBits wanted = *planned.bounding;
+    if ((present.permitted & setpcap) == 0) {
+        return settle_without_setpcap(side, planned);
     }
     for (int capability = 0; capability < most_capabilities; ++capability) {
-        if ((dropped & bit(capability)) != 0 && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0) {
+        if ((wanted & bit(capability)) == 0 && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0) {
+            if (errno == EINVAL) {
+                break;  // the kernel knows no more
+            }
             return side.fail("prctl(PR_CAPBSET_DROP)");
         }
     }
+    CapabilityBits bounding = 0;
     if (!read_bounding(bounding)) {
-        return side.fail(reading);
+        return side.fail(reading_bounding);
+    }
+    if ((wanted & ~bounding) != 0) {
+        return lacks(side, planned, wanted & ~bounding, "bounding set");
     }
     return bounding == wanted ? side.done()
                               : side.fail(ECANCELED, "the bounding set is another one afterwards");
@@ -178,13 +195,18 @@ std::error_code take_capabilities(ChildSide& side, const PlannedCapabilities& pl
     if ((wanted.effective & ~wanted.permitted) != 0) {
         return lacks(side, planned, wanted.effective & ~wanted.permitted, "effective set");
     }
-    std::error_code error = write_verified(side, {present.effective | (present.permitted & setpcap),
-                                                  present.permitted, wanted.inheritable});
+    std::error_code error;
+    if (planned.bounding || planned.ambient || planned.secure_bits != 0) {
+        error = write_verified(side, {present.effective | (present.permitted & setpcap),
+                                      present.permitted, wanted.inheritable});
+    }
     if (!error) {
         error = lower_bounding(side, planned, present);
     }
     const CapabilityBits ambient = planned.ambient.value_or(0);
-    if (!error && planned.ambient) {
+    // One that is not both permitted and inheritable is never ambient: capabilities(7).
+    const bool can_be_ambient = (present.permitted & wanted.inheritable) != 0;
+    if (!error && planned.ambient && can_be_ambient) {
         error = set_ambient(side, ambient);
     }
     if (!error && planned.secure_bits != 0) {

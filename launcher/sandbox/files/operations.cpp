@@ -55,8 +55,10 @@ FileOperation Mount::tmpfs(std::string destination) {
 FileOperation Mount::proc(std::string destination, RefusedProc refused) {
     return {.kind = Kind::proc, .destination = std::move(destination), .refused_proc = refused};
 }
-FileOperation Mount::devices(std::string destination) {
-    return only(Kind::devices, std::move(destination));
+FileOperation Mount::devices(std::string destination, int console) {
+    FileOperation operation = only(Kind::devices, std::move(destination));
+    operation.descriptor = console;
+    return operation;
 }
 FileOperation Mount::mqueue(std::string destination) {
     return only(Kind::mqueue, std::move(destination));

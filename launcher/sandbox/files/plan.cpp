@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "checks.hpp"
+#include "kept_root.hpp"
 
 namespace syncspawn::sandbox {
 namespace {
@@ -124,6 +125,7 @@ MountStorage::MountStorage(const std::vector<FileOperation>& operations,
     plan_.may_change_host = options.host_files == HostFiles::may_change;
     plan_.parents_root = root_mount_id();
     plan_.parents_namespace = mount_namespace();
+    plan_kept_root(actions_, plan_);
 }
 
 void MountStorage::add(const FileOperation& operation) {
@@ -150,7 +152,7 @@ void MountStorage::add(const FileOperation& operation) {
     } else if (operation.kind == Kind::proc) {
         add_proc(action, operation);
     } else if (operation.kind == Kind::devices) {
-        add_devices(action, what);
+        add_devices(action, operation, what);
     } else if (operation.kind == Kind::data) {
         action.number = data_count_++;
     }
@@ -217,13 +219,20 @@ std::span<const KernelFile> MountStorage::keep_existing(std::span<const KernelFi
     return existing;
 }
 
-void MountStorage::add_devices(MountAction& action, const std::string& what) {
+void MountStorage::add_devices(MountAction& action, const FileOperation& operation,
+                               const std::string& what) {
     std::vector<DeviceNode>& nodes = nodes_.emplace_back();
     for (const char* const name : device_names) {
         nodes.push_back({keep(look_up(std::string("/dev/") + name, what)), name});
     }
     char terminal[PATH_MAX];
-    if (ttyname_r(STDOUT_FILENO, terminal, sizeof terminal) == 0) {
+    const bool is_chosen = operation.descriptor >= 0;
+    const int error =
+        ttyname_r(is_chosen ? operation.descriptor : STDOUT_FILENO, terminal, sizeof terminal);
+    if (error != 0 && is_chosen) {
+        throw std::system_error(error, std::generic_category(), what + ": console: ttyname");
+    }
+    if (error == 0) {
         nodes.push_back({keep(look_up(terminal, what)), "console"});
     }
     action.devices = nodes;

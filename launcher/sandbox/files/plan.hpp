@@ -26,7 +26,7 @@ private:
     void add_bind(MountAction& action, const FileOperation& operation, const std::string& what);
     void add_overlay(MountAction& action, const FileOperation& operation, const std::string& what);
     void add_proc(MountAction& action, const FileOperation& operation);
-    void add_devices(MountAction& action, const std::string& what);
+    void add_devices(MountAction& action, const FileOperation& operation, const std::string& what);
     std::span<const KernelFile> keep_existing(std::span<const KernelFile> files);
     const char* keep(std::string text);
     MountSource keep(LookedUp found);

@@ -27,6 +27,10 @@ void add_memory(const CgroupLimits& limits, std::vector<CgroupSetting>& settings
         require(*limits.memory > 0, "no program fits in a memory of 0 bytes");
         settings.push_back({"memory", "memory", "memory.max", std::to_string(*limits.memory)});
     }
+    if (limits.memory_high) {
+        settings.push_back(
+            {"memory_high", "memory", "memory.high", std::to_string(*limits.memory_high)});
+    }
     if (limits.swap) {
         settings.push_back({"swap", "memory", "memory.swap.max", std::to_string(*limits.swap)});
     } else if (limits.memory) {
@@ -37,11 +41,17 @@ void add_memory(const CgroupLimits& limits, std::vector<CgroupSetting>& settings
     }
 }
 
+// Where the usual one is 100.
+std::string weight_of(const char* limit, unsigned weight) {
+    constexpr unsigned most = 10'000;
+    require(weight >= 1 && weight <= most, std::string(limit) + " is a number from 1 to 10000");
+    return std::to_string(weight);
+}
+
 void add_cpus(const CgroupLimits& limits, std::vector<CgroupSetting>& settings) {
     constexpr double period = 100'000;  // microseconds
     constexpr double least = 0.01;      // the kernel takes no less than a millisecond of a period
     constexpr double most = 1'000'000;
-    constexpr unsigned most_weight = 10'000;
     if (limits.cpus) {
         require(*limits.cpus >= least && *limits.cpus <= most,
                 "cpus is a number from 0.01 to 1000000");
@@ -49,9 +59,8 @@ void add_cpus(const CgroupLimits& limits, std::vector<CgroupSetting>& settings) 
         settings.push_back({"cpus", "cpu", "cpu.max", std::to_string(quota) + " 100000"});
     }
     if (limits.cpu_weight) {
-        require(*limits.cpu_weight >= 1 && *limits.cpu_weight <= most_weight,
-                "cpu_weight is a number from 1 to 10000");
-        settings.push_back({"cpu_weight", "cpu", "cpu.weight", std::to_string(*limits.cpu_weight)});
+        settings.push_back(
+            {"cpu_weight", "cpu", "cpu.weight", weight_of("cpu_weight", *limits.cpu_weight)});
     }
 }
 
@@ -90,6 +99,10 @@ void add_io(const CgroupLimits& limits, std::vector<CgroupSetting>& settings) {
         }
         require(text.find(' ') != std::string::npos, "'" + limit.device + "' has no limit");
         settings.push_back({"io", "io", "io.max", text});
+    }
+    if (limits.io_weight) {
+        settings.push_back({"io_weight", "io", "io.weight",
+                            "default " + weight_of("io_weight", *limits.io_weight)});
     }
 }
 

@@ -28,6 +28,16 @@ public:
                 "it takes one at least, which is the program itself");
         require(!limits.cpus || (std::isfinite(*limits.cpus) && *limits.cpus > 0), "limits.cpus",
                 "is no positive number", "1.5 is one CPU and a half");
+        const auto is_weight = [](const std::optional<std::uint64_t>& weight) {
+            constexpr std::uint64_t most = 10'000;  // of the kernel
+            return !weight || (*weight >= 1 && *weight <= most);
+        };
+        require(limits.memory_high != 0U, "limits.memory_high", "is 0",
+                "name the bytes that it may have");
+        require(is_weight(limits.cpu_weight), "limits.cpu_weight", "is no number from 1 to 10000",
+                "100 is usual");
+        require(is_weight(limits.io_weight), "limits.io_weight", "is no number from 1 to 10000",
+                "100 is usual");
         require(!limits.cpu_time || *limits.cpu_time >= 1s, "limits.cpu_time",
                 "is less than a second", "name a second at least");
         require(!limits.wall_clock || *limits.wall_clock > 0ns, "limits.wall_clock",

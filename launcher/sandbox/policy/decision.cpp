@@ -93,7 +93,7 @@ private:
 
     [[nodiscard]] bool has_file_rules() const {
         return view_.rules.size() > 1 || view_.rules.front().access != FileAccess::writable ||
-               !view_.private_tmp.empty() || view_.has_device_tree;
+               !view_.private_tmp.empty() || view_.has_device_tree || !view_.trees.empty();
     }
 
     void decide_files() {
@@ -104,8 +104,11 @@ private:
         } else if (abilities().mounts) {
             result_.files = FilesBy::mounts;
             hold(Guarantee::files, "a mount namespace");
-        } else if (take_second(Guarantee::files, "a mount namespace", abilities().mounts,
-                               files_by_landlock(machine_, may_filter()))) {
+        } else if (take_second(
+                       Guarantee::files, "a mount namespace", abilities().mounts,
+                       view_.trees.empty()
+                           ? files_by_landlock(machine_, may_filter())
+                           : SecondChoice{.why_not = "a tree of a descriptor takes mounts"})) {
             result_.files = FilesBy::landlock;
             result_.filters_truncate = takes_filter_of_truncate(machine_);
         }
@@ -252,6 +255,11 @@ private:
     Decisions result_;
 };
 
+// What nothing else knows.
+bool takes_cgroup(const Limits& wanted) noexcept {
+    return wanted.memory_high || wanted.swap || wanted.cpu_weight || wanted.io_weight;
+}
+
 // Of all processes together.
 void Decision::decide_common_limits() {
     const Limits& wanted = policy_.limits;
@@ -266,19 +274,22 @@ void Decision::decide_common_limits() {
                    .remedy = "a delegated cgroup that has it, as by systemd-run -p Delegate=yes"};
         }
     };
-    require(wanted.memory.has_value(), "memory");
+    require(wanted.memory || wanted.memory_high || wanted.swap, "memory");
     require(wanted.processes.has_value(), "pids");
-    require(wanted.cpus.has_value(), "cpu");
+    require(wanted.cpus || wanted.cpu_weight, "cpu");
+    require(wanted.io_weight.has_value(), "io");
     if (why) {
         result_.has_cgroup = true;
         hold(Guarantee::limits, "a cgroup");
         return;
     }
-    result_.limits_each_process =
-        take_second(Guarantee::limits, "a cgroup", why,
-                    {.mechanism = "rlimits and CPU affinity",
-                     .gap = "memory is limited for each process, processes for the whole user, "
-                            "and CPUs are shared with others"});
+    result_.limits_each_process = take_second(
+        Guarantee::limits, "a cgroup", why,
+        takes_cgroup(wanted)
+            ? SecondChoice{.why_not = "memory_high, swap, cpu_weight and io_weight take a cgroup"}
+            : SecondChoice{.mechanism = "rlimits and CPU affinity",
+                           .gap = "memory is limited for each process, processes for the whole "
+                                  "user, and CPUs are shared with others"});
     if (result_.limits_each_process && wanted.processes && result_.ids.host_user == 0) {
         problems_.push_back({"limits.processes", "does not bind root of the host",
                              is_root_of_host() || caller_.may_change_ids
@@ -289,11 +300,14 @@ void Decision::decide_common_limits() {
 
 void Decision::decide_limits() {
     const Limits& wanted = policy_.limits;
-    if (wanted.memory || wanted.processes || wanted.cpus) {
+    if (wanted.memory || wanted.processes || wanted.cpus || takes_cgroup(wanted)) {
         decide_common_limits();
     }
     if (wanted.open_files || wanted.file_size || wanted.core_size || wanted.cpu_time) {
         hold(Guarantee::limits, "rlimits");
+    }
+    if (wanted.nice || wanted.scheduling != Scheduling::usual || !wanted.allowed_cpus.empty()) {
+        hold(Guarantee::limits, "the scheduler");
     }
     if (wanted.wall_clock) {
         hold(Guarantee::limits, "a watch on the wall clock",

@@ -20,9 +20,14 @@ bool is_strictly_within(const std::string& path, const std::string& directory) n
 
 // Something has to be shown in what it hides.
 bool has_something_below(const FileView& view, const std::string& directory) {
-    return std::any_of(view.rules.begin(), view.rules.end(), [&](const FileRule& rule) {
-        return is_strictly_within(rule.path, directory) && rule.access != FileAccess::hidden;
-    });
+    return std::any_of(view.rules.begin(), view.rules.end(),
+                       [&](const FileRule& rule) {
+                           return is_strictly_within(rule.path, directory) &&
+                                  rule.access != FileAccess::hidden;
+                       }) ||
+           std::any_of(view.trees.begin(), view.trees.end(), [&](const MountedTree& tree) {
+               return is_strictly_within(tree.path, directory);
+           });
 }
 
 FileOperation protection_of(const FileRule& rule) {
@@ -109,9 +114,14 @@ FileOperations operations_of(const FileView& view, ProcBy proc,
             "/proc", proc == ProcBy::fresh ? RefusedProc::fail : RefusedProc::bind_existing);
     }
     if (view.has_device_tree) {
-        by_path["/dev"] = Mount::devices("/dev");
+        by_path["/dev"] = Mount::devices("/dev", view.console);
     } else if (root != FileAccess::hidden && !by_path.contains("/dev")) {
         by_path["/dev"] = Mount::bind_devices("/dev", "/dev");
+    }
+    for (const MountedTree& tree : view.trees) {
+        by_path[tree.path] =
+            Mount::bind(tree.descriptor, tree.path,
+                        tree.is_writable ? BindAccess::writable : BindAccess::read_only);
     }
     for (auto& [path, operation] : by_path) {
         operation.path_links = PathLinks::refused;

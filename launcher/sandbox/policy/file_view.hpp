@@ -28,13 +28,22 @@ struct FollowedLink {
     std::string target;  // as readlink(2) gives it
 };
 
+// A directory or file that has come as a descriptor, and where it is to be.
+struct MountedTree {
+    std::string path;
+    int descriptor = -1;
+    bool is_writable = false;
+};
+
 // The files of a policy, as both mechanisms (mounts, Landlock) take them.
 struct FileView {
     std::vector<FileRule> rules{};  // sorted by path, each once; the first is "/"
     std::string private_tmp{};      // a path that gets a directory of its own; empty: none
     // The host's other one, which a rule hides; mounts put a directory of its own there, too.
     std::string further_tmp{};
-    bool has_device_tree = true;  // a minimal /dev that nothing hides
+    bool has_device_tree = true;       // a minimal /dev that nothing hides
+    std::vector<MountedTree> trees{};  // which only mounts can show; none is in another
+    int console = -1;  // the terminal that is /dev/console; -1: as Mount::devices() has it
     std::vector<FollowedLink>
         links{};  // by which the rules were reached; sorted by path, each once
 };

@@ -1,5 +1,7 @@
 #include "read_back.hpp"
 
+#include <sched.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,130 +16,32 @@
 #include <syncspawn/sandbox/cgroup.hpp>
 
 #include "barrier/linux/proc.hpp"
+#include "process_files.hpp"
 
 namespace syncspawn::sandbox {
 namespace {
 
 namespace proc = detail::proc;
 
-// What several looks at the kernel have come to: one that refutes counts, and then one that could not be made.
-class Evidence {
-public:
-    void note(Reading reading, const std::string& text) {
-        const bool is_worse = reading == Reading::refuted ||
-                              (reading == Reading::unread && reading_ != Reading::refuted);
-        reading_ = is_empty_ || is_worse ? reading : reading_;
-        text_ += (text_.empty() ? "" : ", ") + text;
-        is_empty_ = false;
+// And on no others.
+bool runs_on_these(pid_t pid, const std::vector<int>& cpus) {
+    cpu_set_t actual;
+    cpu_set_t wanted;
+    CPU_ZERO(&wanted);
+    for (const int cpu : cpus) {
+        CPU_SET(static_cast<std::size_t>(cpu), &wanted);
     }
-    void note_if(bool is_so, const std::string& text) {
-        note(is_so ? Reading::confirmed : Reading::refuted, text);
-    }
-    EnforcedGuarantee take(const Holding& holding) && {
-        if (is_empty_) {
-            return {holding, Reading::unread, "the kernel does not tell"};
-        }
-        return {holding, reading_, std::move(text_)};
-    }
-
-private:
-    Reading reading_ = Reading::confirmed;
-    std::string text_;
-    bool is_empty_ = true;
-};
-
-class ProcessFiles {
-public:
-    [[nodiscard]] pid_t pid() const noexcept { return pid_; }
-
-    explicit ProcessFiles(pid_t pid) : pid_(pid), directory_("/proc/" + std::to_string(pid)) {}
-
-    // Whether the process is in another namespace of this kind than the caller.
-    void look_at_namespace(Evidence& evidence, const std::string& kind) const {
-        struct stat theirs {};
-        struct stat ours {};
-        const std::string path = "/ns/" + kind;
-        if (stat((directory_ + path).c_str(), &theirs) < 0 ||
-            stat(("/proc/self" + path).c_str(), &ours) < 0) {
-            evidence.note(Reading::unread, kind + " namespace: " + why_not());
-            return;
-        }
-        const bool is_another = theirs.st_ino != ours.st_ino;
-        evidence.note_if(is_another, kind + ":[" + std::to_string(theirs.st_ino) + "] is " +
-                                         (is_another ? "not " : "") + "ours");
-    }
-
-    // Whether a line of its status begins with this value, as it should.
-    void look_at_status(Evidence& evidence, const std::string& key,
-                        const std::string& wanted) const {
-        const std::string value = status(key);
-        if (value.empty()) {
-            evidence.note(Reading::unread, key + ": " + why_not());
-        } else {
-            evidence.note_if(value == wanted, key + " " + value);
-        }
-    }
-
-    [[nodiscard]] std::string status(const std::string& key) const {
-        return proc::status_text(pid_, key + ":");
-    }
-
-    // The root's own mount is the last that lies on "/".
-    void look_at_root(Evidence& evidence, bool is_read_only) const {
-        std::ifstream file(directory_ + "/mountinfo");
-        std::optional<std::string> options;
-        for (std::string id, parent, device, root, place, rest;
-             file >> id >> parent >> device >> root >> place;) {
-            std::string own;
-            file >> own;
-            std::getline(file, rest);
-            if (place == "/") {
-                options = own;
-            }
-        }
-        if (!options) {
-            evidence.note(Reading::unread, "mountinfo: " + why_not());
-        } else if (is_read_only) {
-            evidence.note_if(options->starts_with("ro"), "'/' is mounted " + *options);
-        }
-    }
-
-    // The soft limit, as /proc/PID/limits has it.
-    void look_at_limit(Evidence& evidence, const std::string& name, std::uint64_t wanted) const {
-        std::ifstream file(directory_ + "/limits");
-        for (std::string line; std::getline(file, line);) {
-            if (line.starts_with(name)) {
-                const std::string soft = first_word(line.substr(name.size()));
-                evidence.note_if(soft == std::to_string(wanted), name + " " + soft);
-                return;
-            }
-        }
-        evidence.note(Reading::unread, name + ": " + why_not());
-    }
-
-private:
-    static std::string first_word(const std::string& text) {
-        const std::size_t begin = text.find_first_not_of(' ');
-        return begin == std::string::npos ? "" : text.substr(begin, text.find(' ', begin) - begin);
-    }
-
-    [[nodiscard]] std::string why_not() const {
-        return status("State").starts_with("Z") || access(directory_.c_str(), F_OK) < 0
-                   ? "the program has ended"
-                   : "this process may not look";
-    }
-
-    pid_t pid_;
-    std::string directory_;
-};
+    return sched_getaffinity(pid, sizeof actual, &actual) == 0 && CPU_EQUAL(&actual, &wanted);
+}
 
 constexpr const char* no_words_for_landlock =
     "the kernel shows Landlock nowhere; the step has succeeded";
 
 class ReadBack {
 public:
-    ReadBack(pid_t pid, const Policy& policy, const Decisions& decisions)
-        : process_(pid), policy_(policy), decisions_(decisions) {}
+    // Both are the same where the program is the first process, or there is no pid namespace.
+    ReadBack(pid_t first, pid_t program, const Policy& policy, const Decisions& decisions)
+        : first_(first), process_(program), policy_(policy), decisions_(decisions) {}
 
     EnforcedGuarantee look_at(const Holding& holding) const {
         Evidence evidence;
@@ -189,28 +93,31 @@ private:
     void look_at_processes(Evidence& evidence) const {
         if (decisions_.has_pid_namespace) {
             process_.look_at_namespace(evidence, "pid");
+            if (policy_.processes.reaper) {
+                look_at_reaper(evidence);
+            }
         } else {
             evidence.note(Reading::unread, no_words_for_landlock);
         }
     }
 
-    void look_at_privileges(Evidence& evidence) const {
+    void look_at_capabilities(Evidence& evidence, const ProcessFiles& process) const {
         if (policy_.privileges.no_new_privileges) {
-            process_.look_at_status(evidence, "NoNewPrivs", "1");
+            process.look_at_status(evidence, "NoNewPrivs", "1");
         }
         if (policy_.privileges.capabilities.empty()) {
-            process_.look_at_status(evidence, "CapPrm", "0000000000000000");
-            process_.look_at_status(evidence, "CapEff", "0000000000000000");
-            process_.look_at_status(evidence, "CapAmb", "0000000000000000");
+            for (const char* const set : {"CapPrm", "CapEff", "CapAmb"}) {
+                process.look_at_status(evidence, set, "0000000000000000");
+            }
         }
+    }
+
+    void look_at_privileges(Evidence& evidence) const {
+        look_at_capabilities(evidence, process_);
         if (decisions_.has_user_namespace) {
             process_.look_at_namespace(evidence, "user");
         }
-        const std::string host_user = std::to_string(decisions_.ids.host_user);
-        const std::string uid = process_.status("Uid");
-        if (!uid.empty()) {
-            evidence.note_if(uid.substr(0, uid.find('\t')) == host_user, "Uid " + uid);
-        }
+        process_.look_at_user(evidence, decisions_.ids.host_user);
     }
 
     void look_at_cgroup(Evidence& evidence) const {
@@ -226,29 +133,85 @@ private:
         }
     }
 
-    void look_at_limits(Evidence& evidence, const Holding& holding) const {
+    void look_at_scheduler(Evidence& evidence) const {
         const Limits& wanted = policy_.limits;
-        if (holding.mechanism == "a cgroup") {
-            look_at_cgroup(evidence);
-        }
-        if (holding.mechanism != "rlimits") {
+        const pid_t pid = process_.pid();
+        const int policy = pid > 0 ? sched_getscheduler(pid) : -1;
+        if (policy < 0) {
+            evidence.note(Reading::unread, "scheduling: " + process_.why_not());
             return;
         }
-        if (wanted.open_files) {
-            process_.look_at_limit(evidence, "Max open files", *wanted.open_files);
+        if (wanted.scheduling != Scheduling::usual) {
+            const int kind = wanted.scheduling == Scheduling::batch ? SCHED_BATCH : SCHED_IDLE;
+            evidence.note_if(policy == kind, "scheduling policy " + std::to_string(policy));
         }
-        if (wanted.file_size) {
-            process_.look_at_limit(evidence, "Max file size", *wanted.file_size);
+        if (wanted.nice) {
+            const int nice = getpriority(PRIO_PROCESS, static_cast<id_t>(pid));
+            evidence.note_if(nice == *wanted.nice, "nice value " + std::to_string(nice));
         }
-        if (wanted.core_size) {
-            process_.look_at_limit(evidence, "Max core file size", *wanted.core_size);
+        if (!wanted.allowed_cpus.empty()) {
+            evidence.note_if(runs_on_these(pid, wanted.allowed_cpus),
+                             "Cpus_allowed_list " + process_.status("Cpus_allowed_list"));
         }
+    }
+
+    void look_at_limits(Evidence& evidence, const Holding& holding) const {
+        if (holding.mechanism == "the scheduler") {
+            look_at_scheduler(evidence);
+        } else if (holding.mechanism == "a cgroup") {
+            look_at_cgroup(evidence);
+        } else if (holding.mechanism == "rlimits") {
+            look_at_own_limits(evidence);
+        } else if (holding.mechanism == "rlimits and CPU affinity") {
+            look_at_common_limits(evidence);
+        }
+    }
+
+    void look_at_own_limits(Evidence& evidence) const {
+        const Limits& wanted = policy_.limits;
+        const auto look = [&](const char* name, const auto& limit) {
+            if (limit) {
+                process_.look_at_limit(evidence, name, *limit);
+            }
+        };
+        look("Max open files", wanted.open_files);
+        look("Max file size", wanted.file_size);
+        look("Max core file size", wanted.core_size);
         if (wanted.cpu_time) {
             process_.look_at_limit(evidence, "Max cpu time",
                                    static_cast<std::uint64_t>(wanted.cpu_time->count()));
         }
     }
 
+    // The second choice: of each process, or of the user.
+    void look_at_common_limits(Evidence& evidence) const {
+        const Limits& wanted = policy_.limits;
+        if (wanted.memory) {
+            process_.look_at_limit(evidence, "Max address space", *wanted.memory);
+        }
+        if (wanted.processes) {
+            process_.look_at_limit(evidence, "Max processes", *wanted.processes);
+        }
+        if (wanted.cpus) {
+            process_.look_at_cpus(evidence, *wanted.cpus);
+        }
+    }
+
+    // The first process of the namespace is no way out for the program: it has as few privileges, and cannot be traced.
+    void look_at_reaper(Evidence& evidence) const {
+        const Ids& ids = decisions_.ids;
+        Evidence reaper;
+        first_.look_at_number(reaper);
+        // The files of what is not dumpable are those of root, here or in its user namespace.
+        if (ids.user != 0 && ids.host_user != 0) {
+            first_.look_at_dumpable(reaper, ids.host_user);
+        }
+        first_.look_at_user(reaper, ids.host_user);
+        look_at_capabilities(reaper, first_);
+        evidence.note(std::move(reaper), "pid 1: ");
+    }
+
+    ProcessFiles first_;
     ProcessFiles process_;
     const Policy& policy_;
     const Decisions& decisions_;
@@ -271,7 +234,7 @@ pid_t program_of(pid_t reaper) {
 
 Enforcement read_back(pid_t process, const Policy& policy, const Decisions& decisions) {
     const bool has_reaper = decisions.has_pid_namespace && policy.processes.reaper;
-    const ReadBack look(has_reaper ? program_of(process) : process, policy, decisions);
+    const ReadBack look(process, has_reaper ? program_of(process) : process, policy, decisions);
     Enforcement report;
     for (const Holding& holding : decisions.holdings) {
         report.guarantees.push_back(look.look_at(holding));

@@ -5,10 +5,12 @@
 
 #include "checks.hpp"
 #include "decision.hpp"
+#include "named_descriptors.hpp"
 #include "program_user.hpp"
 #include "read_back.hpp"
 #include "resolution.hpp"
 #include "sandbox_steps.hpp"
+#include "scheduling_checks.hpp"
 
 namespace syncspawn::sandbox {
 
@@ -17,21 +19,25 @@ struct Sandbox::Plan {
     FileView view;
     Decisions decisions;
     SandboxSteps steps;
+    std::vector<PassedDescriptor> descriptors;
 };
 
 namespace {
 
 // First what is wrong with the policy alone: of a view with errors, nothing else would be true.
 std::shared_ptr<const Sandbox::Plan> plan_of(Policy policy, const Machine& machine,
-                                             const DoorReceiver& doors) {
+                                             const Bindings& bindings, const DoorReceiver& doors) {
     std::vector<Problem> problems;
     auto plan = std::make_shared<Sandbox::Plan>();
     plan->view = resolve_files(policy, user_of_program(policy.privileges, machine), problems);
+    plan->view.console = bindings.terminal;
+    plan->descriptors = resolve_descriptors(policy, bindings, plan->view, problems);
     check_values(policy, problems);
     if (!policy.doors.empty() && !doors) {
         problems.push_back({"doors", "nobody receives them", "give Sandbox a function that does"});
     }
     plan->decisions = decide(policy, plan->view, machine, Caller::now(), problems);
+    check_scheduling(policy.limits, plan->decisions.has_user_namespace, problems);
     if (problems.empty()) {
         plan->steps = steps_of(policy, plan->view, plan->decisions, doors, problems);
     }
@@ -59,9 +65,14 @@ ExplainedStep explained(const Step& step) {
 }  // namespace
 
 Sandbox::Sandbox(Policy policy, const DoorReceiver& doors)
-    : Sandbox(std::move(policy), Machine::here(), doors) {}
+    : Sandbox(std::move(policy), Machine::here(), Bindings{}, doors) {}
+Sandbox::Sandbox(Policy policy, const Bindings& bindings, const DoorReceiver& doors)
+    : Sandbox(std::move(policy), Machine::here(), bindings, doors) {}
 Sandbox::Sandbox(Policy policy, const Machine& machine, const DoorReceiver& doors)
-    : plan_(plan_of(std::move(policy), machine, doors)) {}
+    : Sandbox(std::move(policy), machine, Bindings{}, doors) {}
+Sandbox::Sandbox(Policy policy, const Machine& machine, const Bindings& bindings,
+                 const DoorReceiver& doors)
+    : plan_(plan_of(std::move(policy), machine, bindings, doors)) {}
 
 void Sandbox::add_to(SyncedSpawner& spawner) const {
     add_surroundings_to(spawner);
@@ -95,6 +106,8 @@ SpawnOptions Sandbox::options_for(SpawnOptions options) const {
     if (plan_->decisions.scopes_signals && options.ending.scope == KillScope::process) {
         options.ending.scope = KillScope::process_group;
     }
+    options.descriptors.passed.insert(options.descriptors.passed.end(), plan_->descriptors.begin(),
+                                      plan_->descriptors.end());
     options.ending.die_with_parent = options.ending.die_with_parent || processes.die_with_parent;
     if (!temporary_directory().empty()) {
         options.environment.set("TMPDIR", temporary_directory());

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -96,13 +97,22 @@ private:
     std::vector<Step>* into_ = nullptr;
 };
 
+// It was checked.
+std::optional<unsigned> weight_of(const std::optional<std::uint64_t>& weight) {
+    return weight ? std::optional(static_cast<unsigned>(*weight)) : std::nullopt;
+}
+
 void Building::enter_cgroup() {
     if (!decisions_.has_cgroup) {
         return;
     }
     CgroupLimits limits{.memory = policy_.limits.memory,
+                        .memory_high = policy_.limits.memory_high,
+                        .swap = policy_.limits.swap,
                         .processes = policy_.limits.processes,
-                        .cpus = policy_.limits.cpus};
+                        .cpus = policy_.limits.cpus,
+                        .cpu_weight = weight_of(policy_.limits.cpu_weight),
+                        .io_weight = weight_of(policy_.limits.io_weight)};
     if (limits.processes && decisions_.has_pid_namespace && policy_.processes.reaper) {
         ++*limits.processes;  // the reaper is none of the program's
     }
@@ -116,9 +126,17 @@ void Building::end_processes() {
     }
 }
 
-// So many of those that this process may run on.
-std::vector<int> cpus_for(double count) {
+// So many of those that are wanted, or that this process may run on.
+std::vector<int> cpus_for(double count, const std::vector<int>& wanted) {
     std::vector<int> chosen;
+    for (const int cpu : wanted) {
+        if (static_cast<double>(chosen.size()) < count) {
+            chosen.push_back(cpu);
+        }
+    }
+    if (!wanted.empty()) {
+        return chosen;
+    }
     cpu_set_t allowed;
     if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
         for (std::size_t cpu = 0; cpu < CPU_SETSIZE && static_cast<double>(chosen.size()) < count;
@@ -229,7 +247,17 @@ void Building::set_limits() {
         add("limits", [&] { return steps::resource_limits(limits); });
     }
     if (decisions_.limits_each_process && wanted.cpus) {
-        add("limits.cpus", [&] { return steps::cpu_affinity(cpus_for(*wanted.cpus)); });
+        add("limits.cpus",
+            [&] { return steps::cpu_affinity(cpus_for(*wanted.cpus, wanted.allowed_cpus)); });
+    } else if (!wanted.allowed_cpus.empty()) {
+        add("limits.allowed_cpus", [&] { return steps::cpu_affinity(wanted.allowed_cpus); });
+    }
+    if (wanted.nice) {
+        add("limits.nice", [&] { return steps::nice(*wanted.nice); });
+    }
+    if (wanted.scheduling != Scheduling::usual) {
+        const int kind = wanted.scheduling == Scheduling::batch ? SCHED_BATCH : SCHED_IDLE;
+        add("limits.scheduling", [&] { return steps::scheduling_policy(kind); });
     }
 }
 

@@ -32,7 +32,7 @@ void* watch(void* argument) noexcept {
         const timespec left = detail::time_left(watched->end);
         answer = ppoll(&program, 1, &left, nullptr);
     } while (answer < 0 && errno == EINTR);
-    if (answer == 0) {
+    if (answer <= 0) {  // what cannot be watched must not run on
         syscall(SYS_pidfd_send_signal, watched->program.get(), SIGKILL, nullptr, 0);
     }
     return nullptr;

@@ -35,8 +35,15 @@ void visit_fields(Visitor& visit, const Processes*) {
 template <class Visitor>
 void visit_fields(Visitor& visit, const Limits*) {
     visit.size("memory", &Limits::memory);
+    visit.size("memory_high", &Limits::memory_high);
+    visit.size("swap", &Limits::swap);
     visit("processes", &Limits::processes);
     visit("cpus", &Limits::cpus);
+    visit("cpu_weight", &Limits::cpu_weight);
+    visit("io_weight", &Limits::io_weight);
+    visit("allowed_cpus", &Limits::allowed_cpus);
+    visit("nice", &Limits::nice);
+    visit("scheduling", &Limits::scheduling);
     visit("open_files", &Limits::open_files);
     visit.size("file_size", &Limits::file_size);
     visit.size("core_size", &Limits::core_size);
@@ -71,6 +78,19 @@ void visit_fields(Visitor& visit, const Door*) {
 }
 
 template <class Visitor>
+void visit_fields(Visitor& visit, const NamedDescriptor*) {
+    visit.required("name", &NamedDescriptor::name);
+    visit.required("number", &NamedDescriptor::number);
+}
+
+template <class Visitor>
+void visit_fields(Visitor& visit, const NamedTree*) {
+    visit.required("name", &NamedTree::name);
+    visit.required("path", &NamedTree::path);
+    visit("access", &NamedTree::access);
+}
+
+template <class Visitor>
 void visit_fields(Visitor& visit, const Policy*) {
     visit("network", &Policy::network);
     visit("services", &Policy::services);
@@ -82,6 +102,8 @@ void visit_fields(Visitor& visit, const Policy*) {
     visit.table("privileges", &Policy::privileges);
     visit.table("system_calls", &Policy::system_calls);
     visit.tables("doors", &Policy::doors);
+    visit.tables("descriptors", &Policy::descriptors);
+    visit.tables("trees", &Policy::trees);
 }
 
 }  // namespace syncspawn::sandbox

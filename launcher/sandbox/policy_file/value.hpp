@@ -111,7 +111,9 @@ public:
     void read(std::vector<Element>& target) const {
         const toml::array* const elements = node_.as_array();
         if (elements == nullptr) {
-            return complain("is " + kind_of(node_) + R"(; say a list: ["...", "..."])");
+            constexpr bool has_numbers = std::is_same_v<Element, int>;
+            return complain("is " + kind_of(node_) +
+                            "; say a list: " + (has_numbers ? "[0, 1]" : R"(["...", "..."])"));
         }
         target.clear();
         for (const toml::node& node : *elements) {
@@ -126,6 +128,14 @@ public:
     }
     void read_size(std::optional<std::uint64_t>& target) const {
         read_number(target, size_from, "a number of bytes, or \"2G\"");
+    }
+    void read(std::optional<int>& target) const {
+        const auto number = node_.value_exact<std::int64_t>();
+        const bool fits = number && std::in_range<int>(*number);
+        if (!is_unlimited(target)) {
+            read_optional(target, fits ? std::optional(static_cast<int>(*number)) : std::nullopt,
+                          "a whole number");
+        }
     }
     void read(std::optional<double>& target) const {
         if (!is_unlimited(target)) {

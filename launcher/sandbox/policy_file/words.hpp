@@ -35,6 +35,17 @@ struct Words<Services> {
     static constexpr std::array list{std::pair{Services::none, "none"},
                                      std::pair{Services::host, "host"}};
 };
+template <>
+struct Words<TreeAccess> {
+    static constexpr std::array list{std::pair{TreeAccess::read_only, "read_only"},
+                                     std::pair{TreeAccess::writable, "writable"}};
+};
+template <>
+struct Words<Scheduling> {
+    static constexpr std::array list{std::pair{Scheduling::usual, "usual"},
+                                     std::pair{Scheduling::batch, "batch"},
+                                     std::pair{Scheduling::idle, "idle"}};
+};
 // These are said by name_of().
 template <>
 struct Words<Guarantee> {

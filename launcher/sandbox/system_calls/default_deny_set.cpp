@@ -58,7 +58,9 @@ void refuse_another_view(Rules& rules) {
                   "mount_setattr", "open_by_handle_at"});
     rules.refuse({"setns"});
     rules.refuse({"unshare"}, {(int_argument(0) & namespaces_of_unshare) != 0});
-    rules.refuse({"clone"}, {(int_argument(flags_of_clone) & namespaces_of_clone) != 0});
+    // A child of the launcher's that the launcher knows nothing of.
+    constexpr std::uint64_t refused_to_clone = namespaces_of_clone | CLONE_PARENT;
+    rules.refuse({"clone"}, {(int_argument(flags_of_clone) & refused_to_clone) != 0});
     rules.pretend_absence({"clone3"});
 }
 

@@ -6,20 +6,18 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
-#include <iterator>
 #include <span>
-#include <tuple>
 #include <utility>
 
-// Jumps are relative, so a piece of code may be put anywhere. A conditional one reaches 255 instructions.
+#include "call_search.hpp"
+
+// Jumps are relative, so a piece of code may be put anywhere.
 
 namespace syncspawn::sandbox {
 namespace {
 
-using Code = std::vector<sock_filter>;
+using Code = FilterCode;
 using Comparison = ArgumentTest::Comparison;
-
-constexpr std::size_t longest_jump = 255;
 
 sock_filter load(std::size_t offset) {
     return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset));
@@ -101,40 +99,6 @@ Code code_of(const Choice& choice) {
     return rest;
 }
 
-// Calls with numbers from `first` on, up to the next range.
-struct Range {
-    std::uint32_t first = 0;
-    Code code{};
-};
-
-Code search(std::span<const Range> ranges) {
-    if (ranges.size() == 1) {
-        return ranges.front().code;
-    }
-    const std::size_t middle = ranges.size() / 2;
-    const Code below = search(ranges.first(middle));
-    Code code;
-    if (below.size() <= longest_jump) {
-        code.push_back(jump(BPF_JGE, ranges[middle].first, below.size(), 0));
-    } else {
-        code.push_back(jump(BPF_JGE, ranges[middle].first, 0, 1));
-        code.push_back(BPF_STMT(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(below.size())));
-    }
-    append(code, below);
-    append(code, search(ranges.subspan(middle)));
-    return code;
-}
-
-bool is_same(const Code& left, const Code& right) {
-    const auto as_tuple = [](const sock_filter& one) {
-        return std::tuple(one.code, one.jt, one.jf, one.k);
-    };
-    return std::equal(left.begin(), left.end(), right.begin(), right.end(),
-                      [&](const sock_filter& one, const sock_filter& other) {
-                          return as_tuple(one) == as_tuple(other);
-                      });
-}
-
 class Ranges {
 public:
     void begin(std::uint32_t first, Code code) {
@@ -145,13 +109,18 @@ public:
             ranges_.push_back({first, std::move(code)});
         }
     }
-    [[nodiscard]] const std::vector<Range>& all() const { return ranges_; }
+    [[nodiscard]] const std::vector<CallRange>& all() const { return ranges_; }
 
 private:
-    std::vector<Range> ranges_;
+    std::vector<CallRange> ranges_;
 };
 
-Code choose(const CallTable& table) {
+// x86-64 has the calls of x32 beside its own: with this bit set, though not in -1, which is what a tracer
+// puts in place of a call that it suppresses.
+constexpr std::uint32_t x32_bit = 0x40000000;
+constexpr std::uint32_t no_call = UINT32_MAX;
+
+Code choose(const CallTable& table, std::uint32_t architecture) {
     Ranges ranges;
     ranges.begin(0, {give(table.otherwise)});
     for (const auto& [number, choices] : table.calls) {
@@ -165,24 +134,19 @@ Code choose(const CallTable& table) {
         ranges.begin(number, std::move(code));
         ranges.begin(number + 1, {give(table.otherwise)});
     }
-    return search(ranges.all());
+    if (architecture == AUDIT_ARCH_X86_64) {
+        ranges.begin(x32_bit, {give(table.foreign)});
+        ranges.begin(no_call, {give(table.otherwise)});
+    }
+    return CallSearch(give(table.otherwise)).code_for(ranges.all());
 }
-
-// x86-64 has the calls of x32 beside its own: with this bit set, though not in -1, which is what a tracer
-// puts in place of a call that it suppresses.
-constexpr std::uint32_t x32_bit = 0x40000000;
-constexpr std::uint32_t no_call = UINT32_MAX;
 
 }  // namespace
 
 std::vector<sock_filter> code_of(const CallTable& table, std::uint32_t architecture) {
     Code code{load(offsetof(seccomp_data, arch)), jump(BPF_JEQ, architecture, 1, 0),
               give(table.foreign), load(offsetof(seccomp_data, nr))};
-    if (architecture == AUDIT_ARCH_X86_64) {
-        append(code,
-               {jump(BPF_JGE, x32_bit, 0, 2), jump(BPF_JEQ, no_call, 1, 0), give(table.foreign)});
-    }
-    append(code, choose(table));
+    append(code, choose(table, architecture));
     return code;
 }
 

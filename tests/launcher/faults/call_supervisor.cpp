@@ -180,6 +180,7 @@ std::optional<int> supervise(const Subject& subject,
             are_there = reap(forked, status);
         }
     }
+    prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
     const bool was_left_out = WIFEXITED(status) && WEXITSTATUS(status) == status_left_out;
     return forked > 0 && !was_left_out ? std::optional(status) : std::nullopt;
 }

@@ -42,7 +42,7 @@ struct Subject {
 };
 
 // Forks a process that prepares itself, does the work and exits with status_reached. Asks about each call of the work,
-// and of all that comes of it, until no process of it is left. The process becomes a subreaper, and must have no other
+// and of all that comes of it, until no process of it is left. The process is a subreaper meanwhile, and must have no other
 // child. The process has no_new_privs only where it takes that. The wait status of the forked one. None: nothing can be supervised here. A process that is left blocked for
 // ever is for the watchdog of the whole program.
 std::optional<int> supervise(const Subject& subject,

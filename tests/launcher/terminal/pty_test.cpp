@@ -16,7 +16,7 @@
 #include "support/reaper.hpp"
 #include "support/shared_memory.hpp"
 #include "support/skip.hpp"
-#include "terminals.hpp"
+#include "support/terminals.hpp"
 
 // A terminal of the program's own.
 

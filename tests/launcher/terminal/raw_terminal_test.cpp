@@ -12,7 +12,7 @@
 
 #include "support/nothing_is_left.hpp"
 #include "support/peer.hpp"
-#include "terminals.hpp"
+#include "support/terminals.hpp"
 
 // One's own terminal, raw for a while. It is that of a helper or a peer, and the test holds its master.
 

@@ -12,7 +12,7 @@
 
 #include "support/nothing_is_left.hpp"
 #include "support/terminal.hpp"
-#include "terminals.hpp"
+#include "support/terminals.hpp"
 
 // What passes between two terminals. The outer one is made here, and the test is the person in front of it.
 

@@ -2,6 +2,7 @@
 // usage: attack list
 //        attack TERMINAL MEMORY MEMORY_FILE FILE_IN_TMP NETWORK
 //        attack QUESTION
+//        attack write PATH
 #include "attack.hpp"
 
 #include <sys/mman.h>
@@ -78,7 +79,7 @@ bool in_child(bool (*body)()) {
     if (child < 0 || waitpid(child, &status, 0) != child) {
         return false;
     }
-    errno = WIFEXITED(status) ? WEXITSTATUS(status) : EPERM;
+    errno = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status) == SIGSEGV ? ENOSYS : EPERM;
     return status == 0;
 }
 
@@ -180,6 +181,9 @@ int main(int count, char** words) {
     using namespace syncspawn::attacks;
     if (count == 2) {
         _exit(std::strcmp(words[1], "list") == 0 ? list() : answer(words[1]));
+    }
+    if (count == 3) {
+        _exit(writes(words[2], O_CREAT) ? 0 : errno);
     }
     if (count != 6) {
         return 2;

@@ -39,6 +39,7 @@ std::map<std::string, KnownAttack> known_attacks() {
         KnownAttack& one = all[name];
         lines >> one.who >> one.lacking >> std::ws;
     }
+    all[attack_by_swapping] = {"everybody", "-"};
     return all;
 }
 

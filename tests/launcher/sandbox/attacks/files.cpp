@@ -31,6 +31,8 @@ Outcome make_node_outside() { return by(mkfifo("/mnt/outside/pipe", 0666) == 0);
 Outcome write_by_dots() { return by(writes("/mnt/work/../outside/file")); }
 Outcome write_by_root_of_self() { return by(writes("/proc/self/root/mnt/outside/file")); }
 
+Outcome write_by_working_directory() { return by(writes("by-directory")); }
+
 Outcome write_by_link() {
     const std::string link = in(work, "link");
     return by(symlink(outside_file, link.c_str()) == 0 && writes(link.c_str()));
@@ -179,6 +181,7 @@ std::span<const Attack> attacks_on_files() {
         {"make a named pipe outside", make_node_outside},
         {"write outside by `..`", write_by_dots},
         {"write outside by `/proc/self/root`", write_by_root_of_self},
+        {"write outside by the working directory", write_by_working_directory},
         {"write outside by a symbolic link", write_by_link},
         {"open a descriptor again, for writing", reopen_for_writing},
         {"move a file to a place outside", move_out},
@@ -188,7 +191,8 @@ std::span<const Attack> attacks_on_files() {
         {"open a file by its handle", open_by_handle, Without::root_can},
         {"change the mode of a file outside", change_mode},
         {"change the times of a file outside", change_times},
-        {"change the attributes of a file outside", change_attributes},
+        {"change the attributes of a file outside", change_attributes, Without::everybody_can,
+         EOPNOTSUPP},
         {"lock a file in sight", lock},
         {"watch a file in sight", watch},
         {"write to a read-only path in a writable one", write_read_only},
@@ -206,7 +210,8 @@ std::span<const Attack> attacks_on_files() {
         {"move a hidden directory away", move_hidden},
         {"see the name of a hidden file", list_hidden},
         {"read a file in the host's `/tmp`", read_tmp},
-        {"read a file in the host's `/dev/shm`", read_shared_memory},
+        {"read a file in the host's `/dev/shm`", read_shared_memory, Without::everybody_can,
+         ENOENT},
         {"open a device of the host", open_device, Without::root_can, ENOENT},
         {"make a device", make_device, Without::root_can},
     };

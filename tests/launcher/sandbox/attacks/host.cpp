@@ -50,7 +50,7 @@ void write_map(const char* path, const std::string& text) {
 
 void mount_tmpfs(const char* path) {
     if (mount("none", path, "tmpfs", 0, "mode=777") < 0) {
-        leave_out_here("this machine lets nobody mount on /mnt, /run and /dev/shm");
+        leave_out_here("this machine lets nobody mount on /mnt and /run");
     }
 }
 
@@ -77,9 +77,10 @@ private:
 };
 
 void lay_out(const Files& files) {
-    for (const char* const path : {work, tree, "/mnt/tree/a", "/mnt/tree/b", "/mnt/tree/b/deep",
-                                   "/mnt/tree/c", "/mnt/tree/d", vendor, keys, other_keys,
-                                   "/mnt/outside", read_only_mount, "/mnt/mounted-too", cover}) {
+    for (const char* const path :
+         {work, tree, "/mnt/tree/a", "/mnt/tree/b", "/mnt/tree/b/deep", "/mnt/tree/c",
+          "/mnt/tree/d", vendor, keys, other_keys, "/mnt/outside", read_only_mount,
+          "/mnt/mounted-too", cover, "/mnt/swapped", swapped}) {
         files.directory(path);
     }
     for (const char* const path : gits) {
@@ -88,12 +89,16 @@ void lay_out(const Files& files) {
     }
     for (const char* const path :
          {outside_file, "/mnt/outside/removable", "/mnt/outside/movable", "/mnt/outside/readable",
-          "/mnt/outside/inherited", "/mnt/mounted/file", "/mnt/covered/secret",
-          "/mnt/tree/vendor/file", "/mnt/tree/keys/secret", "/mnt/tree/other-keys/secret",
-          "/dev/shm/syncspawn-attacks"}) {
+          "/mnt/outside/inherited", "/mnt/outside/by-directory", "/mnt/mounted/file",
+          "/mnt/covered/secret", "/mnt/tree/vendor/file", "/mnt/tree/keys/secret",
+          "/mnt/tree/other-keys/secret"}) {
         files.file(path);
     }
-    expect(symlink("d", protected_link) == 0);
+    if (access("/dev/shm", F_OK) == 0) {
+        mount_tmpfs("/dev/shm");
+        files.file("/dev/shm/syncspawn-attacks");
+    }
+    expect(symlink("d", protected_link) == 0 && symlink("/mnt/outside", swapped_link) == 0);
     files.program(attack_program);
 }
 
@@ -252,9 +257,11 @@ Host::Host(Ids program) {
     umask(0);
     expect(setsid() > 0);
     make_mounts_private("/");
-    for (const char* const path : {"/mnt", "/run", "/dev/shm"}) {
-        mount_tmpfs(path);
-    }
+    mount_tmpfs("/mnt");
+    mount_tmpfs("/run");
+    // Terminals of its own. Where they cannot be had, those that are there are used.
+    (void)mkdir("/dev/pts", 0755);
+    (void)mount("none", "/dev/pts", "devpts", 0, "newinstance,ptmxmode=666,mode=620");
     if (mount("proc", "/proc", "proc", 0, nullptr) < 0) {
         leave_out_here("this machine forbids a new /proc");
     }

@@ -2,11 +2,15 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
+#include <sys/ptrace.h>
 #include <sys/quota.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -69,13 +73,58 @@ Outcome run_from_memory() {
     return by(program_says_yes(("/proc/self/fd/" + std::to_string(fd)).c_str(), "here"));
 }
 
-// 20 is getpid there.
-Outcome call_as_i386() {
+// The tracer changes the number of a call that has begun.
+Outcome change_call() {
 #ifdef __x86_64__
+    const pid_t child = fork();
+    if (child == 0) {
+        if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) < 0) {
+            _exit(errno);
+        }
+        raise(SIGSTOP);
+        syscall(SYS_getppid);
+        _exit(0);
+    }
+    user_regs_struct registers{};
+    int status = 0;
+    waitpid(child, &status, 0);
+    if (WIFEXITED(status)) {
+        errno = WEXITSTATUS(status);
+        return denied();
+    }
+    do {
+        ptrace(PTRACE_SYSCALL, child, nullptr, nullptr);
+        waitpid(child, &status, 0);
+        ptrace(PTRACE_GETREGS, child, nullptr, &registers);
+    } while (WIFSTOPPED(status) && registers.orig_rax != SYS_getppid);
+    registers.orig_rax = SYS_unshare;
+    registers.rdi = CLONE_NEWUSER;
+    ptrace(PTRACE_SETREGS, child, nullptr, &registers);
+    ptrace(PTRACE_SYSCALL, child, nullptr, nullptr);
+    waitpid(child, &status, 0);
+    ptrace(PTRACE_GETREGS, child, nullptr, &registers);
+    kill(child, SIGKILL);
+    const auto result = static_cast<long>(registers.rax);
+    errno = result < 0 ? static_cast<int>(-result) : 0;
+    return by(result == 0);
+#else
+    return untried("it is written for x86-64");
+#endif
+}
+
+#ifdef __x86_64__
+bool gets_pid_as_i386() {
     long result = 20;
     asm volatile("int $0x80" : "+a"(result) : : "memory", "r8", "r9", "r10", "r11");
-    errno = result < 0 ? static_cast<int>(-result) : 0;
-    return by(result > 0);
+    errno = ENOSYS;  // user-mode Linux takes it for a call of x86-64
+    return result == getpid();
+}
+#endif
+
+// Without such calls in the kernel it is SIGSEGV.
+Outcome call_as_i386() {
+#ifdef __x86_64__
+    return by(in_child(gets_pid_as_i386));
 #else
     return untried("this processor has no such calls");
 #endif
@@ -131,6 +180,7 @@ std::span<const Attack> attacks_on_kernel() {
         {"make data executable by personality(2)", make_data_executable},
         {"have its memory placed as ever", place_memory},
         {"run a program from memory", run_from_memory},
+        {"make a user namespace by a call changed in ptrace(2)", change_call},
         {"make calls of i386", call_as_i386, Without::everybody_can, ENOSYS},
         {"make calls of x32", call_as_x32, Without::everybody_can, ENOSYS},
         {"raise the limit of core dumps", raise_core_limit},

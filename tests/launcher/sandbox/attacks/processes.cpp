@@ -142,6 +142,22 @@ Outcome open_descriptors_of_reaper() {
 }
 Outcome write_memory_of_reaper() { return by(open("/proc/1/mem", O_RDWR | O_CLOEXEC) >= 0); }
 
+// As a sibling, which the launcher finds among its children.
+Outcome give_launcher_a_child() {
+    const pid_t parent = getppid();
+    int ends[2];
+    const long child = pipe2(ends, O_CLOEXEC) < 0 ? -1
+                                                  : syscall(SYS_clone, CLONE_PARENT | SIGCHLD,
+                                                            nullptr, nullptr, nullptr, nullptr);
+    if (child == 0) {
+        const bool is_parents = getppid() == parent;
+        (void)!write(ends[1], &is_parents, 1);
+        _exit(0);
+    }
+    bool is_parents = false;
+    return by(child > 0 && read(ends[0], &is_parents, 1) == 1 && is_parents);
+}
+
 // Its grandchild leaves session and group, and is no longer waited for.
 Outcome stay() {
     if (fork() == 0) {
@@ -196,6 +212,7 @@ std::span<const Attack> attacks_on_processes() {
         {"trace the reaper", trace_reaper, Without::root_can},
         {"open the descriptors of the reaper", open_descriptors_of_reaper, Without::root_can},
         {"write to the memory of the reaper", write_memory_of_reaper, Without::root_can},
+        {"give its parent a child", give_launcher_a_child},
         {"stay behind when the program has ended", stay},
     };
     return all;

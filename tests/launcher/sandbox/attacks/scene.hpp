@@ -29,6 +29,11 @@ inline constexpr const char* outside_file = "/mnt/outside/file";
 inline constexpr const char* read_only_mount = "/mnt/mounted";  // of the host
 inline constexpr const char* cover = "/mnt/covered";  // of the host: an empty directory on it
 
+// A writable directory, and beside it a link to /mnt/outside that somebody puts into its place.
+inline constexpr const char* swapped = "/mnt/swapped/place";
+inline constexpr const char* swapped_link = "/mnt/swapped/link";
+inline constexpr const char* mark = "/mark";
+
 inline constexpr const char* service = "/mnt/outside/service";
 inline constexpr const char* late_service =
     "/mnt/outside/late";                                    // listens since after the planning

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <sstream>
 #include <utility>
@@ -23,6 +24,7 @@
 #include "support/launched.hpp"
 #include "support/observe.hpp"
 #include "support/ordinary_user.hpp"
+#include "support/sandboxed.hpp"
 
 namespace syncspawn::attacks {
 namespace {
@@ -36,7 +38,7 @@ Policy policy_for(User user, Mechanisms mechanisms) {
     std::vector<std::string> protected_paths(std::begin(gits), std::end(gits));
     protected_paths.insert(protected_paths.end(),
                            {absent, absent_too, absent_as_well, protected_link});
-    Policy policy{.files = {.writable = {work, tree},
+    Policy policy{.files = {.writable = {work, tree, swapped},
                             .read_only = {vendor},
                             .protected_paths = std::move(protected_paths),
                             .hidden = {keys, other_keys}},
@@ -52,30 +54,19 @@ Policy policy_for(User user, Mechanisms mechanisms) {
 }
 
 Machine machine_with(Mechanisms mechanisms) {
-    Machine machine = Machine::here();
-    const Ability no{.refusal = std::make_error_code(std::errc::operation_not_permitted)};
+    Machine machine =
+        mechanisms == Mechanisms::landlock_and_seccomp ? without_namespaces() : Machine::here();
     if (mechanisms == Mechanisms::namespaces) {
         machine.landlock_version = 0;
-        machine.landlock = no;
+        machine.landlock = {.refusal = std::make_error_code(std::errc::operation_not_permitted)};
     } else if (machine.landlock_version < 6) {
         leave_out_here("the table is about Landlock of version 6 or newer");
-    }
-    if (mechanisms == Mechanisms::landlock_and_seccomp) {
-        machine.user_namespace = no;
-        machine.alone = machine.in_user_namespace = {no, no, no, no, no, no, no, no};
     }
     return machine;
 }
 
-Sandbox planned(User user, Mechanisms mechanisms) {
-    try {
-        return {policy_for(user, mechanisms), machine_with(mechanisms)};
-    } catch (const PolicyError& error) {
-        for (const Problem& problem : error.problems()) {
-            expect(problem.guarantee.has_value());  // the policy itself is sound
-        }
-        leave_out_here(error.what());
-    }
+Sandbox planned_for(User user, Mechanisms mechanisms) {
+    return planned(policy_for(user, mechanisms), machine_with(mechanisms));
 }
 
 void become_launcher(User user) {
@@ -148,13 +139,53 @@ std::string launch(User user, Mechanisms mechanisms, const Host& host, const std
     }
     SyncedSpawner spawner(std::move(options));
     if (mechanisms != Mechanisms::nothing) {
-        planned(user, mechanisms).add_to(spawner);
+        planned_for(user, mechanisms).add_to(spawner);
     }
     Host::start_late_services();
+    expect(chdir("/mnt/outside") == 0);
     Process process = spawner.spawn();
     const std::string output = read_all(process.standard_output());
     expect_same(process.wait().to_string().c_str(), "exited with code 0");
     return judged(output, host);
+}
+
+// Puts the link into the place of the directory, and the directory back, for as long as it is there.
+class Swapper {
+public:
+    Swapper()
+        : process_([] {
+              for (;;) {
+                  expect(renameat2(AT_FDCWD, swapped, AT_FDCWD, swapped_link, RENAME_EXCHANGE) ==
+                         0);
+              }
+          }) {}
+
+private:
+    Peer process_;
+};
+
+// Without a sandbox until it works; with one so many times.
+std::string swap_in_a_link(User user, Mechanisms mechanisms) {
+    constexpr int launches = 20;
+    const std::string outside = std::string("/mnt/outside") + mark;
+    SyncedSpawner spawner(
+        {.program = attack_program, .arguments = {"write", std::string(swapped) + mark}});
+    const bool is_held = mechanisms != Mechanisms::nothing;
+    if (is_held) {
+        planned_for(user, mechanisms).add_to(spawner);
+    }
+    const Swapper swapper;
+    for (int launch = 0; access(outside.c_str(), F_OK) < 0; ++launch) {
+        if (is_held && launch == launches) {
+            return std::string(attack_by_swapping) + "\tdenied\n";
+        }
+        SpawnError refused;  // as it may be, when the directory is not in its place
+        Process process = spawner.spawn(refused);
+        if (process) {
+            (void)process.wait();
+        }
+    }
+    return std::string(attack_by_swapping) + "\tworked\n";
 }
 
 // Ends as its child does.
@@ -186,7 +217,8 @@ void play(User user, Mechanisms mechanisms, const std::string& in_tmp, int resul
         in_new_process([&] {
             become_launcher(user);
             Host::make_keyring();
-            const std::string text = launch(user, mechanisms, host, in_tmp);
+            std::string text = launch(user, mechanisms, host, in_tmp);
+            text += swap_in_a_link(user, mechanisms);  // last, for the link may stay
             expect(write(results, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
         });
     });

@@ -19,6 +19,10 @@ struct Attacked {
     std::string ending;    // of the process that had to do it
 };
 
+// What the program does not try by itself, but with somebody's help.
+inline constexpr const char* attack_by_swapping =
+    "write outside by a link that is swapped in during the launch";
+
 // Makes a new host in namespaces of its own, launches the program there once, and ends all of it.
 Attacked attacked(User user, Mechanisms mechanisms);
 

@@ -40,7 +40,7 @@ std::optional<long> calls_with(int binds) {
         launcher = launcher.value_or(call.thread);
         calls += call.thread != *launcher && !has_executed ? 1 : 0;
         has_executed = has_executed || call.number == SYS_execve;
-        return Sentence::passes;
+        return Sentence::passes();
     };
     const std::optional<int> status = supervise(subject, count);
     if (status) {

@@ -17,6 +17,7 @@
 
 #include <syncspawn/barrier/unique_fd.hpp>
 
+#include "support/pipe.hpp"
 #include "support/sandboxed.hpp"
 
 // docs/what-fails-elsewhere.md: services of the host that listen on unix sockets, wherever they do.
@@ -193,6 +194,31 @@ TEST_CASE("a service whose path the policy names is in reach, and the others are
             seen_by(spawner_of(attempts({docker, host.users / "bus"}), sandbox), host).c_str(),
             "yes\nno\n");
     });
+}
+
+TEST_CASE(
+    "a service in a directory that is closed to the program stays out of reach when that is "
+    "opened") {
+    SKIP_UNLESS_ROOT();
+    const Directory home("/var/lib/" + unique_name());
+    const Service service(home / "service");
+    Peer peer([&] {
+        const std::string connects = attempts({home / "service"});
+        // In a user namespace nobody mounts as root.
+        for (const Policy& policy : {Policy{}, Policy{.privileges = {.user = 7, .group = 8}}}) {
+            expect(chmod(home.path().c_str(), 0700) == 0);
+            const SyncedSpawner spawner =
+                spawner_of("echo up; read line\n" + connects, planned(policy));
+            SpawnOptions options = spawner.options();
+            options.streams.input = Stdio::pipe();
+            Process process = spawner.with(options).spawn();
+            expect_same(next_line(process.standard_output()).c_str(), "up");
+            expect(chmod(home.path().c_str(), 0755) == 0);
+            expect(write(process.standard_input(), "\n", 1) == 1);
+            expect_same(read_all(process.standard_output()).c_str(), "no\n");
+        }
+    });
+    CHECK_REACHED_THE_END_OR_SKIP(peer);
 }
 
 TEST_CASE("a service is found though it was bound by a relative path, or renamed since") {

@@ -1,12 +1,13 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <syncspawn/launcher.hpp>
-#include <syncspawn/sandbox/cgroup.hpp>
+#include <syncspawn/sandbox.hpp>
 
 #include "support/cgroup.hpp"
 #include "support/nothing_is_left.hpp"
@@ -119,6 +120,25 @@ TEST_CASE("a program that wants more of the CPUs than it has waits") {
         [&] { return read_cgroup(process.pid()).usage.throttled_microseconds.value_or(0) > 0; }));
     process.kill();
     CHECK(process.after_end_failures().empty());
+}
+
+TEST_CASE("a policy's limits hold against a program that wants all it can get") {
+    const auto& there = Machine::here().cgroup_controllers;
+    for (const char* const controller : {"memory", "pids"}) {
+        if (std::find(there.begin(), there.end(), controller) == there.end()) {
+            SKIP_TEST(std::string("no controller '") + controller + "' for cgroups of version 2");
+        }
+    }
+    const Sandbox sandbox({.limits = {.memory = little, .processes = 8}});
+    const auto ending = [&](const std::string& script) {
+        SyncedSpawner spawner(shell(script));
+        sandbox.add_to(spawner);
+        return spawner.spawn().wait();
+    };
+    CHECK(ending(hungry) == ExitStatus::exited(3));
+    // Each starts two more, until there are so many, or it runs out of its generations.
+    CHECK(ending("bomb() { test $1 = 0 || { bomb $(($1 - 1)) & bomb $(($1 - 1)) & wait; }; }\n"
+                 "bomb 5 2>&1 | grep -qi 'resource\\|fork'") == ExitStatus::exited(0));
 }
 
 TEST_CASE("a device that is not there is refused before any launch") {

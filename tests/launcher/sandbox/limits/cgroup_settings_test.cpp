@@ -41,6 +41,8 @@ TEST_CASE("each limit is a line of one of the kernel's files") {
     CHECK(text_of({.memory = 500, .swap = 7}) == "memory.max=500, memory.swap.max=7");
     CHECK(text_of({.swap = 7, .out_of_memory = OutOfMemory::kills_all}) ==
           "memory.swap.max=7, memory.oom.group=1");
+    CHECK(text_of({.memory_high = 400, .io_weight = 50}) ==
+          "memory.high=400, io.weight=default 50");
     CHECK(text_of({.processes = 64}) == "pids.max=64");
     CHECK(text_of({.cpus = 1.5, .cpu_weight = 20}) == "cpu.max=150000 100000, cpu.weight=20");
     CHECK(text_of({.cpus = 0.01}) == "cpu.max=1000 100000");
@@ -64,6 +66,8 @@ TEST_CASE("a limit that makes no sense is refused, whatever the machine can do")
     for (const unsigned weight : {0U, 10'001U}) {
         CHECK(refusal_of({.cpu_weight = weight}) ==
               "syncspawn: cgroup: cpu_weight is a number from 1 to 10000");
+        CHECK(refusal_of({.io_weight = weight}) ==
+              "syncspawn: cgroup: io_weight is a number from 1 to 10000");
     }
     CHECK(refusal_of({.huge_pages = {{3000, 1}}}) ==
           "syncspawn: cgroup: 3000 bytes is the size of no huge page");

@@ -253,6 +253,12 @@ TEST_CASE("limits of all processes together take a cgroup with the right control
           "weaker: rlimits and CPU affinity");
     accepting.privileges.host_user = 0;
     CHECK(decided(accepting, for_root(), root).has_problem("limits.processes"));
+    // What only a cgroup knows has no second choice.
+    for (const Limits& limits : {Limits{.memory_high = 1'000'000}, Limits{.swap = 0},
+                                 Limits{.cpu_weight = 50}, Limits{.io_weight = 50}}) {
+        const Policy cgroup_alone{.limits = limits, .accept_weaker = {Guarantee::limits}};
+        CHECK(decided(cgroup_alone, for_root(), root).refusal_of(Guarantee::limits) != nullptr);
+    }
 }
 
 TEST_CASE("a policy that asks for nothing takes no mechanism, and no user namespace") {

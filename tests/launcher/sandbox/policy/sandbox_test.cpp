@@ -316,37 +316,6 @@ TEST_CASE("when its time is up, the program is killed with all that it has start
     });
 }
 
-TEST_CASE("the report is read back from the kernel, and contradicts nothing") {
-    as_everybody([] {
-        const Sandbox sandbox = planned({.limits = {.open_files = 64}});
-        SyncedSpawner spawner({.program = "sleep", .arguments = {"1000"}});
-        sandbox.add_to(spawner);
-        Process process = spawner.spawn();
-        const Enforcement report = sandbox.enforcement(process);
-        expect(report.is_as_planned());
-        for (const EnforcedGuarantee& one : report.guarantees) {
-            const bool is_by_landlock = one.holding.mechanism.find("Landlock") != std::string::npos;
-            expect(one.reading == (is_by_landlock ? Reading::unread : Reading::confirmed));
-            expect(!one.evidence.empty());
-        }
-        process.kill();
-        // Of a program that is gone it claims nothing.
-        for (const EnforcedGuarantee& one : sandbox.enforcement(process).guarantees) {
-            expect(one.reading == Reading::unread);
-        }
-    });
-}
-
-TEST_CASE("a program that is not held is found out") {
-    as_everybody([] {
-        const Sandbox sandbox = planned({});
-        const Process plain = SyncedSpawner({.program = "sleep", .arguments = {"1000"}}).spawn();
-        const Enforcement report = sandbox.enforcement(plain);
-        expect(!report.is_as_planned());
-        expect(report.to_string().find("NOT SO") != std::string::npos);
-    });
-}
-
 TEST_CASE("own steps between the halves are inside, but still privileged") {
     as_everybody([] {
         const Sandbox sandbox = planned({});

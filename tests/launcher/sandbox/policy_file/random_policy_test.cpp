@@ -49,9 +49,10 @@ public:
     template <class Enum>
     requires std::is_enum_v<Enum>
     void set(Enum& value) {
-        const std::uint64_t count = std::is_same_v<Enum, Guarantee>  ? 7
-                                    : std::is_same_v<Enum, Services> ? 2
-                                                                     : 3;
+        const std::uint64_t count =
+            std::is_same_v<Enum, Guarantee>                                      ? 7
+            : std::is_same_v<Enum, Services> || std::is_same_v<Enum, TreeAccess> ? 2
+                                                                                 : 3;
         value = static_cast<Enum>(below(count));
     }
     template <class Value>
@@ -73,6 +74,14 @@ public:
         auto& [name, address, backlog] = door;
         fill(name, address, backlog);
     }
+    void set(NamedDescriptor& descriptor) {
+        auto& [name, number] = descriptor;
+        fill(name, number);
+    }
+    void set(NamedTree& tree) {
+        auto& [name, path, access] = tree;
+        fill(name, path, access);
+    }
     void set(Files& files) {
         auto& [tree, writable, read_only, protected_paths, hidden, private_tmp, device_tree] =
             files;
@@ -83,9 +92,10 @@ public:
         fill(isolated, reaper, die_with_parent, outlive);
     }
     void set(Limits& limits) {
-        auto& [memory, processes, cpus, open_files, file_size, core_size, cpu_time, wall_clock] =
-            limits;
-        fill(memory, processes, cpus, open_files, file_size, core_size, cpu_time, wall_clock);
+        auto& [memory, memory_high, swap, processes, cpus, cpu_weight, io_weight, allowed_cpus,
+               nice, scheduling, open_files, file_size, core_size, cpu_time, wall_clock] = limits;
+        fill(memory, memory_high, swap, processes, cpus, cpu_weight, io_weight, allowed_cpus, nice,
+             scheduling, open_files, file_size, core_size, cpu_time, wall_clock);
     }
     void set(Privileges& privileges) {
         auto& [capabilities, user, group, host_user, host_group, no_new, nested, keyring] =
@@ -97,10 +107,10 @@ public:
         fill(default_deny_set, denied, allowed);
     }
     void set(Policy& policy) {
-        auto& [files, network, doors, services, processes, limits, privileges, calls, host_name,
-               accept_weaker] = policy;
-        fill(files, network, doors, services, processes, limits, privileges, calls, host_name,
-             accept_weaker);
+        auto& [files, network, doors, services, descriptors, trees, processes, limits, privileges,
+               calls, host_name, accept_weaker] = policy;
+        fill(files, network, doors, services, descriptors, trees, processes, limits, privileges,
+             calls, host_name, accept_weaker);
     }
 
 private:

@@ -2,11 +2,13 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -214,6 +216,8 @@ TEST_CASE("the default set refuses what it lists, and nothing else that a rule n
     }
     CHECK(answer(code, {SYS_clone, {0x11}}) == allowed);
     CHECK(answer(code, {SYS_clone, {0x10000011}}) == refused);
+    CHECK(answer(code, {SYS_clone, {CLONE_PARENT | SIGCHLD}}) == refused);
+    CHECK(answer(code, {SYS_clone, {CLONE_VM | CLONE_SIGHAND | CLONE_THREAD}}) == allowed);
     CHECK(answer(code, {SYS_unshare, {0x400}}) == allowed);
     CHECK(answer(code, {SYS_unshare, {0x80}}) == refused);
     CHECK(answer(code, {SYS_personality, {0xffffffff}}) == allowed);

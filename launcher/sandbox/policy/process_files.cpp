@@ -1,0 +1,131 @@
+#include "process_files.hpp"
+
+#include <sched.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <fstream>
+#include <optional>
+
+#include "barrier/linux/proc.hpp"
+
+namespace syncspawn::sandbox {
+namespace {
+
+namespace proc = detail::proc;
+
+std::string first_word(const std::string& text) {
+    const std::size_t begin = text.find_first_not_of(' ');
+    return begin == std::string::npos ? "" : text.substr(begin, text.find(' ', begin) - begin);
+}
+
+}  // namespace
+
+std::string ProcessFiles::status(const std::string& key) const {
+    return proc::status_text(pid_, key + ":");
+}
+
+void ProcessFiles::look_at_namespace(Evidence& evidence, const std::string& kind) const {
+    struct stat theirs {};
+    struct stat ours {};
+    const std::string path = "/ns/" + kind;
+    if (stat((directory_ + path).c_str(), &theirs) < 0 ||
+        stat(("/proc/self" + path).c_str(), &ours) < 0) {
+        evidence.note(Reading::unread, kind + " namespace: " + why_not());
+        return;
+    }
+    const bool is_another = theirs.st_ino != ours.st_ino;
+    evidence.note_if(is_another, kind + ":[" + std::to_string(theirs.st_ino) + "] is " +
+                                     (is_another ? "not " : "") + "ours");
+}
+
+void ProcessFiles::look_at_status(Evidence& evidence, const std::string& key,
+                                  const std::string& wanted) const {
+    const std::string value = status(key);
+    if (value.empty()) {
+        evidence.note(Reading::unread, key + ": " + why_not());
+    } else {
+        evidence.note_if(value == wanted, key + " " + value);
+    }
+}
+
+void ProcessFiles::look_at_user(Evidence& evidence, uid_t wanted) const {
+    const std::string ids = status("Uid");
+    if (!ids.empty()) {
+        evidence.note_if(ids.substr(0, ids.find('\t')) == std::to_string(wanted), "Uid " + ids);
+    }
+}
+
+// The root's own mount is the last that lies on "/".
+void ProcessFiles::look_at_root(Evidence& evidence, bool is_read_only) const {
+    std::ifstream file(directory_ + "/mountinfo");
+    std::optional<std::string> options;
+    for (std::string id, parent, device, root, place, rest;
+         file >> id >> parent >> device >> root >> place;) {
+        std::string own;
+        file >> own;
+        std::getline(file, rest);
+        if (place == "/") {
+            options = own;
+        }
+    }
+    if (!options) {
+        evidence.note(Reading::unread, "mountinfo: " + why_not());
+    } else if (is_read_only) {
+        evidence.note_if(options->starts_with("ro"), "'/' is mounted " + *options);
+    }
+}
+
+void ProcessFiles::look_at_limit(Evidence& evidence, const std::string& name,
+                                 std::uint64_t wanted) const {
+    std::ifstream file(directory_ + "/limits");
+    for (std::string line; std::getline(file, line);) {
+        if (line.starts_with(name)) {
+            const std::string soft = first_word(line.substr(name.size()));
+            evidence.note_if(soft == std::to_string(wanted), name + " " + soft);
+            return;
+        }
+    }
+    evidence.note(Reading::unread, name + ": " + why_not());
+}
+
+void ProcessFiles::look_at_cpus(Evidence& evidence, double wanted) const {
+    cpu_set_t allowed;
+    if (sched_getaffinity(pid_, sizeof allowed, &allowed) < 0) {
+        evidence.note(Reading::unread, "CPUs: " + why_not());
+        return;
+    }
+    const int count = CPU_COUNT(&allowed);
+    evidence.note_if(count <= std::ceil(wanted), std::to_string(count) + " CPUs");
+}
+
+void ProcessFiles::look_at_number(Evidence& evidence) const {
+    proc::File file("/proc/", pid_, "/status");
+    const proc::OwnNumbers numbers = proc::own_numbers(file);
+    if (numbers.count == 0) {
+        evidence.note(Reading::unread, "NSpid: " + why_not());
+    } else {
+        evidence.note_if(numbers.last == 1, "NSpid " + std::to_string(numbers.last));
+    }
+}
+
+// In a user namespace root of the host may look like anybody; then nothing can be told.
+void ProcessFiles::look_at_dumpable(Evidence& evidence, uid_t its_user) const {
+    struct stat about {};
+    struct stat of_root {};
+    if (stat((directory_ + "/mem").c_str(), &about) < 0) {
+        evidence.note(Reading::unread, "dumpable: " + why_not());
+    } else if (stat("/proc/version", &of_root) == 0 && of_root.st_uid != its_user) {
+        const bool is_dumpable = about.st_uid == its_user;
+        evidence.note_if(!is_dumpable, is_dumpable ? "dumpable" : "not dumpable");
+    }
+}
+
+std::string ProcessFiles::why_not() const {
+    return status("State").starts_with("Z") || access(directory_.c_str(), F_OK) < 0
+               ? "the program has ended"
+               : "this process may not look";
+}
+
+}  // namespace syncspawn::sandbox

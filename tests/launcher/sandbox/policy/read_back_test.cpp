@@ -1,0 +1,125 @@
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "support/sandboxed.hpp"
+
+// Sandbox::enforcement(): what the kernel says of a program that runs.
+
+using namespace syncspawn;
+using namespace syncspawn::sandbox;
+using namespace syncspawn::testing;
+
+namespace {
+
+Process sleeping(const Sandbox& sandbox) {
+    SyncedSpawner spawner({.program = "sleep", .arguments = {"1000"}});
+    sandbox.add_to(spawner);
+    return spawner.spawn();
+}
+
+EnforcedGuarantee report_of(const Sandbox& sandbox, const Process& process, Guarantee guarantee,
+                            const std::string& mechanism = "") {
+    for (EnforcedGuarantee& one : sandbox.enforcement(process).guarantees) {
+        if (one.holding.guarantee == guarantee &&
+            (mechanism.empty() || one.holding.mechanism == mechanism)) {
+            return std::move(one);
+        }
+    }
+    expect(false);
+    return {};
+}
+
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("the report is read back from the kernel, and contradicts nothing") {
+    as_everybody([] {
+        const Sandbox sandbox = planned({.limits = {.open_files = 64}});
+        SyncedSpawner spawner({.program = "sleep", .arguments = {"1000"}});
+        sandbox.add_to(spawner);
+        Process process = spawner.spawn();
+        const Enforcement report = sandbox.enforcement(process);
+        expect(report.is_as_planned());
+        for (const EnforcedGuarantee& one : report.guarantees) {
+            const bool is_by_landlock = one.holding.mechanism.find("Landlock") != std::string::npos;
+            expect(one.reading == (is_by_landlock ? Reading::unread : Reading::confirmed));
+            expect(!one.evidence.empty());
+        }
+        process.kill();
+        // Of a program that is gone it claims nothing.
+        for (const EnforcedGuarantee& one : sandbox.enforcement(process).guarantees) {
+            expect(one.reading == Reading::unread);
+        }
+    });
+}
+
+TEST_CASE("a program that is not held is found out") {
+    as_everybody([] {
+        const Sandbox sandbox = planned({});
+        const Process plain = SyncedSpawner({.program = "sleep", .arguments = {"1000"}}).spawn();
+        const Enforcement report = sandbox.enforcement(plain);
+        expect(!report.is_as_planned());
+        expect(report.to_string().find("NOT SO") != std::string::npos);
+    });
+}
+
+TEST_CASE("the first process is looked at, too: who it is, and what it may do") {
+    as_everybody([] {
+        const Sandbox sandbox = planned({});
+        const Process process = sleeping(sandbox);
+        const EnforcedGuarantee report = report_of(sandbox, process, Guarantee::processes);
+        expect(report.reading == Reading::confirmed);
+        expect(contains(report.evidence, "pid 1: NSpid 1, not dumpable, Uid "));
+        expect(contains(report.evidence, "CapEff 0000000000000000"));
+    });
+}
+
+TEST_CASE("a first process that can be traced is found out") {
+    as_everybody([] {
+        const Sandbox sandbox = planned({});
+        // A shell in the reaper's place, whose child is the one that looks like the program.
+        SpawnOptions options = sandbox.options_for(shell("sleep 1000 & echo up; wait"));
+        options.birth.first_process = FirstProcess::program;
+        options.streams.output = Stdio::pipe();
+        SyncedSpawner spawner(std::move(options));
+        for (Step& step : sandbox.steps()) {
+            spawner.step(std::move(step));
+        }
+        const Process traceable = spawner.spawn();
+        char up = 0;
+        expect(read(traceable.standard_output(), &up, 1) == 1);
+        const EnforcedGuarantee report = report_of(sandbox, traceable, Guarantee::processes);
+        expect(report.reading == Reading::refuted);
+        expect(contains(report.evidence, "pid 1: NSpid 1, dumpable"));
+        expect(!sandbox.enforcement(traceable).is_as_planned());
+    });
+}
+
+TEST_CASE("limits that are held by the second choice are read back") {
+    as_everybody([] {
+        Machine machine = Machine::here();
+        machine.cgroups = {.refusal = std::make_error_code(std::errc::not_supported)};
+        const Policy policy{.limits = {.memory = std::uint64_t{1} << 47,
+                                       .processes = 5000,
+                                       .cpus = 1,
+                                       .open_files = 64},
+                            .accept_weaker = {Guarantee::limits}};
+        const char* const second = "rlimits and CPU affinity";
+        const Sandbox sandbox(policy, machine);
+        const Process process = sleeping(sandbox);
+        const EnforcedGuarantee report = report_of(sandbox, process, Guarantee::limits, second);
+        expect(report.reading == Reading::confirmed);
+        expect_same(report.evidence.c_str(),
+                    "Max address space 140737488355328, Max processes 5000, 1 CPUs");
+        const Process plain = SyncedSpawner({.program = "sleep", .arguments = {"1000"}}).spawn();
+        expect(report_of(sandbox, plain, Guarantee::limits, second).reading == Reading::refuted);
+    });
+}
