@@ -1,5 +1,6 @@
 #include "guardian_program.hpp"
 
+#include <asm/errno.h>
 #include <fcntl.h>
 #include <linux/prctl.h>
 #include <poll.h>
@@ -81,7 +82,11 @@ void await_end_of_sandbox() noexcept {
     events[0].events = events[1].events = POLLIN;
     for (;;) {
         events[0].revents = events[1].revents = 0;
-        call(SYS_ppoll, address_of(events), 2);
+        // A filter of the launcher's may refuse it. Then the next launch removes what is left.
+        const long ready = call(SYS_ppoll, address_of(events), 2);
+        if (ready < 0 && ready != -EINTR) {
+            leave(1);
+        }
         if (events[1].revents != 0) {
             const int sandbox = received();
             events[0].fd = sandbox != no_descriptor ? sandbox : events[0].fd;

@@ -43,7 +43,20 @@ int mounted_nowhere(const char* type) noexcept {
     return is_created ? static_cast<int>(syscall(SYS_fsmount, context, fsmount_cloexec, 0)) : -1;
 }
 
-int error_of_mounting(const char* type) noexcept { return error_of(mounted_nowhere(type)); }
+// On top of everything, by the call that the child takes where the newer ones are missing: only in a mount namespace of
+// this process's own, out of which nothing comes.
+int error_of_older_mounting(const char* type) noexcept {
+    const long alone = syscall(SYS_mount, nullptr, "/", nullptr, recursive_private, nullptr);
+    return error_of(alone < 0 ? alone : syscall(SYS_mount, "none", "/", type, 0, nullptr));
+}
+
+bool is_refused(int error) noexcept { return error == ENOSYS || error == EPERM; }
+
+int error_of_mounting(const char* type, const Findings& findings) noexcept {
+    const int error = error_of(mounted_nowhere(type));
+    const bool has_own_mounts = findings.mount_namespace == 0;
+    return is_refused(error) && has_own_mounts ? error_of_older_mounting(type) : error;
+}
 
 // Flags that do not go together: the kernel says EINVAL before it looks at anything else.
 int error_of_filtered_user_namespace() noexcept {
@@ -62,7 +75,7 @@ struct Harmless {
     long number;
     int answer;
     bool takes_capability;  // and says EPERM to who lacks it
-    bool may_be_missing;    // in an older kernel, where the child does without
+    bool has_older_way;     // so that the child does without, where it is missing or refused
 };
 constexpr std::array<Harmless, 8> harmless{{
     {"mount", SYS_mount, EFAULT, false, false},
@@ -70,9 +83,9 @@ constexpr std::array<Harmless, 8> harmless{{
     {"mount_setattr", SYS_mount_setattr, EINVAL, false, true},
     {"openat2", SYS_openat2, EINVAL, false, true},
     {"pivot_root", SYS_pivot_root, EFAULT, true, false},
-    {"move_mount", SYS_move_mount, EFAULT, true, false},
-    {"open_tree", SYS_open_tree, EFAULT, true, false},
-    {"fsopen", SYS_fsopen, EFAULT, true, false},
+    {"move_mount", SYS_move_mount, EFAULT, true, true},
+    {"open_tree", SYS_open_tree, EFAULT, true, true},
+    {"fsopen", SYS_fsopen, EFAULT, true, true},
 }};
 
 int error_of(const Harmless& call) noexcept {
@@ -95,7 +108,7 @@ void find_filtered_mount(Findings& findings) noexcept {
     for (const Harmless& one : harmless) {
         const int error = error_of(one);
         if (error == one.answer || (error == EPERM && one.takes_capability && !counts) ||
-            (error == ENOSYS && one.may_be_missing)) {
+            (is_refused(error) && one.has_older_way)) {
             continue;
         }
         findings.filtered_mount = error;
@@ -124,10 +137,15 @@ int error_of_layout(const char*& call) noexcept {
     if (syscall(SYS_mount, nullptr, "/", nullptr, recursive_private, nullptr) < 0) {
         return errno;
     }
-    const int root = mounted_nowhere("tmpfs");
+    int root = mounted_nowhere("tmpfs");
     call = "move_mount";
     if (root < 0 || syscall(SYS_move_mount, root, "", AT_FDCWD, "/", from_empty_path) < 0) {
-        return errno;
+        call = "mount";
+        const int error = is_refused(errno) ? error_of_older_mounting("tmpfs") : errno;
+        if (error != 0) {
+            return error;
+        }
+        root = open("/..", O_PATH | O_DIRECTORY | O_CLOEXEC);  // what lies on top of the root
     }
     call = "pivot_root";
     // Of an initial file system the root cannot be moved: EINVAL.
@@ -147,10 +165,10 @@ int error_of_loopback() noexcept {
 }
 
 // In a child, which is the first process of the new pid namespace.
-int error_of_fresh_proc() noexcept {
+int error_of_fresh_proc(const Findings& findings) noexcept {
     const long child = syscall(SYS_clone, 0, nullptr, nullptr, nullptr, nullptr);
     if (child == 0) {
-        _exit(error_of_mounting("proc"));
+        _exit(error_of_mounting("proc", findings));
     }
     int status = 0;
     if (child < 0 || syscall(SYS_wait4, child, &status, __WALL, nullptr) < 0) {
@@ -185,7 +203,7 @@ void try_all(ProbeWay way, Findings& findings) noexcept {
     findings.mount_namespace = error_of_unshare(CLONE_NEWNS);
     if (findings.mount_namespace == 0) {
         find_filtered_mount(findings);
-        findings.mount = error_of_mounting("tmpfs");
+        findings.mount = error_of_mounting("tmpfs", findings);
     }
     findings.network_namespace = error_of_unshare(CLONE_NEWNET);
     findings.loopback = findings.network_namespace != 0 ? findings.loopback : error_of_loopback();
@@ -194,7 +212,8 @@ void try_all(ProbeWay way, Findings& findings) noexcept {
     findings.cgroup = error_of_unshare(CLONE_NEWCGROUP);
     findings.time = error_of_unshare(CLONE_NEWTIME);
     findings.pid_namespace = error_of_unshare(CLONE_NEWPID);
-    findings.fresh_proc = findings.pid_namespace != 0 ? findings.fresh_proc : error_of_fresh_proc();
+    findings.fresh_proc =
+        findings.pid_namespace != 0 ? findings.fresh_proc : error_of_fresh_proc(findings);
     if (findings.mount == 0) {
         findings.layout = error_of_layout(findings.layout_call);
     }

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/inotify.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -222,6 +223,24 @@ TEST_CASE("a launch that ends leaves no guardian") {
     const NothingIsLeft nothing;
     CHECK(spawner.spawn().wait().success());
     CHECK(output_of(shell("ls -A " + directory.path())).empty());
+}
+
+TEST_CASE("a guardian that a filter keeps from waiting ends") {
+    const TemporaryDirectory directory;
+    const std::string path = directory / "absent";
+    Peer peer([&path] {
+        refuse_system_calls({SYS_ppoll}, EPERM);
+        static Placeholders held;
+        held.place({path});
+        raise(SIGSTOP);
+    });
+    REQUIRE(comes_to_state(peer.pid(), 'T'));
+    const std::vector<pid_t> guardians = children_of(peer.pid());
+    REQUIRE(guardians.size() == 1);
+    CHECK(comes_to_state(guardians.front(), 'Z'));
+    kill_for_good(peer);
+    Placeholders::remove_abandoned();
+    CHECK(is_gone(path));
 }
 
 TEST_CASE("the private directory of a killed launcher goes when the next one is made") {
