@@ -1,7 +1,9 @@
 #include "kept_root.hpp"
 
+#include <fcntl.h>
 #include <linux/mount.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -50,13 +52,20 @@ bool can_make_user_namespace() {
 #endif
 }
 
+// A chroot into a directory of the same mount changes nothing else.
+bool is_root_of_its_mount() {
+    struct statx about {};
+    return statx(AT_FDCWD, "/", 0, 0, &about) == 0 &&
+           (about.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
 bool is_root_of_namespace(std::uint64_t root_mount) {
     // Of the last one that was.
     static constinit std::atomic<std::uint64_t> known{0};
-    if (root_mount == 0 || known == root_mount) {
-        return root_mount != 0;
+    if (root_mount == 0 || !is_root_of_its_mount()) {
+        return false;
     }
-    if (!can_make_user_namespace()) {
+    if (known != root_mount && !can_make_user_namespace()) {
         return false;
     }
     known = root_mount;

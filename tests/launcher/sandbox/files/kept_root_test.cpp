@@ -2,6 +2,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <string>
@@ -67,6 +68,22 @@ TEST_CASE("in a chroot the root is not kept") {
         const char* const root = directory.path().c_str();
         expect(mount("/", root, nullptr, MS_BIND | MS_REC, nullptr) == 0);
         expect(chroot(root) == 0 && chdir("/") == 0);
+        expect(!may_keep_root(on_the_host({})));
+    });
+    CHECK_REACHED_THE_END_OR_SKIP(peer);
+}
+
+TEST_CASE("in a chroot within the same mount the root is not kept, though it was before") {
+    SKIP_WITHOUT_USER_NAMESPACES();
+    const TemporaryDirectory directory;
+    Peer peer = peer_in_namespaces(CLONE_NEWNS, [&] {
+        make_mounts_private("/");
+        const char* const root = directory.path().c_str();
+        expect(mount("/", root, nullptr, MS_BIND | MS_REC, nullptr) == 0);
+        expect(chdir(root) == 0 && syscall(SYS_pivot_root, ".", ".") == 0);
+        expect(umount2(".", MNT_DETACH) == 0 && chdir("/") == 0);
+        expect(may_keep_root(on_the_host({})));
+        expect(chroot("/etc") == 0 && chdir("/") == 0);
         expect(!may_keep_root(on_the_host({})));
     });
     CHECK_REACHED_THE_END_OR_SKIP(peer);
