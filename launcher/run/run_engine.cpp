@@ -140,10 +140,11 @@ void RunEngine::pass() {
         look_for_reasons();
     }
     for (Stage& stage : stages_) {
-        if (!is_stopping_ && failed_ == nullptr) {
+        if (!is_ending()) {
             stage.launch_now(deadline_.value_or(Deadline::max()));
         }
         stage.advance_launch(watch());
+        tell_of_launches();
         stage.look_for_end();
         note_failure_of(stage);
     }
@@ -157,6 +158,28 @@ void RunEngine::pass() {
     }
 }
 
+// In the order of the programs, whichever runs first.
+void RunEngine::tell_of_launches() {
+    while (told_of_ < stages_.size() && !stages_[told_of_].is_launching() && !is_ending()) {
+        Stage& stage = stages_[told_of_++];
+        call([&] { stage.tell_of_launch(); }, stage);
+    }
+}
+
+template <class Callback>
+void RunEngine::call(Callback callback, Stage& stage) {
+    try {
+        callback();
+    } catch (const EndOfThread&) {  // the destructor ends the programs
+        throw;
+    } catch (...) {
+        if (thrown_ == nullptr) {
+            thrown_ = std::current_exception();
+        }
+        stage.call_back_no_more();
+    }
+}
+
 void RunEngine::note_failure_of(Stage& stage) noexcept {
     if (stage.phase() == Stage::Phase::failed && failed_ == nullptr) {
         failed_ = &stage;
@@ -165,16 +188,7 @@ void RunEngine::note_failure_of(Stage& stage) noexcept {
 
 void RunEngine::move_streams() {
     for (Stage& stage : stages_) {
-        try {
-            stage.move_streams({buffer_.get(), buffer_size}, watch());
-        } catch (const EndOfThread&) {  // the destructor ends the programs
-            throw;
-        } catch (...) {
-            if (thrown_ == nullptr) {
-                thrown_ = std::current_exception();
-            }
-            stage.call_back_no_more();
-        }
+        call([&] { stage.move_streams({buffer_.get(), buffer_size}, watch()); }, stage);
     }
 }
 

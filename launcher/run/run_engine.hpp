@@ -47,6 +47,10 @@ private:
     void begin();
     void connect_and_prepare();
     void pass();
+    void tell_of_launches();
+    // What calls callbacks of the caller's. What they throw ends the run.
+    template <class Callback>
+    void call(Callback callback, Stage& stage);
     void note_failure_of(Stage& stage) noexcept;
     void move_streams();
     void look_for_reasons();
@@ -56,6 +60,10 @@ private:
     void conclude();
     void make_result();
     void note_what_to_wait_for();
+    // A pass that sees this has no time for more launches.
+    [[nodiscard]] bool is_ending() const noexcept {
+        return is_stopping_ || failed_ != nullptr || thrown_ != nullptr;
+    }
     [[nodiscard]] bool is_launched() const;
     [[nodiscard]] bool is_at_rest() const;
     [[nodiscard]] bool has_open_capture() const;
@@ -79,6 +87,7 @@ private:
     bool is_in_a_pass_ = false;
     bool is_cancel_asked_for_ = false;
     bool is_stopping_ = false;
+    std::size_t told_of_ = 0;  // stages whose launch is over, and RunOptions::launched was called
     std::optional<Deadline> drained_by_;  // once all programs have ended
     bool is_drain_short_ = false;         // since it was cancelled
     bool is_over_ = false;

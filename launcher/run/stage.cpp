@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "launcher/result/child_handle.hpp"
+#include "launcher/result/program_state.hpp"
 
 namespace syncspawn::detail {
 namespace {
@@ -38,7 +39,9 @@ void let_go(Watch* watch, int fd) noexcept {
 }  // namespace
 
 Stage::Stage(const SyncedSpawner& spawner, const RunOptions& options, Place place)
-    : spawner_(spawner), cancel_when_readable_(spawner.options().setup.cancel_when_readable) {
+    : spawner_(spawner),
+      cancel_when_readable_(spawner.options().setup.cancel_when_readable),
+      launched_(options.launched ? &options.launched : nullptr) {
     const Streams& wanted = spawner.options().streams;
     if (!place.is_first) {
         require_left_to_the_run(wanted.input, "in a pipeline, the input of all but the first");
@@ -129,6 +132,14 @@ void Stage::take_pipes_of_launch() {
     open(error_stream_, &Process::take_standard_error, &Launch::take_standard_error);
 }
 
+void Stage::tell_of_launch() {
+    const auto* const launched = std::exchange(launched_, nullptr);
+    if (launched != nullptr && process_) {
+        await_rest_of_execve(process_.pid());
+        (*launched)(process_);
+    }
+}
+
 void Stage::look_for_end() {
     const Deadline past{};
     if (phase_ == Phase::running && process_.child().wait_for_end(&past)) {
@@ -157,12 +168,18 @@ void Stage::stop(std::span<const StopAction> actions, Watch* watch) {
         from_previous_.reset();
         to_next_.reset();
     }
+    launched_ = nullptr;
     stopping_.emplace(actions);
 }
 
+// What reads its input first is to be still there when `launched` is called; but it may have to read to get ready.
+bool Stage::is_fed() const noexcept {
+    return input_ && input_->is_open() &&
+           (launched_ == nullptr || spawner_.options().readiness.within);
+}
+
 void Stage::move_streams(std::span<char> buffer, Watch* watch) {
-    if (input_ && input_->is_open() &&
-        (is_at_rest() || input_->write() == FedStream::Answer::end)) {
+    if (is_fed() && (is_at_rest() || input_->write() == FedStream::Answer::end)) {
         let_go(watch, input_->event().fd);
         input_->close();
     }
@@ -179,6 +196,7 @@ void Stage::move_capture(std::optional<CapturedStream>& stream, std::span<char> 
 }
 
 void Stage::call_back_no_more() noexcept {
+    launched_ = nullptr;
     for (std::optional<CapturedStream>* const stream : {&output_, &error_stream_}) {
         if (*stream) {
             (*stream)->receive_no_more();
@@ -212,7 +230,7 @@ void Stage::add_events(std::vector<pollfd>& events) const {
     } else if (phase_ == Phase::running) {
         events.push_back(readable(process_.pidfd()));
     }
-    if (input_ && input_->is_open()) {
+    if (is_fed()) {
         events.push_back(input_->event());
     }
     for (const std::optional<CapturedStream>* const stream : {&output_, &error_stream_}) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -53,6 +54,8 @@ public:
     void advance_launch(Watch* watch);
     void look_for_end();
     void advance_stopping();
+    // Calls RunOptions::launched if the program runs, or has. What that throws passes through.
+    void tell_of_launch();
     // Cancels the launch, unless the program turns out to run; or begins with these actions, which are
     // borrowed.
     void stop(std::span<const StopAction> actions, Watch* watch);
@@ -86,8 +89,11 @@ private:
     void move_capture(std::optional<CapturedStream>& stream, std::span<char> buffer, Watch* watch);
 
     void after_launch();
+    [[nodiscard]] bool is_fed() const noexcept;
+
     SyncedSpawner spawner_;
     int cancel_when_readable_;
+    const std::function<void(const Process&)>* launched_;  // until it is called, or will never be
     std::optional<FedStream> input_;
     std::optional<CapturedStream> output_;
     std::optional<CapturedStream> error_stream_;

@@ -356,8 +356,8 @@ TEST_CASE("callbacks and handler run on the handler's executor") {
     asio::io_context context;
     asio::thread_pool pool(1);
     const auto strand = asio::make_strand(pool);
-    std::array<bool, 3> on_strand{};
-    std::array<std::thread::id, 3> threads;
+    std::array<bool, 4> on_strand{};
+    std::array<std::thread::id, 4> threads;
     const auto note = [&](std::size_t which) {
         on_strand[which] = strand.running_in_this_thread();
         threads[which] = std::this_thread::get_id();
@@ -370,6 +370,7 @@ TEST_CASE("callbacks and handler run on the handler's executor") {
                 note(0);
                 return std::exchange(is_given, true) ? std::string() : std::string("hello");
             },
+        .launched = [&](const Process&) { note(3); },
         .output = {.receive = [&](std::string_view) { note(1); }},
     };
     start(context, {.program = "cat"}, options,
@@ -380,8 +381,8 @@ TEST_CASE("callbacks and handler run on the handler's executor") {
           }));
     context.run();
     pool.join();
-    CHECK(std::ranges::count(on_strand, true) == 3);
-    CHECK(std::ranges::count(threads, threads[2]) == 3);
+    CHECK(std::ranges::count(on_strand, true) == 4);
+    CHECK(std::ranges::count(threads, threads[2]) == 4);
     CHECK(threads[2] != std::this_thread::get_id());
 }
 

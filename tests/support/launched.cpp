@@ -99,6 +99,10 @@ void refuse_system_calls(std::initializer_list<long> numbers, int error) {
     }
 }
 
+std::string name_of(const Process& process) {
+    return value_in("/proc/" + std::to_string(process.pid()) + "/status", "Name");
+}
+
 std::size_t count_children() {
     std::size_t count = 0;
     for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) {

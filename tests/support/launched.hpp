@@ -51,6 +51,9 @@ private:
 // no way back, so it is for a peer.
 void refuse_system_calls(std::initializer_list<long> numbers, int error);
 
+// What the kernel calls the program.
+std::string name_of(const Process& process);
+
 // How many children this process has, zombies included.
 std::size_t count_children();
 

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <unistd.h>
@@ -47,27 +48,46 @@ sandbox::Sandbox sandbox_for(const std::string& workspace) {
 }
 // [end]
 
-// [command]
-// What the agent is told: all that the command wrote, and how it ended.
-std::string outcome(const syncspawn::SyncedSpawner& spawner, const std::string& command) {
-    syncspawn::SpawnOptions options = spawner.options();
-    options.arguments = {"-c", command};
-    const syncspawn::RunResult result =
-        syncspawn::run(spawner.with(options), {.within = 5s, .output = {.limit = 1 << 20}});
-    const bool is_late = result.end == syncspawn::RunEnd::time_limit;
-    return "$ " + command + "\n" + result.output +
-           (is_late ? "It was out of time." : "It " + result.status.to_string() + ".") + "\n";
+// [summary]
+std::string summary(const sandbox::Enforcement& enforcement) {
+    using sandbox::Reading;
+    std::string text;
+    for (const auto& [reading, words] : {std::pair(Reading::confirmed, "enforced"),
+                                         std::pair(Reading::unread, "not shown by the kernel"),
+                                         std::pair(Reading::refuted, "NOT ENFORCED")}) {
+        std::string names;
+        for (const sandbox::EnforcedGuarantee& one : enforcement.guarantees) {
+            if (one.reading == reading) {
+                names += names.empty() ? ": " : ", ";
+                names += sandbox::name_of(one.holding.guarantee);
+            }
+        }
+        text += names.empty() ? "" : words + names + "\n";
+    }
+    return text;
 }
 // [end]
 
-// What the kernel says of a program in the sandbox, while it runs.
-std::string report(const syncspawn::SyncedSpawner& spawner, const sandbox::Sandbox& sandbox) {
-    syncspawn::SpawnOptions options = spawner.options();
-    options.arguments = {"-c", "read line"};
-    options.streams = {.input = syncspawn::Stdio::pipe()};
-    const syncspawn::Process program = spawner.with(options).spawn();
-    return sandbox.enforcement(program).to_string();
+// [command]
+// The shell waits for its command, so it is there when the kernel is asked about it.
+constexpr const char* shell = R"(read -rd '' command; eval "$command")";
+
+// What the agent is told: all that the command wrote, how it ended, and what was enforced.
+std::string outcome(const syncspawn::SyncedSpawner& spawner, const sandbox::Sandbox& sandbox,
+                    const std::string& command) {
+    sandbox::Enforcement enforcement;
+    const syncspawn::RunResult result = syncspawn::run(
+        spawner,
+        {.input = [rest = command]() mutable { return std::exchange(rest, ""); },
+         .launched =
+             [&](const syncspawn::Process& process) { enforcement = sandbox.enforcement(process); },
+         .within = 5s});
+    const bool is_late = result.end == syncspawn::RunEnd::time_limit;
+    return "$ " + command + "\n" + result.output +
+           (is_late ? "It was out of time." : "It " + result.status.to_string() + ".") + "\n" +
+           summary(enforcement);
 }
+// [end]
 
 }  // namespace
 
@@ -84,13 +104,13 @@ int main(int argc, char** argv) {
         const sandbox::Sandbox sandbox = sandbox_for(workspace.path());
         syncspawn::SyncedSpawner spawner(
             {.program = "bash",
+             .arguments = {"-c", shell},
              .working_directory = workspace.path(),
              .streams = {.error = syncspawn::Stdio::same_as_output()}});
         sandbox.add_to(spawner);
         for (const std::string& command : commands) {
-            std::puts(outcome(spawner, command).c_str());
+            std::puts(outcome(spawner, sandbox, command).c_str());
         }
-        std::puts(report(spawner, sandbox).c_str());
     } catch (const sandbox::PolicyError& error) {
         std::puts(error.what());
         return 1;

@@ -34,6 +34,8 @@
 
 namespace syncspawn {
 
+class Process;
+
 /// What becomes of a stream of the program that is captured.
 struct Capture {
     /// How many bytes are kept, in memory.
@@ -58,6 +60,20 @@ struct RunOptions {
     ///
     /// For a text that is there already, `streams.input = Stdio::text(...)` is simpler.
     std::function<std::string()> input{};
+
+    /// Called once with each program that runs, behind execve and readiness, and before its end is waited for:
+    /// to ask the kernel about it, or to tell others its pid. Those of a pipeline come in their order.
+    ///
+    ///     {.launched = [&](const Process& program) { report = sandbox.enforcement(program); }}
+    ///
+    /// Like `receive`, it is called by the thread that runs (for async_run(), on the executor), and may throw.
+    /// The Process is the run's: do not keep a reference. If the launch fails, or the run is to end before the
+    /// program runs, it is not called.
+    ///
+    /// The program does not wait for it, and may have ended. It is not reaped yet, so its pid is nobody else's;
+    /// but of a zombie the kernel shows little. One that first reads its input is still there: `input` is
+    /// not asked for before this has returned. (With `readiness.within` it is, for the program may need it.)
+    std::function<void(const Process&)> launched{};
 
     /// How long the run may take, from the start of the launch; not set: as long as it takes. If the program
     /// does not run yet (or is not ready yet) by then, the launch fails with Cause::timed_out. Else it is

@@ -115,7 +115,8 @@ public:
     /// What holds each guarantee, and by which steps.
     [[nodiscard]] Explanation explain() const;
     /// What the kernel says of a program that was launched with this: by which mechanism each guarantee is held,
-    /// and whether that could be read. Ask while it runs: of one that has ended, the kernel knows little.
+    /// and whether that could be read. Ask while it runs, in run() by RunOptions::launched: of one that has ended,
+    /// the kernel knows little.
     [[nodiscard]] Enforcement enforcement(const Process& program) const;
 
     [[nodiscard]] const Policy& policy() const noexcept;

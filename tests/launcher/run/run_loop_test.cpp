@@ -133,3 +133,42 @@ TEST_CASE("the descriptor of a run tells of all that there is to do") {
     CHECK(run.take_result().output == "one\n");
     CHECK(rounds < 1000);  // it is not readable all the time
 }
+
+TEST_CASE("in a loop each program may be asked about once it runs, by the thread of the loop") {
+    const NothingIsLeft nothing_is_left;
+    std::thread::id caller;
+    std::string name;
+    Run run(SyncedSpawner({.program = "cat"}), {.input =
+                                                    [&] {
+                                                        CHECK(name == "cat");
+                                                        return std::string();
+                                                    },
+                                                .launched =
+                                                    [&](const Process& process) {
+                                                        caller = std::this_thread::get_id();
+                                                        name = name_of(process);
+                                                    }});
+    while (!run.advance()) {
+        pollfd loop{run.descriptor(), POLLIN, 0};
+        REQUIRE(poll(&loop, 1, -1) == 1);
+    }
+    CHECK(run.take_result().success());
+    CHECK(caller == std::this_thread::get_id());
+    CHECK(name == "cat");
+}
+
+TEST_CASE("a run that is cancelled before it runs tells of no launch") {
+    const NothingIsLeft nothing_is_left;
+    int calls = 0;
+    Run run(SyncedSpawner({.program = "sleep", .arguments = {"1000"}}),
+            {.launched = [&](const Process&) { ++calls; }});
+    run.cancel();
+    while (!run.advance()) {
+        pollfd loop{run.descriptor(), POLLIN, 0};
+        REQUIRE(poll(&loop, 1, -1) == 1);
+    }
+    SpawnError error;
+    (void)run.take_result(error);
+    CHECK(error.cause() == Cause::cancelled);
+    CHECK(calls == 0);
+}

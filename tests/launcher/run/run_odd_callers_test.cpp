@@ -110,6 +110,19 @@ TEST_CASE("a callback may destroy its own run, and is not called again") {
 
     calls = 0;
     run = std::make_unique<Run>();
+    const auto launched = [&](const Process&) {
+        ++calls;
+        run.reset();
+    };
+    *run =
+        Run(std::vector{SyncedSpawner(shell("exec sleep 1000")), SyncedSpawner({.program = "cat"})},
+            {.launched = launched});
+    while (run != nullptr && !run->advance()) {
+    }
+    CHECK(calls == 1);
+
+    calls = 0;
+    run = std::make_unique<Run>();
     const auto source = [&] {
         ++calls;
         run.reset();

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <csignal>
 #include <stdexcept>
 #include <string>
@@ -87,6 +88,51 @@ TEST_CASE("much goes through a pipeline whose programs are slow to read") {
     CHECK(result.success());
     CHECK(result.output.size() == 20'000'000);
     CHECK(result.error.size() == 300'000);
+}
+
+TEST_CASE("each program of a pipeline may be asked about, in their order") {
+    const NothingIsLeft nothing_is_left;
+    const std::vector<std::string> expected{"sleep", "cat", "tail"};
+    for (const bool is_in_steps : {false, true}) {
+        CAPTURE(is_in_steps);
+        std::vector<SyncedSpawner> programs;
+        for (const std::string& name : expected) {
+            programs.emplace_back(SpawnOptions{.program = name});
+        }
+        programs.front() = SyncedSpawner({.program = "sleep", .arguments = {"1000"}});
+        if (is_in_steps) {  // the first is the last that is launched
+            programs.front().step(
+                {.name = "behind", .after_execve = [&, asked = 0](ParentSide& side) mutable {
+                     return ++asked < 3 ? side.wait_until(std::chrono::steady_clock::now())
+                                        : side.done();
+                 }});
+        }
+        std::vector<std::string> names;
+        CHECK_THROWS_AS(
+            (void)run_pipeline(programs, {.launched =
+                                              [&](const Process& process) {
+                                                  names.push_back(name_of(process));
+                                                  if (names.size() == expected.size()) {
+                                                      throw std::length_error("that is all");
+                                                  }
+                                              }}),
+            std::length_error);
+        CHECK(names == expected);
+    }
+}
+
+TEST_CASE("what is thrown when the first program of a pipeline runs comes before the others run") {
+    const NothingIsLeft nothing_is_left;
+    int calls = 0;
+    const auto refuse = [&](const Process&) {
+        ++calls;
+        throw std::runtime_error("not so");
+    };
+    CHECK_THROWS_WITH_AS(
+        (void)run_pipeline({{.program = "sleep", .arguments = {"1000"}}, {.program = "/nowhere"}},
+                           {.launched = refuse}),
+        "not so", std::runtime_error);
+    CHECK(calls == 1);
 }
 
 TEST_CASE("a launch that fails in the middle ends the others, and is the error") {

@@ -2,19 +2,23 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstddef>
 #include <functional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "launcher/run/fed_stream.hpp"
 #include "launcher/run/kept_bytes.hpp"
 #include "support/launched.hpp"
 #include "support/nothing_is_left.hpp"
+#include "support/observe.hpp"
 
 // What a run reads and writes.
 
@@ -86,6 +90,75 @@ TEST_CASE("what goes in and comes out at once may be larger than any pipe") {
     CHECK(received == count * mebibyte);
     CHECK(result.output == std::string(10, 'x'));
     CHECK(result.output_dropped == count * mebibyte - 10);
+}
+
+TEST_CASE("while it runs, the program may be asked about, before it is given its input") {
+    const NothingIsLeft nothing_is_left;
+    for (const bool has_a_part_behind : {false, true}) {
+        CAPTURE(has_a_part_behind);
+        SyncedSpawner spawner(shell("read -r word; echo $$ $word"));
+        if (has_a_part_behind) {  // so that streams are moved while it is launched
+            spawner.step({.name = "behind", .after_execve = [](ParentSide&) {}});
+        }
+        std::vector<std::string> calls;
+        pid_t pid = -1;
+        const RunResult result = run(spawner, {.input =
+                                                   [&, left = 1]() mutable {
+                                                       calls.emplace_back("input");
+                                                       return left-- > 0 ? "word\n" : "";
+                                                   },
+                                               .launched =
+                                                   [&](const Process& process) {
+                                                       pid = process.pid();
+                                                       calls.emplace_back("launched");
+                                                       CHECK(name_of(process) == "sh");
+                                                       CHECK(state_of(pid) != 'Z');
+                                                   }});
+        CHECK(result.output == std::to_string(pid) + " word\n");
+        REQUIRE(calls.size() > 1);
+        CHECK(calls.front() == "launched");
+        CHECK(std::ranges::count(calls, "launched") == 1);
+    }
+}
+
+TEST_CASE("a program that gets ready by its input is given it") {
+    const NothingIsLeft nothing_is_left;
+    int calls = 0;
+    SpawnOptions program =
+        shell("read -r word; echo $word; exec " + std::string(SYNCSPAWN_TEST_HELPERS) +
+              "/launch_readiness 'is ready'");
+    program.readiness.within = 60s;
+    const RunResult result =
+        run(program, {.input = pieces(1, "word\n"), .launched = [&](const Process&) { ++calls; }});
+    CHECK(result.output == "word\n");
+    CHECK(calls == 1);
+}
+
+TEST_CASE("one that has ended is not reaped while it is asked about") {
+    const NothingIsLeft nothing_is_left;
+    char state = '?';
+    CHECK(run({.program = "true"}, {.launched =
+                                        [&](const Process& process) {
+                                            siginfo_t info{};
+                                            REQUIRE(waitid(P_PID, static_cast<id_t>(process.pid()),
+                                                           &info, WEXITED | WNOWAIT) == 0);
+                                            state = state_of(process.pid());
+                                        }})
+              .success());
+    CHECK(state == 'Z');
+}
+
+TEST_CASE("what is thrown when the program runs ends it") {
+    const NothingIsLeft nothing_is_left;
+    const auto refuse = [](const Process&) { throw std::runtime_error("not so"); };
+    CHECK_THROWS_WITH_AS(
+        (void)run({.program = "sleep", .arguments = {"1000"}}, {.launched = refuse}), "not so",
+        std::runtime_error);
+    CHECK_THROWS_WITH_AS((void)run({.program = "true"}, {.launched = refuse}), "not so",
+                         std::runtime_error);
+    SpawnError error;
+    (void)run({.program = "/nowhere"}, {.launched = refuse}, error);
+    CHECK(error.stage() == Stage::execve);
 }
 
 TEST_CASE("a program that fills both its outputs does not hang") {

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdint>
 #include <string>
 #include <system_error>
@@ -57,6 +59,45 @@ TEST_CASE("the report is read back from the kernel, and contradicts nothing") {
         // Of a program that is gone it claims nothing.
         for (const EnforcedGuarantee& one : sandbox.enforcement(process).guarantees) {
             expect(one.reading == Reading::unread);
+        }
+    });
+}
+
+// Whoever first reads waits for the end of run()'s callback.
+TEST_CASE("in run(), too, what is enforced is read back, before the program has its input") {
+    as_everybody([] {
+        const Sandbox sandbox = planned({.limits = {.open_files = 64}});
+        SyncedSpawner spawner({.program = "cat"});
+        sandbox.add_to(spawner);
+        Enforcement report;
+        const auto input = [left = 1]() mutable { return left-- > 0 ? "in" : ""; };
+        const auto ask = [&](const Process& process) { report = sandbox.enforcement(process); };
+        expect(run(spawner, {.input = input, .launched = ask}).output == "in");
+        expect(report.is_as_planned());
+        for (const EnforcedGuarantee& one : report.guarantees) {
+            expect(!contains(one.evidence, "has ended"));
+        }
+    });
+}
+
+// With a reaper the program's own process is gone by then; without one, a zombie tells some.
+TEST_CASE("of a program that has ended the report says so, and confirms no more than it can read") {
+    as_everybody([] {
+        for (const bool has_reaper : {false, true}) {
+            const Sandbox sandbox = planned({.processes = {.reaper = has_reaper}});
+            SyncedSpawner spawner({.program = "true"});
+            sandbox.add_to(spawner);
+            EnforcedGuarantee files;
+            const auto ask = [&](const Process& process) {
+                siginfo_t info{};
+                expect(waitid(P_PID, static_cast<id_t>(process.pid()), &info, WEXITED | WNOWAIT) ==
+                       0);
+                expect(sandbox.enforcement(process).is_as_planned());
+                files = report_of(sandbox, process, Guarantee::files);
+            };
+            expect(run(spawner, {.launched = ask}).success());
+            expect(files.reading == Reading::unread);
+            expect(contains(files.evidence, "the program has ended"));
         }
     });
 }
