@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
+#include <new>
 #include <string>
 #include <system_error>
 
@@ -23,7 +24,6 @@ namespace {
 struct LastingThread {
     pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
     bool is_there = false;
-    pid_t id = 0;
     const std::function<void()>* work = nullptr;
     sem_t wanted{};
     sem_t done{};
@@ -46,8 +46,6 @@ void wait_for(sem_t& event) noexcept {
 
 void* live(void* thread) {
     auto& lasting = *static_cast<LastingThread*>(thread);
-    lasting.id = static_cast<pid_t>(syscall(SYS_gettid));
-    sem_post(&lasting.done);
     for (;;) {
         wait_for(lasting.wanted);
         (*lasting.work)();
@@ -67,7 +65,6 @@ void start(LastingThread& lasting) {
         fail(error);
     }
     pthread_detach(thread);
-    wait_for(lasting.done);
     lasting.is_there = true;
 }
 
@@ -84,9 +81,10 @@ private:
     pthread_mutex_t& mutex_;
 };
 
-// What a thread has of its own and a child inherits.
-std::string inheritance_of(const std::string& thread, Births births) {
-    const std::string process = "/proc/" + thread;
+// What this thread has of its own and a child inherits. A thread is asked for itself: its number may be another one in
+// the /proc of an outer pid namespace.
+std::string own_inheritance(Births births) {
+    const std::string process = "/proc/thread-self";
     std::string text;
     proc::File status(process, "/status");
     for (std::string line; status.read_line(line);) {
@@ -107,14 +105,16 @@ std::string inheritance_of(const std::string& thread, Births births) {
     return text;
 }
 
-bool is_like_this_thread(const LastingThread& lasting, Births births) {
+// Files and directories differ after unshare(CLONE_FILES | CLONE_FS). Kernels without kcmp are taken at their word.
+bool is_this_thread_like(const std::string& inheritance, pid_t thread, Births births) noexcept {
     const auto self = static_cast<pid_t>(syscall(SYS_gettid));
-    const std::string own = inheritance_of("thread-self", births);
-    // After unshare(CLONE_FILES | CLONE_FS). Kernels without kcmp are taken at their word.
-    return !own.empty() &&
-           own == inheritance_of("self/task/" + std::to_string(lasting.id), births) &&
-           syscall(SYS_kcmp, self, lasting.id, KCMP_FILES, 0, 0) <= 0 &&
-           syscall(SYS_kcmp, self, lasting.id, KCMP_FS, 0, 0) <= 0;
+    try {
+        return !inheritance.empty() && inheritance == own_inheritance(births) &&
+               syscall(SYS_kcmp, self, thread, KCMP_FILES, 0, 0) <= 0 &&
+               syscall(SYS_kcmp, self, thread, KCMP_FS, 0, 0) <= 0;
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
 }
 
 }  // namespace
@@ -129,13 +129,19 @@ bool run_on_lasting_thread(Births births, const std::function<void()>& work) {
     if (!lasting.is_there) {
         start(lasting);
     }
-    if (!is_like_this_thread(lasting, births)) {
-        return false;
-    }
-    lasting.work = &work;
+    const std::string inheritance = own_inheritance(births);
+    const auto caller = static_cast<pid_t>(syscall(SYS_gettid));
+    bool is_alike = false;
+    const std::function<void()> work_if_alike = [&] {
+        is_alike = is_this_thread_like(inheritance, caller, births);
+        if (is_alike) {
+            work();
+        }
+    };
+    lasting.work = &work_if_alike;
     sem_post(&lasting.wanted);
     wait_for(lasting.done);
-    return true;
+    return is_alike;
 }
 
 }  // namespace syncspawn::detail
