@@ -82,7 +82,8 @@ enum class Leads { nothing, group, session };
 // How it is born and what it belongs to. PlanStorage.
 struct BirthPlan {
     std::uint32_t namespaces;
-    int cgroup;  // -1: the parent's
+    int cgroup;         // -1: the parent's
+    int pid_namespace;  // the same
     Leads leads;
     bool die_with_parent;
 };
@@ -112,7 +113,7 @@ enum class Starter { may_end, stays };
 // What the child knows of its parent, and what ties it to it. DescriptorSetup.
 struct ParentPlan {
     pid_t pid;
-    int pidfd;                  // in a pid namespace of its own; else -1
+    int pidfd;                  // in another pid namespace than the parent; else -1
     int exec_pipe;              // its hang-up tells the parent of execve; -1: the barrier's does
     int channel;                // for the descriptors that parts send; -1: no step does
     syncspawn_barrier barrier;  // the child's copy, taken before the start; not open: there is none

@@ -65,9 +65,11 @@ void LaunchedChild::open() {
 
 std::optional<SpawnError::Facts> LaunchedChild::start(const Waiter& waiter, Readiness* readiness) {
     const SpawnOptions& options = definition_->options;
-    // A Launch may be begun by any thread, which may end at any time.
+    // A Launch may be begun by any thread, which may end at any time. A child elsewhere is started by one that does.
     const bool sleeps = waiter.sleeps();
-    const bool stays = sleeps || options.ending.die_with_parent || is_first_thread();
+    const bool is_elsewhere = options.birth.pid_namespace >= 0;
+    const bool stays =
+        options.ending.die_with_parent || (!is_elsewhere && (sleeps || is_first_thread()));
     // Not on the thread for children that die with their parent: others would have to wait for it.
     const bool may_be_suspended = sleeps && definition_->leaves_the_parent_nothing_to_do() &&
                                   (!options.ending.die_with_parent || is_first_thread());

@@ -83,6 +83,21 @@ void check(const Streams& streams) {
             "Stdio::same_as_output()");
 }
 
+void check(const Birth& birth) {
+    const bool makes_pid_namespace = (birth.namespaces & Namespaces::pid) != Namespaces::none;
+    require(
+        birth.pid_namespace < 0 || birth.method != StartMethod::shared_memory,
+        "`birth.pid_namespace` takes copied memory: who owns the namespace may trace the child");
+    require(
+        birth.pid_namespace < 0 || !makes_pid_namespace,
+        "a child that is born into a pid namespace cannot have a new one: `birth.pid_namespace` "
+        "excludes Namespaces::pid");
+    require(birth.pid_namespace < 0 || birth.first_process == FirstProcess::program,
+            "`birth.pid_namespace` has a first process already, so there is no place for a reaper");
+    require(birth.first_process == FirstProcess::program || makes_pid_namespace,
+            "a reaper takes a pid namespace: `birth.namespaces` with Namespaces::pid");
+}
+
 }  // namespace
 
 void check(const SpawnOptions& options) {
@@ -109,9 +124,7 @@ void check(const SpawnOptions& options) {
                 options.setup.abort_grace.count() >= 0,
             "a duration must not be negative");
     check(options.ending.stop);
-    require(options.birth.first_process == FirstProcess::program ||
-                (options.birth.namespaces & Namespaces::pid) != Namespaces::none,
-            "a reaper takes a pid namespace: `birth.namespaces` with Namespaces::pid");
+    check(options.birth);
 }
 
 void check(const StopActions& actions) {

@@ -35,6 +35,9 @@ bool Definition::leaves_the_parent_nothing_to_do() const noexcept {
 // While memory is not dumpable, the files in /proc of all that share it are root's: launches of an ordinary user
 // would fail to write their id maps.
 StartMethod Definition::start_method() const noexcept {
+    if (options.birth.pid_namespace >= 0) {
+        return StartMethod::copied_memory;  // its owner may trace the child
+    }
     const bool harms_others = plan.changes_credentials() &&
                               options.birth.method == StartMethod::automatic && geteuid() != 0;
     return child_parts_may_share_memory() && !harms_others ? options.birth.method

@@ -91,12 +91,16 @@ DescriptorSetup::DescriptorSetup(const SpawnOptions& options, const std::vector<
     if (cgroup >= 0) {
         check(cgroup, " of the cgroup");
     }
+    const int pid_namespace = options.birth.pid_namespace;
+    if (pid_namespace >= 0) {
+        check(pid_namespace, " of the pid namespace");
+    }
     if (hand_over) {
         Pipe exec_pipe = open_pipe("pipe for the end of execve");
         exec_pipe_read_ = std::move(exec_pipe.read);
         exec_pipe_write_ = std::move(exec_pipe.write);
     }
-    if ((options.birth.namespaces & Namespaces::pid) != Namespaces::none) {
+    if (pid_namespace >= 0 || (options.birth.namespaces & Namespaces::pid) != Namespaces::none) {
         open_parent_pidfd();
     }
     if (sends) {

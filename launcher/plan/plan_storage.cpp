@@ -166,6 +166,7 @@ OrderPlan PlanStorage::order_plan() const noexcept {
 BirthPlan PlanStorage::birth_plan(int cgroup) const noexcept {
     return {.namespaces = static_cast<std::uint32_t>(options_.birth.namespaces),
             .cgroup = cgroup,
+            .pid_namespace = options_.birth.pid_namespace,
             .leads = leads_by(options_.ending.scope),
             .die_with_parent = options_.ending.die_with_parent};
 }

@@ -1,33 +1,25 @@
 #include "hints.hpp"
 
-#include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
-#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "barrier/linux/proc.hpp"
 #include "launcher/plan/program_paths.hpp"
+#include "own_capability.hpp"
+#include "pid_namespace_hints.hpp"
 
 namespace syncspawn::detail {
 namespace {
 
 constexpr const char* processes_are_too_many =
     "the limit of processes is reached: RLIMIT_NPROC, pids.max of the cgroup, or kernel.pid_max";
-
-bool has_capability(unsigned number) {
-    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3]{};
-    return syscall(SYS_capget, &header, sets) == 0 &&
-           ((sets[number / 32].effective >> (number % 32)) & 1U) != 0;
-}
 
 bool asks_for(const SpawnOptions& options, Namespaces which) {
     return (options.birth.namespaces & which) != Namespaces::none;
@@ -137,19 +129,6 @@ const char* hint_for_preparation(const SpawnOptions& options, int error) {
                            : hint_for_limit_of_this_process(error);
 }
 
-// fork fails with ENOMEM, too, where it would make a process in a pid namespace whose first one has
-// ended: pid_namespaces(7). The links differ after unshare(2) or setns(2).
-bool has_children_in_another_pid_namespace() {
-    std::error_code error;
-    const auto own = std::filesystem::read_symlink("/proc/thread-self/ns/pid", error);
-    if (error) {
-        return false;
-    }
-    const auto childrens =
-        std::filesystem::read_symlink("/proc/thread-self/ns/pid_for_children", error);
-    return error || own != childrens;
-}
-
 std::string hint_for_birth(const SpawnOptions& options, StartMethod method, int error) {
     switch (error) {
         case EPERM:
@@ -164,9 +143,8 @@ std::string hint_for_birth(const SpawnOptions& options, StartMethod method, int 
                        ? "a limit of namespaces is reached: see the sysctls user.max_*_namespaces"
                        : "";
         case ENOMEM:
-            if (has_children_in_another_pid_namespace()) {
-                return "this process's children are to be in another pid namespace, and the first "
-                       "process there has ended; or there is no memory";
+            if (const char* hint = hint_for_birth_without_memory(options.birth); *hint != '\0') {
+                return hint;
             }
             return method == StartMethod::copied_memory
                        ? "no memory for the copy of the page tables"
@@ -204,7 +182,11 @@ std::string hint_for_error(const SpawnOptions& options, StartMethod method,
         case KnownCall::preparation:
             return hint_for_preparation(options, error);
         case KnownCall::new_thread:
-            return error == EAGAIN ? processes_are_too_many : "";
+            return error == EAGAIN   ? processes_are_too_many
+                   : error == EINVAL ? hint_for_refused_thread()
+                                     : "";
+        case KnownCall::joining_a_pid_namespace:
+            return hint_for_joining_a_pid_namespace(options.birth, error);
         case KnownCall::birth:
             return hint_for_birth(options, method, error);
         case KnownCall::birth_in_cgroup:

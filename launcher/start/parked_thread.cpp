@@ -20,6 +20,7 @@
 #include "barrier/linux/time_left.hpp"
 #include "memory_sharers.hpp"
 #include "own_thread.hpp"
+#include "passing_thread.hpp"
 
 namespace syncspawn::detail {
 namespace {
@@ -89,19 +90,6 @@ bool keep_idle(ParkedThread* thread) noexcept {
 
 // How long a thread may take to end that a child died on.
 constexpr auto longest_end = std::chrono::milliseconds(100);
-
-// A thread that was joined has left the memory, but the kernel may count it a moment longer, and
-// refuses an unshare(2) until then.
-void wait_until_gone(pid_t thread) noexcept {
-    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(1);
-    while (syscall(SYS_tgkill, getpid(), thread, 0) == 0 &&
-           std::chrono::steady_clock::now() < give_up) {
-        sched_yield();
-    }
-    // Its number goes away under a lock, and the rest of it before that is released: wait for it.
-    sigset_t unused;
-    sigpending(&unused);
-}
 
 }  // namespace
 

@@ -13,23 +13,31 @@
 
 #include "barrier/linux/fresh_descriptor.hpp"
 #include "lasting_thread.hpp"
+#include "passing_thread.hpp"
 
 namespace syncspawn::detail {
 namespace {
 
 StartedChild start_here(const Plan& plan, StartMethod method, Caller caller) noexcept {
+    if (plan.birth.pid_namespace >= 0) {
+        return start_in_pid_namespace(plan);
+    }
     return method == StartMethod::copied_memory ? start_with_copied_memory(plan)
                                                 : start_with_shared_memory(plan, caller);
 }
 
 StartedChild start_on_right_thread(const Plan& plan, StartMethod method, Caller caller) noexcept {
-    if (!plan.birth.die_with_parent) {
+    const bool is_elsewhere = plan.birth.pid_namespace >= 0;
+    if (!plan.birth.die_with_parent && !is_elsewhere) {
         return start_here(plan, method, caller);
     }
     StartedChild child;
     try {
         const auto work = [&] { child = start_here(plan, method, caller); };
-        if (!run_on_lasting_thread(std::ref(work))) {
+        if (!plan.birth.die_with_parent) {
+            run_on_passing_thread(std::ref(work));
+        } else if (!run_on_lasting_thread(is_elsewhere ? Births::elsewhere : Births::here,
+                                          std::ref(work))) {
             return no_child(
                 EPERM,
                 "the library's thread for children that die with their parent is unlike the "

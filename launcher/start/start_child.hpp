@@ -48,7 +48,7 @@ enum class Caller {
 // until the loan is over.
 
 // By the method, which is not `automatic`. With die_with_parent the child is started by a thread that
-// lasts as long as this process.
+// lasts as long as this process, and in a pid namespace by one of the library's.
 StartedChild start_child(const Plan& plan, StartMethod method, Caller caller) noexcept;
 
 // The child shares this process's memory until execve, while this thread goes on, or is suspended if it
@@ -70,5 +70,9 @@ bool is_sharing_proven() noexcept;
 
 // The child has a copy of this process's memory.
 StartedChild start_with_copied_memory(const Plan& plan) noexcept;
+
+// The same, born into the pid namespace of the plan. It may leave this thread so that all its later children are born
+// there, and so that it can start no thread.
+StartedChild start_in_pid_namespace(const Plan& plan) noexcept;
 
 }  // namespace syncspawn::detail

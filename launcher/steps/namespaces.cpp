@@ -48,9 +48,7 @@ struct Joined {
 
 [[noreturn]] void refuse_pid_namespace() {
     throw std::invalid_argument(
-        "a process cannot join a pid namespace, only its later children can: have one in there "
-        "launch "
-        "the program, or start nsenter(1) or unshare(1) instead of it");
+        "a process cannot join a pid namespace, only be born there: `birth.pid_namespace`");
 }
 
 // O_NONBLOCK, O_NOCTTY: whatever it is, a FIFO or a terminal, we look at it and are gone.

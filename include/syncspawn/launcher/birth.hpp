@@ -117,6 +117,29 @@ struct Birth {
     /// holds the launch up. In v1 that can last beyond `setup.within`, since not even SIGKILL ends a
     /// process there.
     int cgroup = -1;
+    /// A pid namespace that is there already, and that the child is born into: a descriptor of its file
+    /// (/proc/PID/ns/pid, opened with O_RDONLY), or from Linux 5.8 on a pidfd of a process in it. Borrowed
+    /// until spawn() returns; -1: the pid namespace of the parent.
+    ///
+    ///     const syncspawn::UniqueFd box(open("/proc/4711/ns/pid", O_RDONLY | O_CLOEXEC));
+    ///     syncspawn::SyncedSpawner ps({.program = "sh", .birth = {.pid_namespace = box.get()}});
+    ///
+    /// It must be the parent's own pid namespace or one below, and takes CAP_SYS_ADMIN in two user namespaces:
+    /// the parent's, and the one that the pid namespace belongs to (setns(2)). Who has it only in the latter
+    /// lets a process in there launch the program.
+    ///
+    ///  - getpid(2) in the child is its number in there, getppid(2) is 0. Process::pid() is the parent's number.
+    ///  - When the first process of the namespace ends, the kernel kills the child, too. That process is not
+    ///    gone before you have waited for the child: wait for the child first.
+    ///  - If the first process has ended before, the launch fails (ENOMEM).
+    ///  - Of the other namespaces it joins none. Its /proc is the parent's, unless it joins the mount
+    ///    namespace, too: steps::join_namespaces().
+    ///  - It is started by a thread of the library's, and memory is copied: who owns the namespace may trace
+    ///    the child. So StartMethod::shared_memory is refused.
+    ///  - The kernel makes no new pid namespace for such a child, so Namespaces::pid is refused, and with it a
+    ///    reaper.
+    ///  - Your own later children are born where they always were.
+    int pid_namespace = -1;
 };
 
 }  // namespace syncspawn

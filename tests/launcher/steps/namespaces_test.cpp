@@ -183,7 +183,7 @@ TEST_CASE("who may not join is told which namespace it was") {
 
 TEST_CASE("a pid namespace cannot be joined, nor can nothing") {
     CHECK_THROWS_WITH_AS((void)steps::join_namespaces(getpid(), Namespaces::pid),
-                         doctest::Contains("nsenter"), std::invalid_argument);
+                         doctest::Contains("birth.pid_namespace"), std::invalid_argument);
     CHECK_THROWS_AS((void)steps::join_namespace("/proc/self/ns/pid"), std::invalid_argument);
     CHECK_THROWS_AS((void)steps::join_namespaces(getpid(), Namespaces::none),
                     std::invalid_argument);

@@ -42,7 +42,8 @@
 /// with `.groups = std::nullopt` where setgroups(2) is denied. After a mount namespace has been joined, the
 /// root and the working directory are its root; the program is searched in there.
 ///
-/// A pid namespace cannot be joined by a process, only by its later children, so not in a step.
+/// A pid namespace cannot be joined by a process, only by its later children, so not in a step: see
+/// Birth::pid_namespace.
 ///
 /// Joining a user or a time namespace takes copied memory: the kernel refuses the latter to a process that
 /// shares memory (EUSERS), and the owner of the former could write to the parent's memory through the child.
