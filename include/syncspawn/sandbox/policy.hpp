@@ -92,7 +92,8 @@ enum class TreeAccess { read_only, writable };
 /// says which one. The path must be there on the host, or lie where the sandbox has files of its own: in the private
 /// tmp, in what is hidden, in Tree::named_only. It takes a mount namespace.
 ///
-/// Nothing that Files hide may be below it, and if it is writable, nothing that they protect.
+/// Nothing that Files hide may be below it, and if it is writable, nothing that they protect, nor a symbolic link by
+/// which that is reached. Nor a service or a /proc, unless the policy gives the program those of the host.
 struct NamedTree {
     std::string name{};  ///< that Bindings has
     std::string path{};  ///< absolute; of no rule of Files

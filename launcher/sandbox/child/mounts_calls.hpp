@@ -65,6 +65,7 @@ constexpr unsigned long nosuid = 2;
 constexpr unsigned long nodev = 4;
 constexpr unsigned long noexec = 8;
 constexpr unsigned long remount = 32;
+constexpr unsigned long nosymfollow = 256;  // Linux 5.10
 constexpr unsigned long bind = 4096;
 constexpr unsigned long move = 8192;
 constexpr unsigned long recursive = 16384;

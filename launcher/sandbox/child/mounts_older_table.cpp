@@ -56,7 +56,8 @@ unsigned long flags_at(const char* at) noexcept {
     } words[]{{"ro", calls::read_only},
               {"nosuid", calls::nosuid},
               {"nodev", calls::nodev},
-              {"noexec", calls::noexec}};
+              {"noexec", calls::noexec},
+              {"nosymfollow", calls::nosymfollow}};
     unsigned long flags = 0;
     for (std::size_t size = 0; *at != ' ' && *at != '\0'; at += size + (at[size] == ',' ? 1 : 0)) {
         size = std::strcspn(at, ", ");

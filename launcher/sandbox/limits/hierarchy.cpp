@@ -5,32 +5,15 @@
 
 #include <cerrno>
 #include <sstream>
+#include <utility>
 
 #include "cgroup_files.hpp"
+#include "launcher/sandbox/mount_table.hpp"
 
 namespace syncspawn::sandbox {
 namespace {
 
 constexpr long magic_of_cgroup2 = 0x63677270;
-
-bool is_octal(std::string_view digits) noexcept {
-    return digits.size() == 3 && digits.find_first_not_of("01234567") == std::string_view::npos;
-}
-
-// Blanks, newlines and backslashes are written as \040 and so on.
-std::string unescaped(std::string_view text) {
-    std::string plain;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        if (text[at] == '\\' && is_octal(text.substr(at + 1, 3))) {
-            plain += static_cast<char>((text[at + 1] - '0') * 64 + (text[at + 2] - '0') * 8 +
-                                       (text[at + 3] - '0'));
-            at += 3;
-        } else {
-            plain += text[at];
-        }
-    }
-    return plain;
-}
 
 // What is mounted there may be covered by another mount.
 bool is_in_sight(const CgroupMount& mount) noexcept {
@@ -65,19 +48,8 @@ std::string CgroupMount::directory_of(std::string_view cgroup) const {
 
 std::vector<CgroupMount> cgroup_mounts_in(std::string_view mountinfo) {
     std::vector<CgroupMount> mounts;
-    std::istringstream lines{std::string(mountinfo)};
-    for (std::string line; std::getline(lines, line);) {
-        const std::size_t separator = line.find(" - ");
-        if (separator == std::string::npos ||
-            !std::string_view(line).substr(separator).starts_with(" - cgroup2 ")) {
-            continue;
-        }
-        const std::vector<std::string> fields = words_of(line);
-        constexpr std::size_t root = 3;
-        constexpr std::size_t point = 4;
-        if (fields.size() > point) {
-            mounts.push_back({unescaped(fields[root]), unescaped(fields[point])});
-        }
+    for (MountPoint& mount : mounts_of("cgroup2", mountinfo)) {
+        mounts.push_back({std::move(mount.root), std::move(mount.point)});
     }
     return mounts;
 }

@@ -10,8 +10,10 @@
 #include <string>
 #include <utility>
 
+#include "further_procs.hpp"
 #include "path_walk.hpp"
 #include "resolution.hpp"
+#include "services.hpp"
 
 namespace syncspawn::sandbox {
 namespace {
@@ -97,7 +99,9 @@ private:
         }
         const bool is_directory = S_ISDIR(about->st_mode);
         if (has_mount_point(path, is_directory, where) && is_free(path, where) &&
-            keeps_the_rules(path_of(descriptor), named.access, where)) {
+            keeps_the_rules(path_of(descriptor), named.access, where) &&
+            keeps_processes_out(descriptor, where) &&
+            keeps_services_out(path_of(descriptor), where)) {
             view_.trees.push_back({path, descriptor, named.access == TreeAccess::writable});
         }
     }
@@ -195,6 +199,9 @@ private:
         for (std::string& path : ruled) {
             path = path.starts_with('/') ? walk(path).path : path;
         }
+        if (access == TreeAccess::writable) {
+            add_links_to_protected_paths(ruled);
+        }
         for (const FileRule& rule : view_.rules) {
             if (rule.access == FileAccess::hidden) {
                 ruled.push_back(rule.path);
@@ -207,6 +214,54 @@ private:
             }
         }
         return true;
+    }
+
+    // Which are protected themselves.
+    void add_links_to_protected_paths(std::vector<std::string>& paths) const {
+        for (const std::string& path : policy_.files.protected_paths) {
+            for (const FollowedLink& link : walk(path).links) {
+                paths.push_back(link.path);
+            }
+        }
+    }
+
+    bool keeps_processes_out(int descriptor, const std::string& where) {
+        if (!policy_.processes.isolated) {
+            return true;
+        }
+        std::vector<std::string> procs = further_procs();
+        procs.emplace_back("/proc");
+        const std::string source = path_of(descriptor);
+        return (!is_of_proc(descriptor) &&
+                std::none_of(procs.begin(), procs.end(),
+                             [&](const std::string& proc) { return is_within(proc, source); })) ||
+               refuse(where, "would show processes outside",
+                      "name a tree without a /proc, or turn processes.isolated off");
+    }
+
+    bool keeps_services_out(const std::string& source, const std::string& where) {
+        if (policy_.services != Services::none) {
+            return true;
+        }
+        for (const std::string& socket : sockets_of_host()) {
+            const std::string path = walk(socket).path;
+            if (path != source && is_within(path, source) && !is_named(path)) {
+                return refuse(where, "would show the service '" + path + "'",
+                              "name a tree without it, or its socket in files.writable");
+            }
+        }
+        return true;
+    }
+
+    [[nodiscard]] bool is_named(const std::string& path) const {
+        const Files& files = policy_.files;
+        const auto contains = [&](const std::vector<std::string>& paths) {
+            return std::any_of(paths.begin(), paths.end(), [&](const std::string& named) {
+                return named.starts_with('/') && walk(named).path == path;
+            });
+        };
+        return contains(files.writable) || contains(files.read_only) ||
+               contains(files.protected_paths);
     }
 
     void refuse_unknown_names() {

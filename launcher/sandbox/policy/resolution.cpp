@@ -9,6 +9,7 @@
 #include <map>
 #include <utility>
 
+#include "further_procs.hpp"
 #include "named_paths.hpp"
 #include "program_user.hpp"
 #include "services.hpp"
@@ -56,7 +57,10 @@ constexpr const char* made_by_kernel[]{"/dev", "/proc", "/sys"};
 class Resolution {
 public:
     Resolution(const Policy& policy, uid_t user, std::vector<Problem>& problems)
-        : policy_(policy), user_(user), problems_(problems) {
+        : policy_(policy),
+          user_(user),
+          problems_(problems),
+          procs_(policy.processes.isolated ? further_procs() : std::vector<std::string>()) {
         rules_["/"] = {"/", access_of(policy.files.tree), Kind::directory};
     }
 
@@ -72,6 +76,7 @@ public:
         if (policy_.services == Services::none) {
             hide_services();
         }
+        hide_what_is_in_sight(procs_);
         drop_what_is_so_already();
         pin_what_leads_to_exceptions();
         return finished();
@@ -112,6 +117,13 @@ private:
         }
         if (policy_.processes.isolated && is_within(named.walk.path, "/proc")) {
             return refuse("is in the sandbox's own /proc",
+                          "leave it out, or turn processes.isolated off");
+        }
+        if (named.access != FileAccess::hidden &&
+            std::any_of(procs_.begin(), procs_.end(), [&](const std::string& proc) {
+                return is_within(named.walk.path, proc);
+            })) {
+            return refuse("is in a /proc that shows processes outside",
                           "leave it out, or turn processes.isolated off");
         }
         return true;
@@ -181,13 +193,18 @@ private:
             rules_.try_emplace(run, FileRule{run, FileAccess::hidden, Kind::directory});
         }
         keep_name_servers(run);
-        for (const std::string& socket : sockets_of_host()) {
-            const Walk found = walk(socket);
+        hide_what_is_in_sight(sockets_of_host());
+    }
+
+    // But for what the policy names.
+    void hide_what_is_in_sight(const std::vector<std::string>& paths) {
+        for (const std::string& path : paths) {
+            const Walk found = walk(path);
             if (found.error != 0 || found.is_missing || rules_.contains(found.path) ||
                 is_out_of_sight(found.path)) {
                 continue;
             }
-            rules_[found.path] = {found.path, FileAccess::hidden, Kind::other};
+            rules_[found.path] = {found.path, FileAccess::hidden, found.kind};
         }
     }
 
@@ -299,6 +316,7 @@ private:
     const Policy& policy_;
     const uid_t user_;
     std::vector<Problem>& problems_;
+    const std::vector<std::string> procs_;  // beside /proc, where none outside is to be seen
     Rules rules_;
     FileView view_;
 };

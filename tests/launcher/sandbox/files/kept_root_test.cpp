@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -58,6 +59,20 @@ TEST_CASE("the root is kept unless somebody might tell the difference") {
     const Operations many(33, Mount::bind_writable(directory.path(), directory.path()));
     CHECK_FALSE(may_keep_root(on_the_host(many)));
     CHECK(may_keep_root(on_the_host({many.begin(), many.end() - 1})));
+}
+
+TEST_CASE("a program with few descriptors is launched, too") {
+    SKIP_WITHOUT_USER_NAMESPACES();
+    const TemporaryDirectory directory;
+    const Operations many(32, Mount::bind_writable(directory.path(), directory.path()));
+    const Operations operations = on_the_host(many);
+    Peer peer([&] {
+        constexpr rlim_t few = 64;
+        constexpr rlimit limit{few, few};
+        expect(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+        expect_same(seen("echo launched", operations).c_str(), "launched\n");
+    });
+    CHECK_REACHED_THE_END_OR_SKIP(peer);
 }
 
 TEST_CASE("in a chroot the root is not kept") {

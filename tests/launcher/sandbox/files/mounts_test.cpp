@@ -237,3 +237,22 @@ TEST_CASE("without an id map the error says so") {
     spawner.step(sandbox::mounts({Mount::tmpfs("/a")}));
     CHECK(contains(failure_of(spawner).what(), "ids are not mapped"));
 }
+
+TEST_CASE("a mount of the host on which no symbolic link is followed stays one") {
+    if (geteuid() != 0) {
+        SKIP_TEST("it takes a mount of the host's own");
+    }
+    const TemporaryDirectory directory;
+    Peer peer = peer_in_namespaces(CLONE_NEWNS, [&] {
+        constexpr unsigned long nosymfollow = 256;  // Linux 5.10
+        make_mounts_private("/");
+        expect(mount("none", directory.path().c_str(), "tmpfs", nosymfollow, nullptr) == 0);
+        if (!contains(read_file("/proc/self/mountinfo"), "nosymfollow")) {
+            leave_out_here("this kernel has no such mounts");
+        }
+        const Operations operations = on_the_host({Mount::bind(directory.path(), "/mnt")});
+        expect_same(seen(attributes_of("/mnt"), operations).c_str(),
+                    "ro,nosuid,nodev,relatime,nosymfollow\n");
+    });
+    CHECK_REACHED_THE_END_OR_SKIP(peer);
+}

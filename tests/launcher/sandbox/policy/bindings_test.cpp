@@ -13,6 +13,7 @@
 #include <syncspawn/launcher.hpp>
 #include <syncspawn/sandbox.hpp>
 
+#include "support/bound_socket.hpp"
 #include "support/launched.hpp"
 #include "support/nothing_is_left.hpp"
 #include "support/skip.hpp"
@@ -68,6 +69,12 @@ std::vector<std::string> problems_with(const Policy& policy, const Bindings& bin
         }
     }
     return all;
+}
+
+bool is_refused(const Policy& policy, const Bindings& bindings, const std::string& beginning) {
+    const std::vector<std::string> problems = problems_with(policy, bindings);
+    return std::any_of(problems.begin(), problems.end(),
+                       [&](const std::string& problem) { return problem.starts_with(beginning); });
 }
 
 void skip_where_refused(const Policy& policy) {
@@ -195,23 +202,56 @@ TEST_CASE("no tree shows by another name what a rule is about") {
     Policy policy{.trees = {{.name = "work", .path = "/tmp/work"}}};
     const std::string refusal =
         "trees 'work': would show '" + text + "', which has a rule, by another name";
-    const auto is_refused = [&] {
-        const std::vector<std::string> problems = problems_with(policy, bindings);
-        return std::any_of(problems.begin(), problems.end(), [&](const std::string& problem) {
-            return problem.starts_with(refusal);
-        });
-    };
+    const auto is_shown = [&] { return !is_refused(policy, bindings, refusal); };
     policy.files = {.protected_paths = {text}};
-    CHECK(!is_refused());
+    CHECK(is_shown());
     policy.files = {.hidden = {text}};
-    CHECK(is_refused());
+    CHECK(!is_shown());
     policy.trees.front().access = TreeAccess::writable;
     policy.files = {};
-    CHECK(!is_refused());
+    CHECK(is_shown());
     policy.files = {.protected_paths = {text}};
-    CHECK(is_refused());
+    CHECK(!is_shown());
     policy.files = {.read_only = {text}};
-    CHECK(is_refused());
+    CHECK(!is_shown());
+}
+
+TEST_CASE("no writable tree has a symbolic link in it by which a protected path is reached") {
+    const Place place;
+    const UniqueFd directory = opened(place.path());
+    REQUIRE(symlink("/etc", (place / "link").c_str()) == 0);
+    const Bindings bindings{.descriptors = {{"work", directory.get()}}};
+    Policy policy{.files = {.protected_paths = {place / "link/passwd"}},
+                  .trees = {{.name = "work", .path = "/tmp/work"}}};
+    CHECK(!is_refused(policy, bindings, "trees 'work'"));
+    policy.trees.front().access = TreeAccess::writable;
+    CHECK(is_refused(policy, bindings, "trees 'work': would show '" + (place / "link") + "'"));
+}
+
+TEST_CASE("no tree shows services of the host, wherever they listen, or processes outside") {
+    const Place place;  // where the private tmp is, as may be
+    const UniqueFd service = bound_socket(place / "service");
+    REQUIRE(service);
+    const UniqueFd directory = opened(place.path());
+    Policy policy{.trees = {{.name = "work", .path = "/tmp/work"}}};
+    Bindings bindings{.descriptors = {{"work", directory.get()}}};
+    CHECK(is_refused(policy, bindings, "trees 'work': would show"));
+    policy.files.read_only = {place / "service"};
+    CHECK(!is_refused(policy, bindings, "trees 'work'"));
+    policy.files.read_only.clear();
+    policy.services = Services::host;
+    CHECK(!is_refused(policy, bindings, "trees 'work'"));
+
+    for (const char* const source : {"/", "/proc", "/proc/self"}) {
+        const UniqueFd processes = opened(source);
+        bindings.descriptors["work"] = processes.get();
+        policy.files.private_tmp = false;
+        policy.trees.front().path = "/dev/shm/work";
+        policy.processes.isolated = true;
+        CHECK(is_refused(policy, bindings, "trees 'work': would show processes outside"));
+        policy.processes.isolated = false;
+        CHECK(!is_refused(policy, bindings, "trees 'work'"));
+    }
 }
 
 TEST_CASE("without mounts a tree is refused, whatever is accepted") {

@@ -1,12 +1,9 @@
 #include <doctest/doctest.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +13,7 @@
 #include "launcher/sandbox/policy/file_operations.hpp"
 #include "launcher/sandbox/policy/path_walk.hpp"
 #include "launcher/sandbox/policy/resolution.hpp"
+#include "support/bound_socket.hpp"
 #include "support/launched.hpp"
 #include "support/ordinary_user.hpp"
 
@@ -304,12 +302,9 @@ TEST_CASE(
 
 TEST_CASE("services are hidden where they listen, but for those that are named") {
     const Place place;
-    const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
     const std::string path = place / "src/service";
-    std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
-    REQUIRE(bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    const UniqueFd socket = bound_socket(path);
+    REQUIRE(socket);
 
     Policy policy{.files = {.private_tmp = false}};
     CHECK(resolved(policy).rule(path) == "hidden file");

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -17,9 +18,11 @@
 
 #include "support/as_everybody.hpp"
 #include "support/launched.hpp"
+#include "support/namespaces.hpp"
 #include "support/observe.hpp"
 #include "support/sandboxed.hpp"
 #include "support/shared_memory.hpp"
+#include "support/skip.hpp"
 #include "support/steps.hpp"
 
 using namespace std::chrono_literals;
@@ -137,6 +140,31 @@ TEST_CASE("what is protected and absent cannot be made, and nothing of that stay
         expect_outcome("can mkdir " + git + "; can rm " + git, policy, "no\nno\n");
         expect(lstat(git.c_str(), &about) < 0);
     });
+}
+
+TEST_CASE("no process outside is seen, in whatever directory there is a further /proc") {
+    if (geteuid() != 0) {
+        SKIP_TEST("root alone mounts what ordinary users see, too");
+    }
+    const Place place;
+    const std::string root = place / "src";
+    const std::string proc = place.made("src/proc");  // of a chroot
+    for (const bool is_ordinary : {false, true}) {
+        Peer peer = peer_in_namespaces(CLONE_NEWNS, [&] {
+            make_mounts_private("/");
+            expect(mount("/proc", proc.c_str(), nullptr, MS_BIND | MS_REC, nullptr) == 0);
+            if (is_ordinary) {
+                become_ordinary_user();
+            }
+            const std::string script = "can ls " + proc + "; can ls " + proc + "/1";
+            expect_outcome(script, {.files = {.writable = {root}}}, "no\nno\n");
+            expect_outcome(script, {.files = {.read_only = {root}}}, "no\nno\n");
+            expect_outcome(script,
+                           {.files = {.read_only = {root}}, .processes = {.isolated = false}},
+                           "yes\nyes\n");
+        });
+        CHECK_REACHED_THE_END_OR_SKIP(peer);
+    }
 }
 
 TEST_CASE("the device tree is there, whatever is bound around it") {
