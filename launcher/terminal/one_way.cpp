@@ -39,9 +39,10 @@ int open_again(int fd, int access) noexcept {
     return above_standard_streams(open(path, access | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 }
 
+// One that there is not is, too: the call that follows says so.
 bool is_ready(int fd, short events) noexcept {
     pollfd one{fd, events, 0};
-    return poll(&one, 1, 0) > 0;
+    return fd < 0 || poll(&one, 1, 0) > 0;
 }
 
 ssize_t not_now() noexcept {

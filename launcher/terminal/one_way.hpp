@@ -18,6 +18,8 @@ public:
     // The numbers of bytes, 0 at the end of the input, -1 and EAGAIN for "not now".
     ssize_t read(char* bytes, std::size_t size) const noexcept;
     ssize_t write(const char* bytes, std::size_t size) const noexcept;
+    // It is not used any more.
+    void let_go() noexcept { own_.reset(); }
 
 private:
     int borrowed_;

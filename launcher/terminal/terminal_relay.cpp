@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <span>
 #include <stdexcept>
 #include <system_error>
@@ -26,6 +27,9 @@ using detail::RelayBuffer;
 bool may_go_on(ssize_t size) noexcept {
     return size > 0 || (size < 0 && (errno == EAGAIN || errno == EINTR));
 }
+
+// More than the kernel keeps of what was written to a terminal, which is some 16 KiB.
+constexpr std::size_t most_that_is_left = 1U << 17U;
 
 }  // namespace
 
@@ -52,6 +56,7 @@ public:
             }
         }
         note_what_to_wait_for();
+        let_go_of_ends();
         return end_ != RelayEnd::none;
     }
     [[nodiscard]] int descriptor() const noexcept {
@@ -59,10 +64,9 @@ public:
     }
     void finish() noexcept {
         is_finishing_ = true;
-        is_input_open_ = false;
-        ends_to_type_ = 0;
-        typed_.clear();
+        stop_typing();
         note_what_to_wait_for();
+        let_go_of_ends();
     }
     [[nodiscard]] RelayEnd end() const noexcept { return end_; }
 
@@ -70,6 +74,9 @@ private:
     bool type() noexcept;
     bool show() noexcept;
     void type_the_end() noexcept;
+    void stop_typing() noexcept;
+    void let_go_of_ends() noexcept;
+    bool has_told_everything(ssize_t size) noexcept;
     void note_what_to_wait_for() noexcept;
 
     ForeignEnd input_;
@@ -83,8 +90,33 @@ private:
     bool is_input_open_ = true;
     bool is_master_closed_ = false;
     bool is_finishing_ = false;
+    std::size_t most_to_show_ = most_that_is_left;  // from finish() on
     RelayEnd end_ = RelayEnd::none;
 };
+
+void TerminalRelay::Relay::stop_typing() noexcept {
+    is_input_open_ = false;
+    ends_to_type_ = 0;
+    typed_.clear();
+}
+
+// Who is at the other end of a pipe learns that nobody reads it, or writes to it, any more.
+void TerminalRelay::Relay::let_go_of_ends() noexcept {
+    if (!is_input_open_) {
+        input_.let_go();
+    }
+    if (end_ != RelayEnd::none) {
+        output_.let_go();
+    }
+}
+
+// With the program's end, all that it has written is there to be read: in an empty master nothing is left of it. Who has
+// the terminal open still may fill that again and again.
+bool TerminalRelay::Relay::has_told_everything(ssize_t size) noexcept {
+    const std::size_t shown = size > 0 ? static_cast<std::size_t>(size) : 0;
+    most_to_show_ -= std::min(shown, most_to_show_);
+    return most_to_show_ == 0 || (size < 0 && errno == EAGAIN);
+}
 
 // True if something has moved.
 bool TerminalRelay::Relay::type() noexcept {
@@ -129,12 +161,9 @@ bool TerminalRelay::Relay::show() noexcept {
         const ssize_t size = shown_.fill(
             [this](char* bytes, std::size_t room) { return ::read(master_, bytes, room); });
         has_moved = size > 0;
-        // With the program's end, all that it has written is there to be read: an empty master has told everything.
-        if (!may_go_on(size) || (size < 0 && errno == EAGAIN && is_finishing_)) {
+        if (!may_go_on(size) || (is_finishing_ && has_told_everything(size))) {
             is_master_closed_ = true;
-            is_input_open_ = false;
-            ends_to_type_ = 0;
-            typed_.clear();
+            stop_typing();
         }
     }
     if (!shown_.is_empty()) {
@@ -147,6 +176,11 @@ bool TerminalRelay::Relay::show() noexcept {
     }
     if (is_master_closed_ && shown_.is_empty() && end_ == RelayEnd::none) {
         end_ = is_finishing_ ? RelayEnd::finished : RelayEnd::terminal_closed;
+    }
+    if (end_ != RelayEnd::none) {
+        stop_typing();
+        shown_.clear();
+        is_master_closed_ = true;
     }
     return has_moved;
 }

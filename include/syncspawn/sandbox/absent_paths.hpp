@@ -47,9 +47,13 @@ namespace syncspawn::sandbox {
 /// The link is made before the child is started. It is removed after the program's end, or when the launch fails, by
 /// the last sandbox of this user that needs it, and only if it is still what was made. If this process is killed before
 /// that, a process of the library's own removes it: it is started with the link, as a child of this process, and ends
-/// with the program; so it is for a program that outlives its Process. If both are killed at once, the next launch of a step like this one removes it. Locks in a
+/// with the program; so it is for a program that outlives its Process. If both are killed at once, as with the pid namespace
+/// that this process is the first of, the next launch of a step like this one removes it. Locks in a
 /// directory of the user tell what is needed still (/run/syncspawn for root, else /run/user/UID/syncspawn, and where
 /// that cannot be made /tmp/syncspawn-UID; it stays).
+///
+/// Of another user's sandbox it has no locks. So where that has such a link, the launch fails (EBUSY): the link would go
+/// with that sandbox. Nor does it know of the sandboxes of another container that shares the directory.
 ///
 /// Throws std::invalid_argument for a path that is not absolute, or ends with "." or "..", and std::system_error if
 /// there can be no such directory.

@@ -181,7 +181,7 @@ struct CgroupFacts {
         controllers{};  ///< those that can have limits there: "memory", "pids" ...
     std::vector<CgroupProblem> problems{};  ///< why there is no parent, or why others can have none
 };
-/// Found by making a cgroup there, and removing it. Changes nothing else.
+/// Found by making a cgroup there, and removing it, with what dead launchers have left there. Changes nothing else.
 [[nodiscard]] SYNCSPAWN_API CgroupFacts cgroup_facts(const CgroupPlace& place = {});
 
 }  // namespace syncspawn::sandbox

@@ -43,8 +43,14 @@ bool is_placeholder(int directory, const std::string& name) noexcept {
            std::string_view(found, static_cast<std::size_t>(size)) == placeholder_target;
 }
 
-void remove_link(int directory, const std::string& name) noexcept {
-    if (is_placeholder(directory, name)) {
+bool is_of_this_user(int directory, const std::string& name) noexcept {
+    struct stat about {};
+    return fstatat(directory, name.c_str(), &about, AT_SYMLINK_NOFOLLOW) == 0 &&
+           about.st_uid == geteuid();
+}
+
+void remove_link(int directory, const std::string& name, bool is_known) noexcept {
+    if (is_placeholder(directory, name) && (is_known || is_of_this_user(directory, name))) {
         unlinkat(directory, name.c_str(), 0);
     }
 }
@@ -66,17 +72,22 @@ void Placeholders::place(const std::vector<std::string>& paths) {
         const std::size_t directory = open_directory(above);
         if (!is_occupied(directory, name)) {
             std::string record = record_of(directories_[directory].fd.get(), above, name);
+            const bool is_known = registry_.knows(record);
             registry_.hold(record, path);
-            held_.push_back({directory, std::move(name), std::move(record)});
+            held_.push_back({directory, std::move(name), std::move(record), is_known});
         }
     }
     if (!held_.empty()) {
         start_guardian();
     }
-    const auto not_made = std::stable_partition(held_.begin(), held_.end(),
-                                                [this](const Held& held) { return make(held); });
-    std::for_each(not_made, held_.end(), [this](const Held& held) { let_go(held); });
-    held_.erase(not_made, held_.end());
+    for (auto held = held_.begin(); held != held_.end();) {
+        if (make(*held)) {
+            ++held;
+        } else {
+            let_go(*held);
+            held = held_.erase(held);
+        }
+    }
     if (held_.empty()) {
         remove();
     }
@@ -115,14 +126,15 @@ void Placeholders::start_guardian() {
 }
 
 // False: there need not be one.
-bool Placeholders::make(const Held& held) const {
+bool Placeholders::make(Held& held) const {
     const Directory& directory = directories_[held.directory];
     if (symlinkat(placeholder_target, directory.fd.get(), held.name.c_str()) == 0) {
+        held.is_known = true;
         return true;
     }
     const int error = errno;
     if (error == EEXIST) {
-        return is_placeholder(directory.fd.get(), held.name);
+        return is_there(held);
     }
     // What this user cannot make, the sandbox cannot, either; but where the directory is its own, it could change
     // the mode.
@@ -135,9 +147,23 @@ bool Placeholders::make(const Held& held) const {
     return false;
 }
 
+// The link of another user goes when that one's sandbox ends, and nobody here learns when that is.
+bool Placeholders::is_there(const Held& held) const {
+    const Directory& directory = directories_[held.directory];
+    const int fd = directory.fd.get();
+    if (!is_placeholder(fd, held.name)) {
+        return false;
+    }
+    if (!held.is_known && !is_of_this_user(fd, held.name)) {
+        errno = EBUSY;
+        refuse("a sandbox of another user needs, or has left,", directory.path + "/" + held.name);
+    }
+    return true;
+}
+
 void Placeholders::let_go(const Held& held) const noexcept {
     if (registry_.let_go(held.record)) {
-        remove_link(directories_[held.directory].fd.get(), held.name);
+        remove_link(directories_[held.directory].fd.get(), held.name, held.is_known);
         registry_.forget(held.record);
     }
 }
@@ -185,7 +211,7 @@ void Placeholders::remove_abandoned() {
             const auto [above, name] = split(path);
             if (const UniqueFd directory = open_directory_straight(above);
                 directory && record_of(directory.get(), above, name) == record) {
-                remove_link(directory.get(), name);
+                remove_link(directory.get(), name, false);
             }
         }
         registry.forget(record);

@@ -45,11 +45,14 @@ private:
         std::size_t directory;
         std::string name;
         std::string record;
+        bool
+            is_known;  // a link in its place is of this user, whomever the file system says it is of
     };
     std::size_t open_directory(const std::string& path);
     [[nodiscard]] bool is_occupied(std::size_t directory, const std::string& name) const noexcept;
     void start_guardian();
-    [[nodiscard]] bool make(const Held& held) const;
+    [[nodiscard]] bool make(Held& held) const;
+    [[nodiscard]] bool is_there(const Held& held) const;
     void let_go(const Held& held) const noexcept;
     void leave_to_guardian() noexcept;
 

@@ -53,7 +53,7 @@ std::string runtime_directory() {
 
 UniqueFd opened(int directory, const char* path, int flags) {
     constexpr mode_t own = 0600;
-    const UniqueFd first(openat(directory, path, flags | O_CLOEXEC | O_NOFOLLOW, own));
+    const UniqueFd first(openat(directory, path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, own));
     UniqueFd moved(first ? detail::duplicate_from(first.get(), 10) : -1);
     if (!moved) {
         refuse("open", path);
@@ -91,6 +91,10 @@ bool Registry::lock(short type, const std::string& record) const noexcept {
     wanted.l_start = byte_of(record);
     wanted.l_len = 1;
     return fcntl(locks(), F_OFD_SETLK, &wanted) == 0;
+}
+
+bool Registry::knows(const std::string& record) const noexcept {
+    return faccessat(directory(), record.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 void Registry::hold(const std::string& record, const std::string& text) const {
@@ -134,7 +138,9 @@ std::vector<std::string> Registry::records() const {
 
 std::string Registry::text_of(const std::string& record) const {
     char text[PATH_MAX + 1] = {};
-    const UniqueFd file(openat(directory(), record.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    // Nor does it wait for the other end of a pipe that has such a name.
+    const UniqueFd file(
+        openat(directory(), record.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     return read(file.get(), text, PATH_MAX) > 0 ? text : "";
 }
 

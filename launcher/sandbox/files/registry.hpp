@@ -20,6 +20,8 @@ public:
     [[nodiscard]] int directory() const noexcept { return directory_.get(); }
     [[nodiscard]] int locks() const noexcept { return locks_.get(); }
 
+    // Whether there is such a record: somebody of this user needs the thing, or has needed it.
+    [[nodiscard]] bool knows(const std::string& record) const noexcept;
     // Waits some seconds for who is just removing it. Throws std::system_error.
     void hold(const std::string& record, const std::string& text) const;
     // No longer held here. True: nor anywhere else, until it is forgotten.

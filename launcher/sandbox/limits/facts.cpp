@@ -12,6 +12,7 @@
 #include "launch_cgroup.hpp"
 #include "place.hpp"
 #include "problems.hpp"
+#include "sweep.hpp"
 
 namespace syncspawn::sandbox {
 namespace {
@@ -66,6 +67,7 @@ CgroupFacts cgroup_facts(const CgroupPlace& place) {
     OpenedPlace opened = open_place(place);
     CgroupFacts facts{.mount = hierarchy.mount, .own = hierarchy.own};
     if (opened.directory) {
+        sweep_below(opened.directory.get());
         try_to_make(opened);
     }
     facts.problems = std::move(opened.problems);

@@ -88,6 +88,13 @@ Ability unmapped(int error, const Circumstances& circumstances) {
                        "root without CAP_SETFCAP may not map itself into a user namespace",
                        "give it CAP_SETFCAP (Docker: --cap-add SETFCAP), or be another user");
     }
+    if (error == EACCES && !circumstances.is_dumpable) {
+        return refused(
+            error, call,
+            "this process is not dumpable, as after a change of its ids, so its files in "
+            "/proc are root's",
+            "prctl(PR_SET_DUMPABLE, 1) behind that change, or execve");
+    }
     return refused(error, call, "its ids cannot be mapped", "see user_namespaces(7)");
 }
 

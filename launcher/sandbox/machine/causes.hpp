@@ -21,6 +21,7 @@ struct Circumstances {
     bool is_in_chroot = false;
     bool has_proc = true;        // of this pid namespace
     bool may_map_itself = true;  // false: root without CAP_SETFCAP, which Linux 5.12 asks for
+    bool is_dumpable = true;  // false: since it has changed its ids; its files in /proc are root's
 
     static Circumstances of_this_thread();
 };

@@ -61,7 +61,8 @@ Circumstances Circumstances::of_this_thread() {
             .has_sys_admin = has_capability(CAP_SYS_ADMIN),
             .is_in_chroot = sandbox::is_in_chroot(),
             .has_proc = proc::is_of_this_pid_namespace(),
-            .may_map_itself = geteuid() != 0 || has_capability(CAP_SETFCAP)};
+            .may_map_itself = geteuid() != 0 || has_capability(CAP_SETFCAP),
+            .is_dumpable = prctl(PR_GET_DUMPABLE) == 1};
 }
 
 }  // namespace syncspawn::sandbox

@@ -107,6 +107,7 @@ std::string situation() {
     if (filters.empty() && prctl(PR_GET_SECCOMP) != 0) {
         return {};  // there may be more of them than before: their number is shown since Linux 5.9
     }
+    text += std::to_string(prctl(PR_GET_DUMPABLE)) + " ";
     return text + filters + " " + inode_of("/proc/thread-self/ns/user") +
            inode_of("/proc/thread-self/ns/mnt") + inode_of("/proc/thread-self/ns/pid") +
            inode_of("/proc/thread-self/ns/cgroup") + inode_of("/proc/thread-self/root") +

@@ -1,5 +1,6 @@
 #include "read_back.hpp"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -9,13 +10,14 @@
 #include <fstream>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
-#include <syncspawn/sandbox/cgroup.hpp>
+#include <syncspawn/barrier/unique_fd.hpp>
 
 #include "barrier/linux/proc.hpp"
+#include "cgroup_limits.hpp"
+#include "launcher/sandbox/limits/hierarchy.hpp"
 #include "process_files.hpp"
 
 namespace syncspawn::sandbox {
@@ -121,16 +123,17 @@ private:
     }
 
     void look_at_cgroup(Evidence& evidence) const {
-        try {
-            const CgroupState state = read_cgroup(process_.pid());
-            std::string limits;
-            for (const auto& [name, value] : state.limits) {
-                limits += " " + name + "=" + value;
-            }
-            evidence.note_if(!limits.empty(), "cgroup '" + state.directory + "'" + limits);
-        } catch (const std::system_error& error) {
-            evidence.note(Reading::unread, error.what());
+        const auto path = directory_of_process(std::to_string(process_.pid()));
+        const UniqueFd directory(path ? open(path->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+                                      : -1);
+        if (!directory) {
+            evidence.note(Reading::unread, "cgroup: " + process_.why_not());
+            return;
         }
+        Evidence limits;
+        look_at_settings(limits, directory.get(),
+                         settings_of(cgroup_limits_of(policy_, decisions_)));
+        evidence.note(std::move(limits), "cgroup '" + *path + "': ");
     }
 
     void look_at_scheduler(Evidence& evidence) const {

@@ -22,6 +22,7 @@
 #include <syncspawn/sandbox/system_calls.hpp>
 #include <syncspawn/steps.hpp>
 
+#include "cgroup_limits.hpp"
 #include "file_operations.hpp"
 #include "filter.hpp"
 #include "launcher/sandbox/child/process_group.hpp"
@@ -97,26 +98,10 @@ private:
     std::vector<Step>* into_ = nullptr;
 };
 
-// It was checked.
-std::optional<unsigned> weight_of(const std::optional<std::uint64_t>& weight) {
-    return weight ? std::optional(static_cast<unsigned>(*weight)) : std::nullopt;
-}
-
 void Building::enter_cgroup() {
-    if (!decisions_.has_cgroup) {
-        return;
+    if (decisions_.has_cgroup) {
+        add("limits", [&] { return cgroup(cgroup_limits_of(policy_, decisions_)); });
     }
-    CgroupLimits limits{.memory = policy_.limits.memory,
-                        .memory_high = policy_.limits.memory_high,
-                        .swap = policy_.limits.swap,
-                        .processes = policy_.limits.processes,
-                        .cpus = policy_.limits.cpus,
-                        .cpu_weight = weight_of(policy_.limits.cpu_weight),
-                        .io_weight = weight_of(policy_.limits.io_weight)};
-    if (limits.processes && decisions_.has_pid_namespace && policy_.processes.reaper) {
-        ++*limits.processes;  // the reaper is none of the program's
-    }
-    add("limits", [&] { return cgroup(limits); });
 }
 
 // Without a pid namespace the kernel ends nobody but the program.

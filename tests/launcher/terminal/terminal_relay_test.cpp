@@ -166,6 +166,64 @@ TEST_CASE("a relay ends with the program, even if another process still has the 
     CHECK(kill(-group, SIGKILL) == 0);
 }
 
+TEST_CASE("a relay that is finished is over, even if another process writes on for ever") {
+    const NothingIsLeft nothing_is_left;
+    OpenPipe input;
+    OpenPipe output;
+    Pty pty;
+    const Stdio stream = Stdio::descriptor(pty.terminal());
+    SpawnOptions options{.program = "yes", .streams = {stream, stream, stream}};
+    Process other = SyncedSpawner(options).spawn();
+    TerminalRelay relay(input.read.get(), output.write.get(), pty.master());
+    for (pollfd shown{output.read.get(), POLLIN, 0}; poll(&shown, 1, 0) == 0;) {
+        relay.advance();
+    }
+    relay.finish();
+    // Who reads less at a time than there is to be had never sees an empty terminal.
+    char little[512];
+    for (pollfd loop{relay.descriptor(), POLLIN, 0}; !relay.advance(); poll(&loop, 1, 0)) {
+        CHECK(read(output.read.get(), little, sizeof little) > 0);
+    }
+    CHECK(relay.end() == RelayEnd::finished);
+    other.kill();
+}
+
+TEST_CASE("a relay that is over keeps no pipe open") {
+    const NothingIsLeft nothing_is_left;
+    OpenPipe input;
+    OpenPipe output;
+    Pty pty;
+    Process program = spawn_on(pty, {.program = "true"});
+    TerminalRelay relay(input.read.get(), output.write.get(), pty.master());
+    run_until_over(relay);
+    CHECK(program.wait().success());
+    input.read.reset();
+    output.write.reset();
+    char end = 0;
+    CHECK(read(output.read.get(), &end, 1) == 0);
+    pollfd writer{input.write.get(), POLLOUT, 0};
+    CHECK((poll(&writer, 1, 0) == 1 && (writer.revents & POLLERR) != 0));
+}
+
+TEST_CASE("an end that is no descriptor has ended") {
+    const NothingIsLeft nothing_is_left;
+    OpenPipe input;
+    OpenPipe output;
+    {
+        Pty pty;
+        Process program = spawn_on(pty, {.program = "cat"});
+        TerminalRelay relay(-1, output.write.get(), pty.master());
+        run_until_over(relay);
+        CHECK(program.wait().success());
+    }
+    Pty pty;
+    Process program = spawn_on(pty, {.program = "yes"});
+    TerminalRelay relay(input.read.get(), -1, pty.master());
+    run_until_over(relay);
+    CHECK(relay.end() == RelayEnd::output_lost);
+    program.kill();
+}
+
 TEST_CASE("output that nobody takes ends the relay, without a signal") {
     const NothingIsLeft nothing_is_left;
     OpenPipe output;

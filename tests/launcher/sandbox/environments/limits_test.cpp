@@ -25,6 +25,11 @@ TEST_CASE("limits of all processes together hold by a cgroup, and the report sho
                     "(for one in 1 2 3 4 5 6; do for each in 1 2 3 4 5 6; do sleep 1000 & done; "
                     "done; echo all) 2>/dev/null; cat",
                     "");
+        // A program that has other limits is not taken for one that has these.
+        SyncedSpawner spawner({.program = "sleep", .arguments = {"1000"}});
+        Sandbox({.limits = {.memory = 30'000'000, .processes = 20}}).add_to(spawner);
+        const Process other = spawner.spawn();
+        expect(!sandbox.enforcement(other).is_as_planned());
     });
     CHECK(peer.ending() == reached_the_end);
 }

@@ -6,12 +6,15 @@
 
 #include <cerrno>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "on_the_host.hpp"
 #include "support/launched.hpp"
 #include "support/observe.hpp"
+#include "support/ordinary_user.hpp"
 #include "support/peer.hpp"
+#include "support/skip.hpp"
 
 using namespace syncspawn::testing;
 using syncspawn::sandbox::Placeholders;
@@ -70,6 +73,39 @@ TEST_CASE("the last of several removes it, in whatever process") {
     CHECK(peer.ending() == reached_the_end);
     first.remove();
     CHECK(is_gone(path));
+}
+
+TEST_CASE("what another user's sandbox has placed is neither used nor removed") {
+    if (geteuid() != 0) {
+        SKIP_TEST("it takes root to be two users");
+    }
+    const TemporaryDirectory directory;
+    const std::string path = directory / "absent";
+    REQUIRE(chmod(directory.path().c_str(), 0777) == 0);
+    Placeholders placeholders;
+    placeholders.place({path});
+    Peer other([&] {
+        become_ordinary_user();
+        Placeholders refused;
+        try {
+            refused.place({directory / "own", path});
+            expect(false);
+        } catch (const std::system_error& error) {
+            expect(error.code() == std::errc::device_or_resource_busy);
+        }
+        refused.remove();
+        Placeholders::remove_abandoned();
+        expect(is_gone(directory / "own"));
+    });
+    CHECK(other.ending() == reached_the_end);
+    CHECK(is_link(path));
+}
+
+TEST_CASE("a pipe in the registry keeps nobody waiting") {
+    const std::string pipe = Placeholders::open_registry().path() + "/1-2-3";
+    REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+    Placeholders::remove_abandoned();
+    CHECK(access(pipe.c_str(), F_OK) < 0);
 }
 
 TEST_CASE("what is needed is not taken for abandoned") {

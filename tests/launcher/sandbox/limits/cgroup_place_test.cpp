@@ -58,8 +58,8 @@ private:
 };
 
 // The name that this process gives, with another pid or start time.
-std::string name_with(const std::string& process_and_start) {
-    const std::string own = name_of_cgroup(CgroupUse::launch, 0);
+std::string name_with(const std::string& process_and_start, CgroupUse use = CgroupUse::launch) {
+    const std::string own = name_of_cgroup(use, 0);
     const std::string first = std::to_string(getpid()) + "-";
     const std::size_t at = own.find(first);
     const std::size_t end = own.find('-', at + first.size());
@@ -247,6 +247,17 @@ TEST_CASE("the facts are found without a trace") {
     CHECK(facts.controllers.size() + facts.problems.size() == 5);
     CHECK(read_file(cgroup->path() + "/cgroup.subtree_control").empty());
     CHECK(cgroups_below(cgroup->path()).empty());
+}
+
+TEST_CASE(
+    "a process that was killed while it looked for the facts leaves nothing to the next one") {
+    const Cgroup cgroup;
+    if (!cgroup) {
+        return;
+    }
+    const Below dead(cgroup, name_with(dead_pid() + "-77", CgroupUse::trial));
+    (void)cgroup_facts({.parent = cgroup.path()});
+    CHECK(!dead.exists());
 }
 
 TEST_CASE("what a dead launcher has left behind is swept, and nothing else") {

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "support/namespaces.hpp"
 #include "support/observe.hpp"
 #include "support/ordinary_user.hpp"
+#include "support/skip.hpp"
 
 using namespace syncspawn;
 using namespace syncspawn::sandbox;
@@ -110,6 +112,12 @@ const std::vector<Case> cases{
      {.may_map_itself = false},
      "without CAP_SETFCAP",
      "--cap-add SETFCAP"},
+    {"one that is not dumpable",
+     &Findings::id_map,
+     EACCES,
+     {.is_dumpable = false},
+     "not dumpable",
+     "PR_SET_DUMPABLE"},
     {"no /proc",
      &Findings::id_map,
      ENOENT,
@@ -228,6 +236,21 @@ TEST_CASE("an ordinary user has no namespaces without a user namespace") {
         expect(!machine.alone.mounts);
         expect(machine.alone.mounts.refusal == std::errc::operation_not_permitted);
         expect(contains(machine.to_string(), "mounts without one: no ("));
+    });
+    CHECK(peer.ending() == reached_the_end);
+}
+
+TEST_CASE("a process that has changed its ids learns why it cannot map them, and how to go on") {
+    if (geteuid() != 0) {
+        SKIP_TEST("it takes root to change ids");
+    }
+    Peer peer([] {
+        become_ordinary_user();
+        expect(prctl(PR_SET_DUMPABLE, 0) == 0);
+        const Machine before = Machine::here();
+        expect(contains(before.in_user_namespace.mounts.cause, "not dumpable"));
+        expect(prctl(PR_SET_DUMPABLE, 1) == 0);
+        expect(!contains(Machine::here().to_string(), "not dumpable"));
     });
     CHECK(peer.ending() == reached_the_end);
 }

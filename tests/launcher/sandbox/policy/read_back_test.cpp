@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -7,7 +8,11 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
+#include <syncspawn/barrier/unique_fd.hpp>
+
+#include "launcher/sandbox/policy/cgroup_limits.hpp"
 #include "support/sandboxed.hpp"
 
 // Sandbox::enforcement(): what the kernel says of a program that runs.
@@ -163,4 +168,31 @@ TEST_CASE("limits that are held by the second choice are read back") {
         const Process plain = SyncedSpawner({.program = "sleep", .arguments = {"1000"}}).spawn();
         expect(report_of(sandbox, plain, Guarantee::limits, second).reading == Reading::refuted);
     });
+}
+
+TEST_CASE("the files of a cgroup must say what was asked for, to the page") {
+    const TemporaryDirectory cgroup;
+    const UniqueFd directory(open(cgroup.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+    const std::vector<CgroupSetting> settings =
+        settings_of({.memory = 10 * page + 1, .processes = 5, .cpus = 1.5, .io_weight = 50});
+    const std::string memory = std::to_string(10 * page);
+    const auto reading = [&](const std::string& processes) {
+        (void)cgroup.file("memory.max", memory + "\n", 0600);
+        (void)cgroup.file("pids.max", processes + "\n", 0600);
+        (void)cgroup.file("cpu.max", "150000 100000\n", 0600);
+        (void)cgroup.file("io.weight", "default 50\n8:0 100\n", 0600);
+        Evidence evidence;
+        look_at_settings(evidence, directory.get(), settings);
+        return std::move(evidence).take({});
+    };
+    CHECK(reading("5").evidence ==
+          "memory.max=" + memory + ", pids.max=5, cpu.max=150000 100000, io.weight=default 50");
+    CHECK(reading("max").reading == Reading::refuted);
+    CHECK(contains(reading("6").evidence, "pids.max=6 and not 5"));
+    CHECK(reading("5").reading == Reading::confirmed);
+    REQUIRE(unlink((cgroup / "io.weight").c_str()) == 0);
+    Evidence evidence;
+    look_at_settings(evidence, directory.get(), settings);
+    CHECK(std::move(evidence).take({}).reading == Reading::unread);
 }
