@@ -122,7 +122,7 @@ struct Birth {
     /// until spawn() returns; -1: the pid namespace of the parent.
     ///
     ///     const syncspawn::UniqueFd box(open("/proc/4711/ns/pid", O_RDONLY | O_CLOEXEC));
-    ///     syncspawn::SyncedSpawner ps({.program = "sh", .birth = {.pid_namespace = box.get()}});
+    ///     syncspawn::SyncedSpawner inside({.program = "sh", .birth = {.pid_namespace = box.get()}});
     ///
     /// It must be the parent's own pid namespace or one below, and takes CAP_SYS_ADMIN in two user namespaces:
     /// the parent's, and the one that the pid namespace belongs to (setns(2)). Who has it only in the latter

@@ -1,11 +1,7 @@
 #include <doctest/doctest.h>
-#include <fcntl.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <cerrno>
 #include <csignal>
 #include <string>
 #include <thread>
