@@ -51,7 +51,8 @@ enum class Tree {
 ///
 /// A rule holds for a path and all that is below it, unless a longer path says otherwise. Symbolic links are
 /// followed when the Sandbox is made. But `writable` and `read_only` follow none that lies where the program may
-/// write: an earlier program may have made it. /sys is read-only even where "/" is writable, unless it is named.
+/// write: an earlier program may have made it. /sys, /proc/sys and their kin are read-only even where "/" is writable,
+/// unless they are named.
 struct Files {
     Tree tree = Tree::host_read_only;
     std::vector<std::string> writable{};   ///< must exist

@@ -68,6 +68,17 @@ FileOperation private_directory(const std::string& path) {
     return directory;
 }
 
+// The kernel's switches are no files of the program, whose user may be root. A /proc of the sandbox has its own covers.
+void keep_switches(std::map<std::string, FileOperation>& by_path, ProcBy proc) {
+    const bool has_hosts_proc = proc == ProcBy::nothing && !by_path.contains("/proc");
+    for (const char* const path :
+         {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", "/sys"}) {
+        if (has_hosts_proc || !is_within(path, "/proc")) {
+            by_path.try_emplace(path, Mount::bind(path, path, MissingSource::skip));
+        }
+    }
+}
+
 // What is written to them is memory. A cgroup counts it with the rest; without one, each is kept below the limit.
 void limit_sizes(std::vector<FileOperation>& operations, std::uint64_t memory) {
     constexpr std::uint64_t most = INT64_MAX;
@@ -94,9 +105,8 @@ FileOperations operations_of(const FileView& view, ProcBy proc,
             by_path[rule.path] = operation_of(rule, view);
         }
     }
-    // The kernel's switches are no files of the program, whose user may be root.
     if (root == FileAccess::writable) {
-        by_path.try_emplace("/sys", Mount::bind("/sys", "/sys", MissingSource::skip));
+        keep_switches(by_path, proc);
     }
     // A link that something was reached by, and that lies where the sandbox has covered the host.
     for (const FollowedLink& link : view.links) {

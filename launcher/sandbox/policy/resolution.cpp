@@ -265,9 +265,9 @@ private:
         }
         const bool is_read_alike =
             rule.access == FileAccess::read_only && around.access == FileAccess::protected_path;
-        // In what is writable, /sys is not, unless it is named.
-        const bool is_of_kernel =
-            rule.access == FileAccess::writable && is_within(rule.path, "/sys");
+        // In what is writable, the kernel's switches are not, unless they are named.
+        const bool is_of_kernel = rule.access == FileAccess::writable &&
+                                  (is_within(rule.path, "/sys") || is_within(rule.path, "/proc"));
         return (rule.access == around.access || is_read_alike) && !is_alone_in_tmp && !is_of_kernel;
     }
 

@@ -190,6 +190,11 @@ TEST_CASE("where all is writable, the kernel's switches are not, unless they are
         expect_outcome("grep -c ' /sys/fs rw' /proc/self/mountinfo",
                        {.files = {.writable = {"/", "/sys/fs"}}},
                        access("/sys/fs", W_OK) < 0 && errno == EROFS ? "0\n" : "1\n");
+        const Processes of_host{.isolated = false};
+        expect_outcome(
+            "grep -c ' /proc/sys ro' /proc/self/mountinfo; "
+            "can sh -c 'echo 1 >/proc/self/oom_score_adj'",
+            {.files = {.tree = Tree::host}, .processes = of_host}, "1\nyes\n");
     });
 }
 
