@@ -1,12 +1,14 @@
 #include "process_files.hpp"
 
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmath>
 #include <fstream>
 #include <optional>
+#include <sstream>
 
 #include "barrier/linux/proc.hpp"
 
@@ -14,11 +16,6 @@ namespace syncspawn::sandbox {
 namespace {
 
 namespace proc = detail::proc;
-
-std::string first_word(const std::string& text) {
-    const std::size_t begin = text.find_first_not_of(' ');
-    return begin == std::string::npos ? "" : text.substr(begin, text.find(' ', begin) - begin);
-}
 
 }  // namespace
 
@@ -82,8 +79,13 @@ void ProcessFiles::look_at_limit(Evidence& evidence, const std::string& name,
     std::ifstream file(directory_ + "/limits");
     for (std::string line; std::getline(file, line);) {
         if (line.starts_with(name)) {
-            const std::string soft = first_word(line.substr(name.size()));
-            evidence.note_if(soft == std::to_string(wanted), name + " " + soft);
+            std::istringstream words(line.substr(name.size()));
+            std::string soft;
+            std::string hard;
+            words >> soft >> hard;
+            const std::string text = wanted == RLIM_INFINITY ? "unlimited" : std::to_string(wanted);
+            evidence.note_if(soft == text && hard == text,
+                             name + " " + soft + (hard == soft ? "" : " of " + hard));
             return;
         }
     }

@@ -59,7 +59,7 @@ public:
     // Its ids outside.
     void look_at_user(Evidence& evidence, uid_t wanted) const;
     void look_at_root(Evidence& evidence, bool is_read_only) const;
-    // The soft limit, as /proc/PID/limits has it.
+    // The soft limit, which it may use up, and the hard one, to which it may raise that.
     void look_at_limit(Evidence& evidence, const std::string& name, std::uint64_t wanted) const;
     // How many CPUs it may run on.
     void look_at_cpus(Evidence& evidence, double wanted) const;

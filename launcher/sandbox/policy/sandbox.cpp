@@ -5,12 +5,12 @@
 
 #include "checks.hpp"
 #include "decision.hpp"
+#include "limit_checks.hpp"
 #include "named_descriptors.hpp"
 #include "program_user.hpp"
 #include "read_back.hpp"
 #include "resolution.hpp"
 #include "sandbox_steps.hpp"
-#include "scheduling_checks.hpp"
 
 namespace syncspawn::sandbox {
 
@@ -37,7 +37,7 @@ std::shared_ptr<const Sandbox::Plan> plan_of(Policy policy, const Machine& machi
         problems.push_back({"doors", "nobody receives them", "give Sandbox a function that does"});
     }
     plan->decisions = decide(policy, plan->view, machine, Caller::now(), problems);
-    check_scheduling(policy.limits, plan->decisions.has_user_namespace, problems);
+    check_limits(policy.limits, plan->decisions, problems);
     if (problems.empty()) {
         plan->steps = steps_of(policy, plan->view, plan->decisions, doors, problems);
     }

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include <syncspawn/barrier/unique_fd.hpp>
 
 #include "launcher/sandbox/policy/cgroup_limits.hpp"
+#include "launcher/sandbox/policy/process_files.hpp"
 #include "support/sandboxed.hpp"
 
 // Sandbox::enforcement(): what the kernel says of a program that runs.
@@ -168,6 +170,26 @@ TEST_CASE("limits that are held by the second choice are read back") {
         const Process plain = SyncedSpawner({.program = "sleep", .arguments = {"1000"}}).spawn();
         expect(report_of(sandbox, plain, Guarantee::limits, second).reading == Reading::refuted);
     });
+}
+
+TEST_CASE("a limit that the program could raise is not taken for one") {
+    Peer peer([] {
+        constexpr rlim_t wanted = 50;
+        const rlimit low{wanted, wanted};
+        const rlimit raised{wanted, wanted + 1};
+        Evidence as_wanted;
+        Evidence could_be_raised;
+        const ProcessFiles own(getpid());
+        expect(setrlimit(RLIMIT_CORE, &raised) == 0);
+        own.look_at_limit(could_be_raised, "Max core file size", wanted);
+        expect(setrlimit(RLIMIT_CORE, &low) == 0);
+        own.look_at_limit(as_wanted, "Max core file size", wanted);
+        const EnforcedGuarantee refuted = std::move(could_be_raised).take({});
+        expect(refuted.reading == Reading::refuted);
+        expect_same(refuted.evidence.c_str(), "Max core file size 50 of 51");
+        expect(std::move(as_wanted).take({}).reading == Reading::confirmed);
+    });
+    CHECK(peer.ending() == reached_the_end);
 }
 
 TEST_CASE("the files of a cgroup must say what was asked for, to the page") {

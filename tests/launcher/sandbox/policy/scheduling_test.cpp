@@ -16,7 +16,7 @@
 #include "support/skip.hpp"
 #include "support/terminals.hpp"
 
-// Limits that are the scheduler's.
+// Limits that are the scheduler's, and those that this process may not set.
 
 using namespace syncspawn;
 using namespace syncspawn::sandbox;
@@ -104,4 +104,17 @@ TEST_CASE("values that make no sense are refused") {
     CHECK(contains(text, "limits.memory_high: is 0"));
     CHECK(contains(text, "limits.cpu_weight: is no number from 1 to 10000"));
     CHECK(contains(text, "limits.io_weight: is no number from 1 to 10000"));
+}
+
+TEST_CASE(
+    "a limit above the hard one of this process is refused at once, unless it may raise that") {
+    Peer peer([] {
+        become_ordinary_user();
+        const rlimit low{100, 100};
+        expect(setrlimit(RLIMIT_NOFILE, &low) == 0);
+        const std::string refusal = refusal_of({.open_files = 101});
+        expect(contains(refusal, "limits.open_files: cannot be more than 100 here"));
+        expect(!contains(refusal_of({.open_files = 100}), "limits.open_files"));
+    });
+    CHECK(peer.ending() == reached_the_end);
 }

@@ -1,4 +1,4 @@
-#include "scheduling_checks.hpp"
+#include "limit_checks.hpp"
 
 #include <sched.h>
 #include <sys/capability.h>
@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <optional>
 #include <string>
+#include <system_error>
 
 namespace syncspawn::sandbox {
 namespace {
@@ -75,14 +77,42 @@ void check_cpus(const std::vector<int>& wanted, std::vector<Problem>& problems) 
     }
 }
 
+// A hard limit that is raised.
+void check_resources(const Limits& limits, const Decisions& decisions,
+                     std::vector<Problem>& problems) {
+    const bool may_raise = !decisions.has_user_namespace && has_capability(CAP_SYS_RESOURCE);
+    const auto check = [&](const char* where, auto resource, const auto& wanted) {
+        rlimit limit{};
+        if (may_raise || !wanted || getrlimit(resource, &limit) < 0 || *wanted <= limit.rlim_max) {
+            return;
+        }
+        problems.push_back({.where = std::string("limits.") + where,
+                            .what = "cannot be more than " + std::to_string(limit.rlim_max) +
+                                    " here, which is this process's own hard limit",
+                            .remedy = "leave it out, or raise that one: ulimit -H",
+                            .code = {EPERM, std::system_category()}});
+    };
+    check("open_files", RLIMIT_NOFILE, limits.open_files);
+    check("file_size", RLIMIT_FSIZE, limits.file_size);
+    check("core_size", RLIMIT_CORE, limits.core_size);
+    if (limits.cpu_time) {
+        check("cpu_time", RLIMIT_CPU, std::optional(static_cast<rlim_t>(limits.cpu_time->count())));
+    }
+    if (decisions.limits_each_process) {
+        check("memory", RLIMIT_AS, limits.memory);
+        check("processes", RLIMIT_NPROC, limits.processes);
+    }
+}
+
 }  // namespace
 
-void check_scheduling(const Limits& limits, bool has_user_namespace,
-                      std::vector<Problem>& problems) {
+void check_limits(const Limits& limits, const Decisions& decisions,
+                  std::vector<Problem>& problems) {
     if (limits.nice) {
-        check_nice(*limits.nice, has_user_namespace, problems);
+        check_nice(*limits.nice, decisions.has_user_namespace, problems);
     }
     check_cpus(limits.allowed_cpus, problems);
+    check_resources(limits, decisions, problems);
 }
 
 }  // namespace syncspawn::sandbox
