@@ -134,8 +134,16 @@ FileOperations operations_of(const FileView& view, ProcBy proc,
                         tree.is_writable ? BindAccess::writable : BindAccess::read_only);
     }
     for (auto& [path, operation] : by_path) {
-        operation.path_links = PathLinks::refused;
+        const bool is_hosts_dev = path == "/dev" && operation.kind == FileOperation::Kind::bind &&
+                                  operation.access == BindAccess::devices;
         made.all.push_back(std::move(operation));
+        // Devices can be written all the same.
+        if (is_hosts_dev && root == FileAccess::read_only) {
+            made.all.push_back(Mount::protect(path));
+        }
+    }
+    for (FileOperation& operation : made.all) {
+        operation.path_links = PathLinks::refused;
     }
     // Once all mount points in them are made.
     for (const FileRule& rule : view.rules) {

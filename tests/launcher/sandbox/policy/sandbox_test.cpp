@@ -178,7 +178,8 @@ TEST_CASE("the device tree is there, whatever is bound around it") {
             script,
             {.files = {.tree = Tree::named_only, .read_only = {"/usr", "/bin", "/lib", "/lib64"}}},
             "yes\nyes\nyes\nyes\nyes\nno\n");
-        expect_outcome("can sh -c 'echo x >/dev/null'", {.files = {.device_tree = false}}, "yes\n");
+        expect_outcome("can sh -c 'echo x >/dev/null'; can touch /dev/shm/x",
+                       {.files = {.device_tree = false}}, "yes\nno\n");
     });
 }
 
