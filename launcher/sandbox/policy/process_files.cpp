@@ -1,6 +1,7 @@
 #include "process_files.hpp"
 
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,6 +45,21 @@ void ProcessFiles::look_at_status(Evidence& evidence, const std::string& key,
         evidence.note(Reading::unread, key + ": " + why_not());
     } else {
         evidence.note_if(value == wanted, key + " " + value);
+    }
+}
+
+// In many containers all processes have one. Their number is known since Linux 5.9.
+void ProcessFiles::look_at_filter(Evidence& evidence) const {
+    const std::string key = "Seccomp_filters";
+    const std::string theirs = status(key);
+    const std::string ours = proc::status_text("thread-self", key + ":");
+    const bool has_none_of_ours = prctl(PR_GET_SECCOMP) == 0;
+    if (has_none_of_ours || status("Seccomp") != "2") {
+        look_at_status(evidence, "Seccomp", "2");
+    } else if (theirs.empty() || ours.empty() || std::stoul(theirs) <= std::stoul(ours)) {
+        evidence.note(Reading::unread, "Seccomp 2, and this process has a filter, too");
+    } else {
+        evidence.note(Reading::confirmed, key + " " + theirs + ", and this process has " + ours);
     }
 }
 

@@ -56,6 +56,8 @@ public:
     // Whether a line of its status is what it should be.
     void look_at_status(Evidence& evidence, const std::string& key,
                         const std::string& wanted) const;
+    // Whether it has a filter of system calls that this process does not have.
+    void look_at_filter(Evidence& evidence) const;
     // Its ids outside.
     void look_at_user(Evidence& evidence, uid_t wanted) const;
     void look_at_root(Evidence& evidence, bool is_read_only) const;

@@ -62,7 +62,7 @@ public:
                 look_at_privileges(evidence);
                 break;
             case Guarantee::system_calls:
-                process_.look_at_status(evidence, "Seccomp", "2");
+                process_.look_at_filter(evidence);
                 break;
             case Guarantee::limits:
                 look_at_limits(evidence, holding);
@@ -85,7 +85,7 @@ private:
         if (decisions_.network == NetworkBy::network_namespace) {
             process_.look_at_namespace(evidence, "net");
         } else if (decisions_.network == NetworkBy::socket_families) {
-            process_.look_at_status(evidence, "Seccomp", "2");
+            process_.look_at_filter(evidence);
         }
         if (decisions_.scopes_abstract_sockets) {
             evidence.note(Reading::unread, no_words_for_landlock);

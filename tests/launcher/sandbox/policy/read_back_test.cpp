@@ -1,9 +1,11 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <string>
@@ -15,6 +17,7 @@
 
 #include "launcher/sandbox/policy/cgroup_limits.hpp"
 #include "launcher/sandbox/policy/process_files.hpp"
+#include "support/observe.hpp"
 #include "support/sandboxed.hpp"
 
 // Sandbox::enforcement(): what the kernel says of a program that runs.
@@ -170,6 +173,23 @@ TEST_CASE("limits that are held by the second choice are read back") {
         const Process plain = SyncedSpawner({.program = "sleep", .arguments = {"1000"}}).spawn();
         expect(report_of(sandbox, plain, Guarantee::limits, second).reading == Reading::refuted);
     });
+}
+
+TEST_CASE("a filter that all processes here have is not taken for the sandbox's") {
+    Peer peer([] {
+        refuse_system_calls({SYS_acct}, EPERM);  // which nobody here calls
+        const Sandbox sandbox = planned({});
+        const Process plain = SyncedSpawner({.program = "sleep", .arguments = {"1000"}}).spawn();
+        const auto reading = [&](const Process& process) {
+            return report_of(sandbox, process, Guarantee::system_calls).reading;
+        };
+        expect(reading(plain) == Reading::unread);
+        const Process held = sleeping(sandbox);
+        // Before Linux 5.9 their number cannot be told.
+        expect(reading(held) == Reading::confirmed ||
+               read_file("/proc/self/status").find("Seccomp_filters:") == std::string::npos);
+    });
+    CHECK(peer.ending() == reached_the_end);
 }
 
 TEST_CASE("a limit that the program could raise is not taken for one") {
