@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include <cstring>
 #include <fstream>
 #include <initializer_list>
+#include <set>
 #include <sstream>
 #include <string>
 
@@ -36,19 +38,34 @@ void tell_lines(const char* path, const std::initializer_list<const char*>& keys
     }
 }
 
+// What is covered cannot be reached.
+bool is_in_sight(const std::string& place, unsigned long mount) {
+    struct statx about {};
+    return statx(AT_FDCWD, place.c_str(), AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, &about) == 0 &&
+           about.stx_mnt_id == mount;
+}
+
 // Without the numbers, which are others each time: root, mount point, options.
 void tell_mounts() {
     std::ifstream file("/proc/self/mountinfo");
+    std::set<std::string> all;
     for (std::string line; std::getline(file, line);) {
         std::istringstream words(line);
-        std::string word;
-        words >> word >> word >> word;
-        std::string told = "mount";
-        for (int column = 0; column < 3 && words >> word; ++column) {
-            told += " " + word;
+        unsigned long mount = 0;
+        std::string parent;
+        std::string device;
+        std::string root;
+        std::string place;
+        std::string options;
+        std::string peers;
+        words >> mount >> parent >> device >> root >> place >> options >> peers;
+        if (is_in_sight(place, mount)) {
+            all.insert("mount " + root + " " + place + " " + options +
+                       (peers == "-" ? "" : " with peers"));
         }
-        const bool is_private = words >> word && word == "-";
-        std::puts((told + (is_private ? "" : " with peers")).c_str());
+    }
+    for (const std::string& mount : all) {
+        std::puts(mount.c_str());
     }
 }
 
@@ -71,7 +88,7 @@ void tell_limits() {
     }
 }
 
-// What it makes, it removes.
+// What it makes, it removes, if it is not killed in between.
 void tell_attempts(const char* path) {
     const int read_only = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     tell(std::string("read ") + path, read_only);

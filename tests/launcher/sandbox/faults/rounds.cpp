@@ -283,6 +283,7 @@ std::string Rounds::what_is_left() const {
 }
 
 void Rounds::end_round() {
+    ground_.remove_what_was_tried();
     const std::string left = what_is_left();
     if (count_ == 0) {
         told_ = report_->told;

@@ -131,6 +131,8 @@ std::string Ground::listing() const {
     return text;
 }
 
+void Ground::remove_what_was_tried() const { unlink((directory_ / "src/made").c_str()); }
+
 SpawnOptions Ground::program() const {
     SpawnOptions options{.program = SYNCSPAWN_TEST_HELPERS "/tell_protection"};
     for (const char* const name :

@@ -20,6 +20,8 @@ public:
     [[nodiscard]] std::string operator/(const std::string& name) const { return directory_ / name; }
     // What is there, and what it says: nothing of a sandbox may stay.
     [[nodiscard]] std::string listing() const;
+    // What a program that was killed has made, and had no time to remove.
+    void remove_what_was_tried() const;
     // tests/helpers/tell_protection, which tries to read and write all of it.
     [[nodiscard]] SpawnOptions program() const;
 
