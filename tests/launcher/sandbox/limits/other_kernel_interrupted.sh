@@ -6,7 +6,8 @@ if ! command -v linux.uml >/dev/null; then
     echo "SKIP-REASON: there is no linux.uml, the program of the package user-mode-linux"
     exit 77
 fi
-directory=$(mktemp -d)
+# Not below /tmp, which is another one there.
+directory=$(mktemp -d "$PWD/other-kernel-XXXXXX")
 trap 'rm -rf "$directory"' EXIT
 mkdir "$directory/tmp"
 printf '#!/bin/sh\nsleep 1000\n' >"$directory/never_ends"

@@ -321,8 +321,8 @@ TEST_CASE("in a sandbox the program's terminal has a name, and controls it") {
         CHECK(contains(text, "11 22\r\n"));
         CHECK(contains(text, "ab\r\n"));
         if (ends_early) {
-            // A shell that waits for a line would see the end of its input, too.
-            type(pty.master(), "echo e''f; exec sleep 1000\n");
+            // An interactive shell would see the end of its input, too, or fail to give its terminal back.
+            type(pty.master(), "exec sh -c 'echo e\"\"f; exec sleep 1000'\n");
             (void)screen_until(pty.master(), "ef\r\n");
             pty.take_master().reset();
             const ExitStatus status = program.wait();
