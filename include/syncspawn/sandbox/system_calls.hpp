@@ -181,7 +181,7 @@ enum class Tracing {
 ///   - open_by_handle_at: opens files past every mount and directory
 ///   - ioctl with TIOCSTI or TIOCLINUX: types into the terminal, where a shell outside may read it. vhangup
 ///   - clone with CLONE_PARENT: the launcher would get a child that it does not know
-///   - setpriority and ioprio_set for "the own process group": the launcher may be in it
+///   - setpriority and ioprio_set for process groups: the launcher may be in one
 ///   - personality, unless for no more than PER_LINUX32, UNAME26 and ADDR_NO_RANDOMIZE: memory that is
 ///     executable unasked
 ///   - ports and segments of the processor (iopl, ioperm, vm86, modify_ldt), and PCI by pciconfig

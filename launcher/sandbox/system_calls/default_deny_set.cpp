@@ -73,11 +73,11 @@ void refuse_tools_of_exploits(Rules& rules) {
         rules.refuse({"ioctl"}, {int_argument(1) == request});
     }
     rules.refuse({"vhangup"});
-    // Of the process group of a launcher, a program in a pid namespace reaches those outside, too.
+    // Whoever is in the process group of its launcher reaches those outside, too, even from a pid namespace (0: its own).
     constexpr int of_group = PRIO_PGRP;
     constexpr int of_group_for_disks = 2;  // IOPRIO_WHO_PGRP
-    rules.refuse({"setpriority"}, {int_argument(0) == of_group, int_argument(1) == 0});
-    rules.refuse({"ioprio_set"}, {int_argument(0) == of_group_for_disks, int_argument(1) == 0});
+    rules.refuse({"setpriority"}, {int_argument(0) == of_group});
+    rules.refuse({"ioprio_set"}, {int_argument(0) == of_group_for_disks});
     constexpr std::uint64_t question = UINT32_MAX;
     // PER_LINUX32 | UNAME26 | ADDR_NO_RANDOMIZE, which are of different types.
     constexpr std::uint64_t harmless = 0x0008 | 0x0020000 | 0x0040000;

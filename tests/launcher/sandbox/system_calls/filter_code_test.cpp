@@ -224,6 +224,6 @@ TEST_CASE("the default set refuses what it lists, and nothing else that a rule n
     CHECK(answer(code, {SYS_personality, {0x0040000}}) == allowed);
     CHECK(answer(code, {SYS_personality, {0x0400000}}) == refused);
     CHECK(answer(code, {SYS_setpriority, {PRIO_PGRP, 0}}) == refused);
-    CHECK(answer(code, {SYS_setpriority, {PRIO_PGRP, 1}}) == allowed);
+    CHECK(answer(code, {SYS_setpriority, {PRIO_PGRP, 1}}) == refused);
     CHECK(answer(code, {SYS_setpriority, {PRIO_PROCESS, 0}}) == allowed);
 }
