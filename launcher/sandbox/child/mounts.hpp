@@ -89,6 +89,7 @@ struct MountPlan {
     int clones_of_root = 0;
     std::uint64_t parents_root = 0;       // the id of the parent's root mount; 0: unknown
     std::uint64_t parents_namespace = 0;  // the number of its mount namespace
+    bool may_be_filtered = true;          // a seccomp filter may refuse some of the newer calls
     bool may_keep_root = false;  // it is that of the mount namespace, and the first action's source
 };
 

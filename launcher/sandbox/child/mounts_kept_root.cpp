@@ -1,5 +1,3 @@
-#include <sys/resource.h>
-
 #include "mounts_work.hpp"
 
 // The child's mount namespace is a copy of the host's tree already. Where nothing is outside of its root, it needs no
@@ -26,19 +24,12 @@ bool clone_early(MountWork& work, const MountAction& action) noexcept {
     return true;
 }
 
-bool has_many_descriptors() noexcept {
-    constexpr rlim_t many = 256;
-    rlimit descriptors{};
-    return getrlimit(RLIMIT_NOFILE, &descriptors) == 0 && descriptors.rlim_cur >= many;
-}
-
 }  // namespace
 
-// Unless the launcher has another root by now, or too few descriptors for the clones.
+// Unless the launcher has another root by now.
 bool may_keep_root(const MountWork& work) noexcept {
     struct statx about {};
-    return work.plan.may_keep_root && has_many_descriptors() &&
-           calls::statx(AT_FDCWD, what_it_is, about, "/") &&
+    return work.plan.may_keep_root && calls::statx(AT_FDCWD, what_it_is, about, "/") &&
            is_same(work.plan.actions.data()->source.identity, about);
 }
 

@@ -14,11 +14,15 @@ constexpr int no_descriptor = -1;
 // Filters answer one or the other for what they do not let through.
 bool is_refused(bool done) noexcept { return !done && (errno == ENOSYS || errno == EPERM); }
 
-bool has_newer_calls() noexcept {
+// The newest of them, of Linux 5.12.
+bool has_mount_setattr() noexcept {
     mount_attr attributes{};
     return !is_refused(syscall(SYS_mount_setattr, no_descriptor, "", AT_EMPTY_PATH, &attributes,
-                               sizeof attributes) == 0) &&
-           !is_refused(syscall(SYS_open_tree, no_descriptor, "", OPEN_TREE_CLONE | AT_EMPTY_PATH) >=
+                               sizeof attributes) == 0);
+}
+
+bool has_the_others() noexcept {
+    return !is_refused(syscall(SYS_open_tree, no_descriptor, "", OPEN_TREE_CLONE | AT_EMPTY_PATH) >=
                        0) &&
            !is_refused(calls::move_mount(no_descriptor, no_descriptor, "")) &&
            !is_refused(calls::fsopen("") >= 0) &&
@@ -34,9 +38,11 @@ bool has_openat2() noexcept {
 
 }  // namespace
 
+// Where there is no filter, a kernel that has the newest has them all.
 bool choose_ways(MountWork& work) noexcept {
-    work.has_newer_calls = has_newer_calls();
-    work.has_openat2 = has_openat2();
+    const bool is_filtered = work.plan.may_be_filtered;
+    work.has_newer_calls = has_mount_setattr() && (!is_filtered || has_the_others());
+    work.has_openat2 = (work.has_newer_calls && !is_filtered) || has_openat2();
     return work.has_newer_calls || older::make_stage(work);
 }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -70,6 +71,13 @@ bool is_root_of_namespace(std::uint64_t root_mount) {
     }
     known = root_mount;
     return true;
+}
+
+// The clones are open all at the same time.
+bool has_many_descriptors() {
+    constexpr rlim_t many = 256;
+    rlimit descriptors{};
+    return getrlimit(RLIMIT_NOFILE, &descriptors) == 0 && descriptors.rlim_cur >= many;
 }
 
 // No symbolic link on the way: what is mounted there is mounted nowhere else.
@@ -169,7 +177,7 @@ private:
 
 void plan_kept_root(std::span<MountAction> actions, MountPlan& plan) {
     Planning planning(actions);
-    if (plan.clones_of_root != 1 || !planning.can_keep_root()) {
+    if (plan.clones_of_root != 1 || !has_many_descriptors() || !planning.can_keep_root()) {
         return;
     }
     plan.may_keep_root = is_root_of_namespace(plan.parents_root);

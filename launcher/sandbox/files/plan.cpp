@@ -1,6 +1,7 @@
 #include "plan.hpp"
 
 #include <linux/mount.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -125,6 +126,7 @@ MountStorage::MountStorage(const std::vector<FileOperation>& operations,
     plan_.may_change_host = options.host_files == HostFiles::may_change;
     plan_.parents_root = root_mount_id();
     plan_.parents_namespace = mount_namespace();
+    plan_.may_be_filtered = prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 0;
     plan_kept_root(actions_, plan_);
 }
 

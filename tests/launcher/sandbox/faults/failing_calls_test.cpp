@@ -92,7 +92,6 @@ const std::array can_do_without{
     Kind{Party::child, SYS_fsmount, any, "mount(2)"},
     Kind{Party::child, SYS_openat2, any, "name by name"},
     Kind{Party::child, SYS_statx, any, "the root is not kept, but cloned"},
-    Kind{Party::child, SYS_prlimit64, any, "the root is not kept, but cloned"},
     Kind{Party::child, SYS_fchmodat2, any, "before Linux 6.6: fchmod(2) of what is opened"},
     Kind{Party::reaper, SYS_prctl, PR_SET_NAME * 100, "a name"},
     Kind{Party::reaper, SYS_rt_sigtimedwait, any, "waits again"},
