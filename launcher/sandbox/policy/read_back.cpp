@@ -7,8 +7,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <fstream>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
