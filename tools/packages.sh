@@ -41,7 +41,6 @@ declare -A purpose=(
     [bubblewrap]="a peer in the benchmarks, and in tests of what takes its place"
     [flatpak]="a caller of bubblewrap, in tests"
     [tmux]="a real terminal, in tests"
-    [tmux]="a real terminal, in tests"
     [socat]="what srt, another such caller, needs"
     [ripgrep]="the same"
     [curl]="the same"
