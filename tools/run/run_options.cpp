@@ -1,5 +1,6 @@
 #include "run_options.hpp"
 
+#include <string_view>
 #include <vector>
 
 #include "options/descriptors.hpp"
@@ -7,6 +8,7 @@
 #include "options/program.hpp"
 #include "tools/command_line/command_line.hpp"
 #include "tools/command_line/duration.hpp"
+#include "tools/commands.hpp"
 
 namespace syncspawn::tools {
 namespace {
@@ -48,6 +50,11 @@ void refuse_detached_timeout(const RunSettings& settings, const Operands& operan
 }
 
 }  // namespace
+
+bool run_knows(std::string_view option) {
+    RunSettings unused;
+    return knows(run_line(unused), option);
+}
 
 std::string run_help() {
     RunSettings unused;
