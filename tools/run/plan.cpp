@@ -28,23 +28,23 @@ SpawnOptions spawn_options(const RunSettings& settings, const HeldSignals& signa
     SpawnOptions options = settings.spawn;
     options.signals.mask = signals.callers_mask();
     options.setup.cancel_when_readable = signals.ending();
-    if (settings.map_root) {
-        options.birth.namespaces = Namespaces::user;
-    }
     return options;
 }
 
 // The order of the child's steps: namespaces and maps, host name, keyring, session, mounts, network, gates; then
 // limits, scheduling, ids, capabilities, no_new_privs, Landlock; then hooks, and seccomp last.
-void add_steps(SyncedSpawner& spawner, const RunSettings& settings) {
-    if (settings.map_root) {
-        spawner.step(steps::map_root());
-    }
+void add_steps(RunPlan& plan, const RunSettings& settings) {
+    add_to(plan.spawner, settings.surroundings, Manner::safe_defaults, plan.left_out);
 }
 
 void add_observers(RunPlan& plan, const RunSettings& settings) {
     if (settings.timeline) {
         plan.observers.push_back(std::make_unique<TimelineText>());
+    }
+    for (const auto& observer : plan.observers) {
+        for (const std::string& what : plan.left_out) {
+            observer->left_out(what);
+        }
     }
 }
 
@@ -67,7 +67,7 @@ Supervision supervision_for(const RunPlan& plan, const LaunchSettings& settings)
 
 RunPlan make_plan(RunSettings& settings, const HeldSignals& signals) {
     RunPlan plan{.spawner = SyncedSpawner(spawn_options(settings, signals))};
-    add_steps(plan.spawner, settings);
+    add_steps(plan, settings);
     add_observers(plan, settings);
     plan.supervision = supervision_for(plan, settings.launch);
     return plan;

@@ -4,6 +4,7 @@
 
 #include "options/descriptors.hpp"
 #include "options/launch.hpp"
+#include "tools/by_hand/surroundings.hpp"
 
 namespace syncspawn::tools {
 
@@ -12,7 +13,7 @@ struct RunSettings {
     SpawnOptions spawn{.program = "-"};
     LaunchSettings launch{};
     DescriptorSettings descriptors{};
-    bool map_root = false;
+    Surroundings surroundings{};
     bool timeline = false;
 };
 
