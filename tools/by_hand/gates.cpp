@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "barrier/linux/fresh_descriptor.hpp"
-#include "tools/exit_codes.hpp"
+#include "tools/command_line/command_line.hpp"
 #include "tools/messages.hpp"
 
 namespace syncspawn::tools {
@@ -23,10 +23,12 @@ struct NamespaceName {
     const char* key;
     const char* file;  // in /proc
 };
-constexpr std::array names_of_namespaces{
-    NamespaceName{"cgroup-namespace", "self/ns/cgroup"}, NamespaceName{"ipc-namespace", "self/ns/ipc"},
-    NamespaceName{"mnt-namespace", "self/ns/mnt"},       NamespaceName{"net-namespace", "self/ns/net"},
-    NamespaceName{"pid-namespace", "self/ns/pid"},       NamespaceName{"uts-namespace", "self/ns/uts"}};
+constexpr std::array names_of_namespaces{NamespaceName{"cgroup-namespace", "self/ns/cgroup"},
+                                         NamespaceName{"ipc-namespace", "self/ns/ipc"},
+                                         NamespaceName{"mnt-namespace", "self/ns/mnt"},
+                                         NamespaceName{"net-namespace", "self/ns/net"},
+                                         NamespaceName{"pid-namespace", "self/ns/pid"},
+                                         NamespaceName{"uts-namespace", "self/ns/uts"}};
 
 bool write_all(int fd, const std::string& text) {
     std::size_t written = 0;
@@ -69,7 +71,8 @@ std::error_code write_lines(ParentSide& side, const Gates& gates, int proc) {
     if (gates.status >= 0 && !write_all(gates.status, "{ " + joined(members, ", ") + " }\n")) {
         return side.fail("write to --json-status-fd");
     }
-    if (gates.info >= 0 && !write_all(gates.info, "{\n    " + joined(members, ",\n    ") + "\n}\n")) {
+    if (gates.info >= 0 &&
+        !write_all(gates.info, "{\n    " + joined(members, ",\n    ") + "\n}\n")) {
         return side.fail("write to --info-fd");
     }
     if (gates.info > STDERR_FILENO && gates.info != gates.status) {
@@ -80,8 +83,7 @@ std::error_code write_lines(ParentSide& side, const Gates& gates, int proc) {
 
 // The child finds its namespaces in the /proc of this process: in its own tree there may be none.
 Step tell_of_child(const Gates& gates) {
-    UniqueFd proc(
-        detail::above_standard_streams(open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC)));
+    UniqueFd proc(detail::above_standard_streams(open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC)));
     if (!proc) {
         throw std::system_error(errno, std::generic_category(), "open '/proc'");
     }
@@ -192,6 +194,19 @@ std::vector<int> Gates::descriptors() const {
         }
     }
     return used;
+}
+
+void settle(const Gates& gates, Surroundings& surroundings) {
+    if (gates.user_namespace < 0) {
+        return;
+    }
+    if (surroundings.unshare.user != Wanted::yes) {
+        throw UsageError("--userns-block-fd requires --unshare-user");
+    }
+    if (!tells(gates)) {
+        throw UsageError("--userns-block-fd requires --info-fd");
+    }
+    surroundings.maps.is_written_by_others = true;
 }
 
 void add_early_gates(SyncedSpawner& spawner, const Gates& gates) {

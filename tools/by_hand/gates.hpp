@@ -6,6 +6,7 @@
 
 #include <syncspawn/launcher/synced_spawner.hpp>
 
+#include "surroundings.hpp"
 #include "tools/report/observer.hpp"
 
 // Where a launch waits for others, and what it tells them before: bubblewrap's --block-fd and its kin.
@@ -26,6 +27,9 @@ struct Gates {
     [[nodiscard]] bool is_used() const noexcept { return !first_option.empty(); }
     [[nodiscard]] std::vector<int> descriptors() const;
 };
+
+// Who lets others write the id maps has a new user namespace, and tells them of the child. Throws UsageError.
+void settle(const Gates& gates, Surroundings& surroundings);
 
 // A gate opens by a byte that comes. The end of the input opens none: then the launch fails (ECANCELED).
 

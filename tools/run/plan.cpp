@@ -34,10 +34,15 @@ SpawnOptions spawn_options(const RunSettings& settings, const HeldSignals& signa
 // The order of the child's steps: namespaces and maps, host name, keyring, session, mounts, network, gates; then
 // limits, scheduling, ids, capabilities, no_new_privs, Landlock; then hooks, and seccomp last.
 void add_steps(RunPlan& plan, const RunSettings& settings) {
+    add_early_gates(plan.spawner, settings.gates);
     add_to(plan.spawner, settings.surroundings, Manner::safe_defaults, plan.left_out);
+    add_late_gates(plan.spawner, settings.gates);
 }
 
 void add_observers(RunPlan& plan, const RunSettings& settings) {
+    if (auto exit_code = exit_code_observer(settings.gates)) {
+        plan.observers.push_back(std::move(exit_code));
+    }
     if (settings.timeline) {
         plan.observers.push_back(std::make_unique<TimelineText>());
     }
@@ -66,6 +71,7 @@ Supervision supervision_for(const RunPlan& plan, const LaunchSettings& settings)
 }  // namespace
 
 RunPlan make_plan(RunSettings& settings, const HeldSignals& signals) {
+    settle(settings.gates, settings.surroundings);
     RunPlan plan{.spawner = SyncedSpawner(spawn_options(settings, signals))};
     add_steps(plan, settings);
     add_observers(plan, settings);

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "options/descriptors.hpp"
+#include "options/gates.hpp"
 #include "options/launch.hpp"
 #include "options/program.hpp"
 #include "options/surroundings.hpp"
@@ -17,6 +18,7 @@ std::vector<Option> options_for(RunSettings& settings) {
     std::vector<Option> rows;
     add_program_options(rows, settings.spawn);
     add_surroundings_options(rows, settings.surroundings);
+    add_gate_options(rows, settings.gates);
     add_descriptor_options(rows, settings.descriptors);
     add_launch_options(rows, settings.launch, settings.spawn);
     rows.push_back({"--timeline", "", "Draw on stderr what parent and child did when", "",

@@ -4,6 +4,7 @@
 
 #include "options/descriptors.hpp"
 #include "options/launch.hpp"
+#include "tools/by_hand/gates.hpp"
 #include "tools/by_hand/surroundings.hpp"
 
 namespace syncspawn::tools {
@@ -14,6 +15,7 @@ struct RunSettings {
     LaunchSettings launch{};
     DescriptorSettings descriptors{};
     Surroundings surroundings{};
+    Gates gates{};
     bool timeline = false;
 };
 

@@ -28,10 +28,11 @@ void add_gate_options(std::vector<Option>& rows, Gates& settings) {
                                   "Do not run PROGRAM before a byte can be read from FD", "Gates",
                                   settings, &Gates::block));
     rows.push_back(descriptor_row(
-        "--userns-block-fd", "Let others write the id maps: a byte from FD says that they have",
-        "", settings, &Gates::user_namespace));
-    rows.push_back(descriptor_row("--info-fd", "Write the child's pid and namespaces to FD, as JSON",
-                                  "", settings, &Gates::info));
+        "--userns-block-fd", "Let others write the id maps: a byte from FD says that they have", "",
+        settings, &Gates::user_namespace));
+    rows.push_back(descriptor_row("--info-fd",
+                                  "Write the child's pid and namespaces to FD, as JSON", "",
+                                  settings, &Gates::info));
     rows.push_back(descriptor_row("--json-status-fd",
                                   "The same on one line, and the exit code when PROGRAM has ended",
                                   "", settings, &Gates::status));
