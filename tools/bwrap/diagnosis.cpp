@@ -41,6 +41,12 @@ std::string diagnosis(const SpawnError& error, const Request& request) {
     if (step == "id map" && is_refused(error)) {
         return "setting up uid map" + why + " (" + error.what() + ")";
     }
+    constexpr std::string_view link = "symlink '";
+    if (error.code() == std::errc::file_exists && error.detail().starts_with(link)) {
+        const std::string place = error.detail().substr(link.size());
+        return "Can't make symlink at " + place.substr(0, place.rfind('\'')) +
+               ": existing destination is something else";
+    }
     if (step.starts_with(lock_file)) {
         return "Unable to " + error.detail() + " lock file " + step.substr(lock_file.size()) + why;
     }

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <span>
@@ -52,6 +53,12 @@ void require_values(const char* name, std::size_t needed, std::size_t found) {
     }
 }
 
+// Other options do not stand between --perms and what it is for.
+bool lays_files_out(const Row& row) {
+    const std::span<const Row> rows = file_rows();
+    return std::any_of(rows.begin(), rows.end(), [&](const Row& one) { return &one == &row; });
+}
+
 class Parser {
 public:
     explicit Parser(Request& request) : request_(request) {}
@@ -97,6 +104,9 @@ private:
         }
         const std::size_t count = row->count_of_arguments();
         require_values(row->name, count, words.size() - 1);
+        if (!lays_files_out(*row)) {
+            request_.surroundings.files.require_complete();
+        }
         row->apply(request_, {row->name, words.subspan(1, count)});
         return words.subspan(1 + count);
     }
