@@ -34,12 +34,19 @@ SpawnOptions spawn_options(const RunSettings& settings, const HeldSignals& signa
     return options;
 }
 
+// What holds unasked: nothing, unless the program is in a sandbox.
+std::optional<Manner> manner_of(const RunSettings& settings) {
+    return settings.restrictions.is_sandboxing() ? std::optional(Manner::safe_defaults)
+                                                 : std::nullopt;
+}
+
 // The order of the child's steps: namespaces and maps, host name, keyring, session, mounts, network, gates; then
 // limits, scheduling, ids, capabilities, no_new_privs, Landlock; then hooks, and seccomp last.
 void add_steps(SyncedSpawner& spawner, const RunSettings& settings) {
     if (settings.map_root) {
         spawner.step(steps::map_root());
     }
+    add_to(spawner, settings.restrictions, manner_of(settings));
 }
 
 void add_observers(RunPlan& plan, const RunSettings& settings) {

@@ -4,6 +4,7 @@
 
 #include "options/descriptors.hpp"
 #include "options/launch.hpp"
+#include "tools/by_hand/restrictions.hpp"
 
 namespace syncspawn::tools {
 
@@ -12,6 +13,7 @@ struct RunSettings {
     SpawnOptions spawn{.program = "-"};
     LaunchSettings launch{};
     DescriptorSettings descriptors{};
+    Restrictions restrictions{};
     bool map_root = false;
     bool timeline = false;
 };
