@@ -77,9 +77,15 @@ struct Surroundings {
 
     FileLayout files{};
 
-    std::string first_option{};  // the first that was given: for errors
+    LeftOut left_out = LeftOut::listed;
+    bool restrictions_are_sandboxing = false;  // then the defaults of a sandbox hold here, too
 
-    [[nodiscard]] bool is_used() const noexcept { return !first_option.empty(); }
+    // The first that was given of those that a policy cannot stand beside.
+    std::string first_option{};
+
+    [[nodiscard]] bool is_used() const noexcept {
+        return !first_option.empty() || die_with_parent != Choice::by_manner;
+    }
     // Whether the defaults of a sandbox hold. --map-root and --die-with-parent alone do not ask for one.
     [[nodiscard]] bool is_sandboxing() const;
 };
@@ -89,8 +95,8 @@ struct Surroundings {
 // HOME, else in "/"; PWD says so.
 //
 // Throws UsageError for what can never work, and for a source that is missing. `left_out` gets a line for each thing
-// that a -try option has given up.
+// that a -try option has given up. Where nothing was asked for, nothing changes.
 void add_to(SyncedSpawner& spawner, const Surroundings& surroundings, Manner manner,
-            std::vector<std::string>& left_out, LeftOut when_left_out = LeftOut::listed);
+            std::vector<std::string>& left_out);
 
 }  // namespace syncspawn::tools

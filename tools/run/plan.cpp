@@ -28,30 +28,30 @@ SpawnOptions spawn_options(const RunSettings& settings, const HeldSignals& signa
     SpawnOptions options = settings.spawn;
     options.signals.mask = signals.callers_mask();
     options.setup.cancel_when_readable = signals.ending();
-    if (settings.map_root) {
-        options.birth.namespaces = Namespaces::user;
-    }
     return options;
 }
 
 // What holds unasked: nothing, unless the program is in a sandbox.
 std::optional<Manner> manner_of(const RunSettings& settings) {
-    return settings.restrictions.is_sandboxing() ? std::optional(Manner::safe_defaults)
+    return settings.surroundings.is_sandboxing() ? std::optional(Manner::safe_defaults)
                                                  : std::nullopt;
 }
 
 // The order of the child's steps: namespaces and maps, host name, keyring, session, mounts, network, gates; then
 // limits, scheduling, ids, capabilities, no_new_privs, Landlock; then hooks, and seccomp last.
-void add_steps(SyncedSpawner& spawner, const RunSettings& settings) {
-    if (settings.map_root) {
-        spawner.step(steps::map_root());
-    }
-    add_to(spawner, settings.restrictions, manner_of(settings));
+void add_steps(RunPlan& plan, const RunSettings& settings) {
+    add_to(plan.spawner, settings.surroundings, Manner::safe_defaults, plan.left_out);
+    add_to(plan.spawner, settings.restrictions, manner_of(settings));
 }
 
 void add_observers(RunPlan& plan, const RunSettings& settings) {
     if (settings.timeline) {
         plan.observers.push_back(std::make_unique<TimelineText>());
+    }
+    for (const auto& observer : plan.observers) {
+        for (const std::string& what : plan.left_out) {
+            observer->left_out(what);
+        }
     }
 }
 
@@ -73,8 +73,9 @@ Supervision supervision_for(const RunPlan& plan, const LaunchSettings& settings)
 }  // namespace
 
 RunPlan make_plan(RunSettings& settings, const HeldSignals& signals) {
+    settings.surroundings.restrictions_are_sandboxing = settings.restrictions.is_sandboxing();
     RunPlan plan{.spawner = SyncedSpawner(spawn_options(settings, signals))};
-    add_steps(plan.spawner, settings);
+    add_steps(plan, settings);
     add_observers(plan, settings);
     plan.supervision = supervision_for(plan, settings.launch);
     return plan;

@@ -5,6 +5,7 @@
 #include "options/descriptors.hpp"
 #include "options/launch.hpp"
 #include "tools/by_hand/restrictions.hpp"
+#include "tools/by_hand/surroundings.hpp"
 
 namespace syncspawn::tools {
 
@@ -14,7 +15,7 @@ struct RunSettings {
     LaunchSettings launch{};
     DescriptorSettings descriptors{};
     Restrictions restrictions{};
-    bool map_root = false;
+    Surroundings surroundings{};
     bool timeline = false;
 };
 
