@@ -33,6 +33,7 @@ void keep_to_ourselves(const std::vector<int>& descriptors) {
 SpawnOptions options_for(const Request& request, const HeldSignals& signals) {
     const JoinedNamespaces& joined = request.surroundings.joined;
     keep_to_ourselves(request.gates.descriptors());
+    keep_to_ourselves(request.restrictions.descriptors());
     keep_to_ourselves(request.surroundings.files.descriptors());
     keep_to_ourselves({joined.user, joined.second_user, joined.pid});
     SpawnOptions options = request.spawn;
@@ -51,7 +52,7 @@ SyncedSpawner spawner_for(const Request& request, const HeldSignals& signals) {
         spawner.step(steps::new_session());
     }
     add_late_gates(spawner, request.gates);
-    spawner.step(steps::no_new_privileges());
+    add_to(spawner, request.restrictions, Manner::as_bubblewrap);
     if (request.names_what_is_left_out) {
         for (const std::string& what : left_out) {
             request.speaker.warn("left out: " + what);

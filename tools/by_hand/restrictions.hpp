@@ -23,17 +23,16 @@ struct CapabilityChange {
     std::string name{};  // "CAP_NET_ADMIN", "net_admin", or "ALL"
 };
 
-// Who the program is outside of any new user namespace. Names have been looked up.
+// Who the program is. Names and numbers as they were typed: they are looked up when the launch is planned.
 struct IdentityWish {
-    std::optional<uid_t> user{};
-    std::optional<gid_t> group{};
-    // Not set: those of a user that was given by name, else none.
-    std::optional<std::vector<gid_t>> groups{};
-    bool keeps_groups = false;       // --groups keep
-    std::vector<gid_t> of_user{};    // those of a user that was given by name
-    std::optional<gid_t> of_name{};  // its group
+    std::string user{};
+    std::string group{};
+    std::optional<std::vector<std::string>> groups{};  // --groups; empty: none
+    bool keeps_groups = false;                         // --groups keep
 
-    [[nodiscard]] bool is_used() const noexcept { return user || group || groups || keeps_groups; }
+    [[nodiscard]] bool is_used() const noexcept {
+        return !user.empty() || !group.empty() || groups || keeps_groups;
+    }
 };
 
 // A filter of system calls.

@@ -6,6 +6,7 @@
 #include "options/gates.hpp"
 #include "options/launch.hpp"
 #include "options/program.hpp"
+#include "options/restrictions.hpp"
 #include "options/surroundings.hpp"
 #include "tools/command_line/command_line.hpp"
 #include "tools/command_line/duration.hpp"
@@ -20,6 +21,7 @@ std::vector<Option> options_for(RunSettings& settings) {
     add_surroundings_options(rows, settings.surroundings);
     add_gate_options(rows, settings.gates);
     add_descriptor_options(rows, settings.descriptors);
+    add_restriction_options(rows, settings.restrictions);
     add_launch_options(rows, settings.launch, settings.spawn);
     rows.push_back({"--timeline", "", "Draw on stderr what parent and child did when", "",
                     [&](const Given&) { settings.timeline = true; }});

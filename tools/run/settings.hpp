@@ -5,6 +5,7 @@
 #include "options/descriptors.hpp"
 #include "options/launch.hpp"
 #include "tools/by_hand/gates.hpp"
+#include "tools/by_hand/restrictions.hpp"
 #include "tools/by_hand/surroundings.hpp"
 
 namespace syncspawn::tools {
@@ -14,6 +15,7 @@ struct RunSettings {
     SpawnOptions spawn{.program = "-"};
     LaunchSettings launch{};
     DescriptorSettings descriptors{};
+    Restrictions restrictions{};
     Surroundings surroundings{};
     Gates gates{};
     bool timeline = false;
