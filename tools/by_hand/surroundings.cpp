@@ -152,9 +152,9 @@ void Building::forbid_nested() {
 void Building::lay_out_files() {
     if (manner_ == Manner::as_bubblewrap || !wanted_.files.operations().empty()) {
         const bool has_own_processes = plan_.makes(Namespaces::pid) || wanted_.joined.pid >= 0;
-        add(step_for(wanted_.files, manner_,
-                     has_own_processes ? Processes::of_its_own : Processes::of_the_host,
-                     left_out_));
+        add_all(steps_for(wanted_.files, manner_,
+                          has_own_processes ? Processes::of_its_own : Processes::of_the_host,
+                          left_out_));
         close_in_program(wanted_.files.descriptors());
     }
 }
