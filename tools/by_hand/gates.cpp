@@ -210,6 +210,11 @@ void settle(const Gates& gates, Surroundings& surroundings) {
 }
 
 void add_early_gates(SyncedSpawner& spawner, const Gates& gates) {
+    for (const int fd : gates.descriptors()) {
+        if (fd > STDERR_FILENO) {
+            fcntl(fd, F_SETFD, FD_CLOEXEC);
+        }
+    }
     if (gates.user_namespace < 0) {
         return;
     }
