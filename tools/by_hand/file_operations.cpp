@@ -1,8 +1,10 @@
 #include "file_operations.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <optional>
@@ -85,14 +87,17 @@ void add_devices(Operations& into, FileOperation operation, Manner manner) {
     }
 }
 
+mode_t present_umask() {
+    const mode_t mask = umask(0);
+    umask(mask);
+    return mask;
+}
+
 // Without --perms the umask counts, but for bubblewrap.
-void add_file(Operations& into, FileOperation operation, Manner manner,
-              std::optional<mode_t> mode) {
-    const std::string place = operation.destination;
-    into.push_back(std::move(operation));
-    if (mode || manner == Manner::as_bubblewrap) {
-        into.push_back(Mount::chmod(mode.value_or(usual_mode_of_files), place));
-    }
+mode_t mode_of_file(const TypedOperation& typed, Manner manner) {
+    return typed.mode.value_or(manner == Manner::as_bubblewrap
+                                   ? usual_mode_of_files
+                                   : usual_mode_of_files & ~present_umask());
 }
 
 Operations operations_of(const TypedOperation& typed, Manner manner, Processes processes) {
@@ -116,7 +121,8 @@ Operations operations_of(const TypedOperation& typed, Manner manner, Processes p
             add_devices(result, std::move(operation), manner);
             break;
         case Kind::file:
-            add_file(result, std::move(operation), manner, typed.mode);
+            operation.mode = mode_of_file(typed, manner);
+            result.push_back(std::move(operation));
             break;
         default:
             result.push_back(std::move(operation));
@@ -172,7 +178,11 @@ void refuse_wrong_one(const TypedOperation& typed, const Operations& operations,
     try {
         (void)sandbox::mounts(operations);
     } catch (const std::invalid_argument& error) {
-        throw UsageError(typed.typed + ": " + error.what());
+        // What comes before the rule names the operation in other words.
+        const std::string text = error.what();
+        const std::size_t rule = text.rfind(": ");
+        throw UsageError(typed.typed +
+                         (rule == std::string::npos ? ": " + text : text.substr(rule)));
     } catch (const std::system_error& error) {
         throw UsageError(typed.typed + ": " + error.what());
     }
@@ -186,10 +196,15 @@ Operations read_operations_of(const TypedOperation& typed, Manner manner, Proces
     }
 }
 
+// The modes of files are what the operations say.
+std::vector<Step> without_umask(Step mounts) {
+    return {steps::umask(0), std::move(mounts), steps::umask(present_umask())};
+}
+
 }  // namespace
 
-Step step_for(const FileLayout& layout, Manner manner, Processes processes,
-              std::vector<std::string>& left_out) {
+std::vector<Step> steps_for(const FileLayout& layout, Manner manner, Processes processes,
+                            std::vector<std::string>& left_out) {
     std::vector<std::pair<const TypedOperation*, Operations>> groups;
     Operations all;
     for (const TypedOperation& typed : layout.operations()) {
@@ -200,10 +215,14 @@ Step step_for(const FileLayout& layout, Manner manner, Processes processes,
         groups.emplace_back(&typed, read_operations_of(typed, manner, processes));
         all.insert(all.end(), groups.back().second.begin(), groups.back().second.end());
     }
+    const bool has_files = std::any_of(all.begin(), all.end(), [](const FileOperation& operation) {
+        return operation.kind == Kind::file;
+    });
     constexpr sandbox::MountOptions options{.root = sandbox::NewRoot::empty,
                                             .host_files = sandbox::HostFiles::may_change};
     try {
-        return sandbox::mounts(all, options);
+        Step mounts = sandbox::mounts(all, options);
+        return has_files ? without_umask(std::move(mounts)) : std::vector{std::move(mounts)};
     } catch (const std::exception&) {
         for (const auto& [typed, operations] : groups) {
             refuse_wrong_one(*typed, operations, manner);

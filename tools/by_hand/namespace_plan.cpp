@@ -122,8 +122,12 @@ void check_made(const Surroundings& wanted, const NamespacePlan& plan, Manner ma
             "add --unshare-user");
     require(!wanted.host_name || plan.makes(Namespaces::uts),
             "Specifying --hostname requires --unshare-uts", "add --unshare-uts");
+    require(!wanted.loopback || wanted.joined.network.empty() || !plan.makes(Namespaces::user),
+            "--loopback: a new user namespace has no say over the network of --netns",
+            "leave --loopback out, and bring the device up outside");
     require(!wanted.as_pid_1 || plan.makes(Namespaces::pid),
             "Specifying --as-pid-1 requires --unshare-pid", "add --unshare-pid");
+    // bubblewrap wants it named, even where it makes one unasked.
     const bool is_named = wanted.unshare.user != Wanted::no || manner == Manner::safe_defaults;
     require(!wanted.disable_userns || (plan.makes(Namespaces::user) && is_named),
             "--disable-userns requires --unshare-user", "add --unshare-user");
