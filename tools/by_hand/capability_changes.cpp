@@ -114,15 +114,19 @@ std::optional<sandbox::CapabilitySets> capability_sets_of(
         return std::nullopt;
     }
     const Manner of = manner.value_or(Manner::safe_defaults);
-    const Change change(of, where);
-    if (of == Manner::as_bubblewrap && geteuid() == 0) {
-        if (changes.empty() && where == UserNamespace::callers) {
-            return std::nullopt;
-        }
-        return sets_of_root(change, changes, where);
+    const bool is_bubblewraps_root = of == Manner::as_bubblewrap && geteuid() == 0;
+    if (is_bubblewraps_root && changes.empty() && where == UserNamespace::callers) {
+        return std::nullopt;
     }
-    sandbox::CapabilitySets sets =
-        sandbox::only_capabilities(change.names_of(change.after(changes, 0)));
+    if (is_bubblewraps_root) {
+        return sets_of_root(Change(of, where), changes, where);
+    }
+    sandbox::CapabilityNames kept;
+    if (!changes.empty()) {
+        const Change change(of, where);
+        kept = change.names_of(change.after(changes, 0));
+    }
+    sandbox::CapabilitySets sets = sandbox::only_capabilities(kept);
     sets.without_setpcap = sandbox::WithoutSetpcap::leave_bounding;
     return sets;
 }

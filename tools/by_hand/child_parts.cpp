@@ -76,7 +76,7 @@ std::error_code expect_refusal(ChildSide& side) noexcept {
     }
     while (syscall(SYS_wait4, child, nullptr, 0, nullptr) < 0 && errno == EINTR) {
     }
-    return side.fail(EPERM, "creation of new user namespaces was not disabled as requested");
+    return side.fail(ECANCELED, "creation of new user namespaces was not disabled as requested");
 }
 
 }  // namespace

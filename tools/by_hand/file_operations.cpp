@@ -178,7 +178,11 @@ void refuse_wrong_one(const TypedOperation& typed, const Operations& operations,
     try {
         (void)sandbox::mounts(operations);
     } catch (const std::invalid_argument& error) {
-        throw UsageError(typed.typed + ": " + error.what());
+        // What comes before the rule names the operation in other words.
+        const std::string text = error.what();
+        const std::size_t rule = text.rfind(": ");
+        throw UsageError(typed.typed +
+                         (rule == std::string::npos ? ": " + text : text.substr(rule)));
     } catch (const std::system_error& error) {
         throw UsageError(typed.typed + ": " + error.what());
     }

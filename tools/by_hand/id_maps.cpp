@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
 
 #include <syncspawn/sandbox/privileges.hpp>
 
@@ -71,27 +74,46 @@ Step become(std::optional<Id> user, std::optional<Id> group, bool may_have_group
     return steps::become(std::move(identity));
 }
 
+struct Ids {
+    Id user = 0;
+    Id group = 0;
+
+    friend bool operator==(const Ids&, const Ids&) = default;
+};
+
+// Who lays everything out: the caller, if it has an id in there, else root, who keeps its capabilities, else whoever
+// the program will be.
+Ids ids_of_setup(const steps::IdMaps& maps, const std::optional<Ids>& present, const Ids& final) {
+    const bool has_root = is_inside(maps.users, root) && is_inside(maps.groups, root);
+    return present.value_or(has_root ? Ids{.user = root, .group = root} : final);
+}
+
+std::optional<Ids> present_ids(const steps::IdMaps& maps) {
+    const std::optional<Id> user = inside_of(maps.users, geteuid());
+    const std::optional<Id> group = inside_of(maps.groups, getegid());
+    return user && group ? std::optional(Ids{.user = *user, .group = *group}) : std::nullopt;
+}
+
 void add_ranges(IdSteps& into, const Surroundings& wanted) {
     const Id user = geteuid();
     const Id group = getegid();
     const steps::IdMaps maps{
         .users = completed(wanted.maps.users, wanted.maps.is_root, wanted.user, user),
         .groups = completed(wanted.maps.groups, wanted.maps.is_root, wanted.group, group)};
-    const bool are_callers =
-        is_callers_alone(maps.users, user) && is_callers_alone(maps.groups, group);
-    into.first.push_back(has_sys_admin() || are_callers ? steps::map_ids(maps)
-                                                        : steps::map_subordinate_ids(maps));
-    const Id new_user = identity_in(maps.users, user, wanted.user, "--uid");
-    const Id new_group = identity_in(maps.groups, group, wanted.group, "--gid");
-    const std::optional<Id> present_user = inside_of(maps.users, user);
-    if (present_user == new_user && inside_of(maps.groups, group) == new_group) {
-        return;
+    const bool is_own_group = is_callers_alone(maps.groups, group);
+    const bool may_write = has_sys_admin() || (is_own_group && is_callers_alone(maps.users, user));
+    into.first.push_back(may_write ? steps::map_ids(maps) : steps::map_subordinate_ids(maps));
+    const Ids final{.user = identity_in(maps.users, user, wanted.user, "--uid"),
+                    .group = identity_in(maps.groups, group, wanted.group, "--gid")};
+    const std::optional<Ids> present = present_ids(maps);
+    const Ids setup = ids_of_setup(maps, present, final);
+    if (setup != present) {
+        into.first.push_back(sandbox::secure_bits(sandbox::SecureBits::keep_capabilities));
+        into.first.push_back(become(setup.user, setup.group, !is_own_group));
     }
-    // Who stops being root in there loses the capabilities that the other steps need.
-    const bool stops_being_root = present_user == root && new_user != root;
-    std::vector<Step>& steps = stops_being_root ? into.last : into.first;
-    steps.push_back(sandbox::secure_bits(sandbox::SecureBits::keep_capabilities));
-    steps.push_back(become(new_user, new_group, !is_callers_alone(maps.groups, group)));
+    if (final != setup) {
+        into.last.push_back(become(final.user, final.group, !is_own_group));
+    }
 }
 
 void add_own_map(IdSteps& into, const Surroundings& wanted) {
@@ -133,7 +155,11 @@ IdSteps id_steps(const Surroundings& surroundings, const NamespacePlan& plan) {
     } else if (wish.is_root && !surroundings.is_sandboxing()) {
         steps.first.push_back(steps::map_root());
     } else if (wish.is_root || !wish.users.empty() || !wish.groups.empty()) {
-        add_ranges(steps, surroundings);
+        try {
+            add_ranges(steps, surroundings);
+        } catch (const std::invalid_argument& error) {
+            throw UsageError(std::string("--map-uid, --map-gid: ") + error.what());
+        }
     } else {
         add_own_map(steps, surroundings);
     }

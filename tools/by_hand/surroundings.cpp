@@ -1,12 +1,11 @@
 #include "surroundings.hpp"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <climits>
-#include <cstdlib>
+#include <stdexcept>
 #include <utility>
 
 #include <syncspawn/sandbox/network.hpp>
@@ -14,6 +13,7 @@
 #include "child_parts.hpp"
 #include "file_operations.hpp"
 #include "id_maps.hpp"
+#include "joining.hpp"
 #include "launcher_side.hpp"
 #include "namespace_plan.hpp"
 #include "tools/command_line/command_line.hpp"
@@ -39,6 +39,20 @@ void close_in_program(const std::vector<int>& descriptors) {
         if (descriptor > STDERR_FILENO) {
             fcntl(descriptor, F_SETFD, FD_CLOEXEC);
         }
+    }
+}
+
+Step cgroup_step(const sandbox::CgroupLimits& limits) {
+    try {
+        return sandbox::cgroup(limits);
+    } catch (const sandbox::CgroupError& error) {
+        std::string problems;
+        for (const sandbox::CgroupProblem& problem : error.problems()) {
+            problems += (problems.empty() ? "" : "; ") + problem.to_string();
+        }
+        throw std::runtime_error("--cgroup: " + problems);
+    } catch (const std::invalid_argument& error) {
+        throw UsageError(std::string("--cgroup: ") + error.what());
     }
 }
 
@@ -97,7 +111,7 @@ private:
 
 void Building::settle_launcher() {
     if (wanted_.cgroup) {
-        add(sandbox::cgroup(*wanted_.cgroup));
+        add(cgroup_step(*wanted_.cgroup));
     }
     const bool may_have_groups = manner_ == Manner::safe_defaults && wanted_.is_sandboxing() &&
                                  geteuid() == 0 && has_sys_admin() && getgroups(0, nullptr) > 0;
@@ -114,14 +128,14 @@ void Building::settle_launcher() {
 
 void Building::enter_namespaces() {
     const std::string& network = wanted_.joined.network;
-    const bool is_outside = plan_.makes(Namespaces::user) && has_sys_admin();
-    if (!network.empty() && is_outside) {
+    const bool is_network_outside = plan_.makes(Namespaces::user) && has_sys_admin();
+    if (!network.empty() && is_network_outside) {
         add(be_born_in_network(network));
     }
     add_all(std::move(ids_.first));
     forbid_nested();
-    if (!network.empty() && !is_outside) {
-        add(steps::join_namespace(network));
+    if (!network.empty() && !is_network_outside) {
+        add(join_network(network));
     }
     if (plan_.makes(Namespaces::cgroup) && wanted_.cgroup) {
         add(sandbox::new_cgroup_namespace());
@@ -168,8 +182,7 @@ void Building::open_network() {
 void Building::settle_end() {
     add_all(std::move(ids_.last));
     if (wanted_.joined.second_user >= 0) {
-        UniqueFd own(fcntl(wanted_.joined.second_user, F_DUPFD_CLOEXEC, 0));
-        add(steps::join_namespace(std::move(own)));
+        add(join_second_user_namespace(wanted_.joined.second_user));
     }
 }
 

@@ -153,10 +153,15 @@ private:
         try {
             name.option->apply(given);
         } catch (const UsageError& error) {
-            throw UsageError(name.text + ": " + error.what(), error.advice());
+            throw UsageError(about(name, error.what()), error.advice());
         } catch (const std::invalid_argument& error) {
-            throw UsageError(name.text + ": " + error.what());
+            throw UsageError(about(name, error.what()));
         }
+    }
+
+    // The text names the option, if only once.
+    static std::string about(const OptionName& name, const std::string& text) {
+        return text.starts_with(name.text + " ") ? text : name.text + ": " + text;
     }
 
     std::vector<OptionName> names_;

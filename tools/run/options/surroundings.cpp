@@ -105,6 +105,9 @@ steps::IdRange parse_range(const std::string& text) {
     if (second != std::string::npos) {
         range.count = parse_id(text.substr(second + 1));
     }
+    if (range.count == 0) {
+        throw UsageError("'" + text + "' has a COUNT of no ids");
+    }
     return range;
 }
 
