@@ -28,7 +28,7 @@ private:
 };
 
 // Without any of a sandbox a launch is one as by env(1) or timeout(1).
-bool is_plain(const RunSettings& settings) { return !settings.map_root; }
+bool is_plain(const RunSettings& settings) { return !settings.surroundings.is_sandboxing(); }
 
 SpawnOptions spawn_options(const RunSettings& settings, const HeldSignals& signals) {
     SpawnOptions options = settings.spawn;
@@ -41,23 +41,35 @@ SpawnOptions spawn_options(const RunSettings& settings, const HeldSignals& signa
     if (settings.launch.pty || settings.launch.new_session.value_or(false)) {
         options.ending.scope = KillScope::session;
     }
-    if (settings.map_root) {
-        options.birth.namespaces = Namespaces::user;
-    }
     return options;
+}
+
+// What holds unasked: nothing, unless the program is in a sandbox.
+std::optional<Manner> manner_of(const RunSettings& settings) {
+    return settings.surroundings.is_sandboxing() ? std::optional(Manner::safe_defaults)
+                                                 : std::nullopt;
 }
 
 // The order of the child's steps: namespaces and maps, host name, keyring, session, mounts, network, gates; then
 // limits, scheduling, ids, capabilities, no_new_privs, Landlock; then hooks, and seccomp last.
-void add_steps(SyncedSpawner& spawner, const RunSettings& settings) {
-    if (settings.map_root) {
-        spawner.step(steps::map_root());
-    }
+void add_steps(RunPlan& plan, const RunSettings& settings) {
+    add_early_gates(plan.spawner, settings.gates);
+    add_to(plan.spawner, settings.surroundings, Manner::safe_defaults, plan.left_out);
+    add_late_gates(plan.spawner, settings.gates);
+    add_to(plan.spawner, settings.restrictions, manner_of(settings));
 }
 
 void add_observers(RunPlan& plan, const RunSettings& settings) {
+    if (auto exit_code = exit_code_observer(settings.gates)) {
+        plan.observers.push_back(std::move(exit_code));
+    }
     if (settings.timeline) {
         plan.observers.push_back(std::make_unique<TimelineText>());
+    }
+    for (const auto& observer : plan.observers) {
+        for (const std::string& what : plan.left_out) {
+            observer->left_out(what);
+        }
     }
 }
 
@@ -81,12 +93,14 @@ Supervision supervision_for(const RunPlan& plan, const LaunchSettings& settings)
 
 RunPlan make_plan(RunSettings& settings, const HeldSignals& signals) {
     check(settings.launch);
+    settle(settings.gates, settings.surroundings);
+    settings.surroundings.restrictions_are_sandboxing = settings.restrictions.is_sandboxing();
     RunPlan plan{.spawner = SyncedSpawner(spawn_options(settings, signals))};
     if (settings.launch.pty) {
         plan.pty = std::make_unique<Pty>(options_like_our_terminal());
         plan.pty->add_to(plan.spawner);
     }
-    add_steps(plan.spawner, settings);
+    add_steps(plan, settings);
     pass_on_listen_pid(plan.spawner);
     add_observers(plan, settings);
     plan.supervision = supervision_for(plan, settings.launch);

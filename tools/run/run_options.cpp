@@ -4,8 +4,11 @@
 #include <vector>
 
 #include "options/descriptors.hpp"
+#include "options/gates.hpp"
 #include "options/launch.hpp"
 #include "options/program.hpp"
+#include "options/restrictions.hpp"
+#include "options/surroundings.hpp"
 #include "tools/command_line/command_line.hpp"
 #include "tools/command_line/duration.hpp"
 #include "tools/commands.hpp"
@@ -16,10 +19,11 @@ namespace {
 // All rows, one call for each group, in the order of --help.
 std::vector<Option> options_for(RunSettings& settings) {
     std::vector<Option> rows;
-    rows.push_back({"--map-root", "", "Make the caller root in a new user namespace", "Namespaces",
-                    [&](const Given&) { settings.map_root = true; }});
     add_program_options(rows, settings.spawn);
+    add_surroundings_options(rows, settings.surroundings);
+    add_gate_options(rows, settings.gates);
     add_descriptor_options(rows, settings.descriptors);
+    add_restriction_options(rows, settings.restrictions);
     add_launch_options(rows, settings.launch, settings.spawn);
     rows.push_back({"--timeline", "", "Draw on stderr what parent and child did when", "",
                     [&](const Given&) { settings.timeline = true; }});

@@ -4,6 +4,9 @@
 
 #include "options/descriptors.hpp"
 #include "options/launch.hpp"
+#include "tools/by_hand/gates.hpp"
+#include "tools/by_hand/restrictions.hpp"
+#include "tools/by_hand/surroundings.hpp"
 
 namespace syncspawn::tools {
 
@@ -12,7 +15,9 @@ struct RunSettings {
     SpawnOptions spawn{.program = "-"};
     LaunchSettings launch{};
     DescriptorSettings descriptors{};
-    bool map_root = false;
+    Restrictions restrictions{};
+    Surroundings surroundings{};
+    Gates gates{};
     bool timeline = false;
 };
 
