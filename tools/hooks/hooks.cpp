@@ -1,0 +1,61 @@
+#include "hooks.hpp"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <memory>
+#include <system_error>
+
+#include "barrier/linux/fresh_descriptor.hpp"
+#include "child_hook.hpp"
+#include "hook_category.hpp"
+#include "leavings.hpp"
+#include "parent_hook.hpp"
+
+namespace syncspawn::tools {
+namespace {
+
+// What all hooks of a launch share.
+struct Shared {
+    UniqueFd null_device{
+        detail::above_standard_streams(open("/dev/null", O_RDWR | O_CLOEXEC))};
+    Leavings leavings{};
+};
+
+// A name for errors and pictures: a long command is cut, between two characters.
+std::string name_of(const Hook& hook) {
+    constexpr std::size_t longest = 60;
+    std::string command = hook.command;
+    if (command.size() > longest) {
+        std::size_t end = longest - 3;
+        while (end > 0 && (static_cast<unsigned char>(command[end]) & 0xc0U) == 0x80) {
+            --end;
+        }
+        command.replace(end, std::string::npos, "...");
+    }
+    return std::string(hook.side == WhichSide::parent ? "parent" : "child") + " hook '" + command + "'";
+}
+
+Step step_for(const Hook& hook, const SpawnOptions& options, const std::shared_ptr<Shared>& shared) {
+    Step step{.name = name_of(hook)};
+    if (hook.side == WhichSide::parent) {
+        step.order = StepOrder::parent_first;
+        step.parent = [run = parent_hook(hook.command, options.signals), shared](ParentSide& side) {
+            const std::error_code error = run(side);
+            if (!error && !side.is_waiting()) {
+                shared->leavings.find(side.child_pid());
+            }
+            return error;
+        };
+    } else {
+        step.order = StepOrder::child_first;
+        step.child = child_hook(hook.command, options, shared->null_device.get());
+        step.descriptors = {shared->null_device.get()};
+        step.parent = [shared](ParentSide& side) { shared->leavings.find(side.child_pid()); };
+    }
+    return step;
+}
+
+}  // namespace
+}  // namespace syncspawn::tools
