@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -68,7 +69,8 @@ public:
 
 private:
     void write_pid(long pid) noexcept {
-        char* const digits = std::copy(pid_variable.begin(), pid_variable.end(), pid_entry_.begin());
+        char* const digits =
+            std::copy(pid_variable.begin(), pid_variable.end(), pid_entry_.begin());
         *std::to_chars(digits, pid_entry_.end() - 1, pid).ptr = '\0';
     }
 
@@ -90,6 +92,9 @@ private:
 
     // Who is not uid 0 would lose them by execve. What cannot be kept is not missed before it is needed.
     static void keep_capabilities() noexcept {
+        if (syscall(SYS_geteuid) == 0) {
+            return;
+        }
         __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
         std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
         if (syscall(SYS_capget, &header, sets.data()) < 0) {
@@ -117,10 +122,8 @@ private:
 }  // namespace
 
 ChildPart child_hook(const std::string& command, const SpawnOptions& options, int null_device) {
-    return async_signal_safe(
-        [hook = std::make_unique<HookInChild>(command, options, null_device)](ChildSide& side) {
-            return hook->run(side);
-        });
+    return async_signal_safe([hook = std::make_unique<HookInChild>(command, options, null_device)](
+                                 ChildSide& side) { return hook->run(side); });
 }
 
 }  // namespace syncspawn::tools

@@ -18,14 +18,13 @@ namespace {
 
 // What all hooks of a launch share.
 struct Shared {
-    UniqueFd null_device{
-        detail::above_standard_streams(open("/dev/null", O_RDWR | O_CLOEXEC))};
+    UniqueFd null_device{detail::above_standard_streams(open("/dev/null", O_RDWR | O_CLOEXEC))};
     Leavings leavings{};
 };
 
 // A name for errors and pictures: a long command is cut, between two characters.
 std::string name_of(const Hook& hook) {
-    constexpr std::size_t longest = 60;
+    constexpr std::size_t longest = 40;
     std::string command = hook.command;
     if (command.size() > longest) {
         std::size_t end = longest - 3;
@@ -34,16 +33,18 @@ std::string name_of(const Hook& hook) {
         }
         command.replace(end, std::string::npos, "...");
     }
-    return std::string(hook.side == WhichSide::parent ? "parent" : "child") + " hook '" + command + "'";
+    return std::string(hook.side == WhichSide::parent ? "parent" : "child") + " hook '" + command +
+           "'";
 }
 
-Step step_for(const Hook& hook, const SpawnOptions& options, const std::shared_ptr<Shared>& shared) {
+Step step_for(const Hook& hook, const SpawnOptions& options,
+              const std::shared_ptr<Shared>& shared) {
     Step step{.name = name_of(hook)};
     if (hook.side == WhichSide::parent) {
         step.order = StepOrder::parent_first;
         step.parent = [run = parent_hook(hook.command, options.signals), shared](ParentSide& side) {
             const std::error_code error = run(side);
-            if (!error && !side.is_waiting()) {
+            if (!error) {
                 shared->leavings.find(side.child_pid());
             }
             return error;
@@ -52,10 +53,34 @@ Step step_for(const Hook& hook, const SpawnOptions& options, const std::shared_p
         step.order = StepOrder::child_first;
         step.child = child_hook(hook.command, options, shared->null_device.get());
         step.descriptors = {shared->null_device.get()};
-        step.parent = [shared](ParentSide& side) { shared->leavings.find(side.child_pid()); };
     }
     return step;
 }
 
 }  // namespace
+
+void add_to(SyncedSpawner& spawner, const HookSettings& settings) {
+    if (!settings.is_used()) {
+        return;
+    }
+    const auto shared = std::make_shared<Shared>();
+    // A parent hook finds the child's surroundings made, a child hook the parent waiting.
+    spawner.rendezvous("ready for hooks");
+    for (const Hook& hook : settings.hooks) {
+        Step step = step_for(hook, spawner.options(), shared);
+        if (&hook == &settings.hooks.front()) {
+            step.after_end = [shared](ParentSide& side) { shared->leavings.end(side.child_pid()); };
+        }
+        spawner.step(std::move(step));
+    }
+}
+
+std::optional<std::string> hook_failure(const SpawnError& error) {
+    const std::error_code code = error.code();
+    if (error.stage() != Stage::step || code.category() != hook_category) {
+        return std::nullopt;
+    }
+    return error.step() + (WIFSIGNALED(code.value()) ? " was " : " ") + code.message();
+}
+
 }  // namespace syncspawn::tools

@@ -42,9 +42,11 @@ ssize_t write_to_stream(int fd, const std::string& text) {
     const std::size_t size = std::min<std::size_t>(text.size(), PIPE_BUF);
     detail::SigpipeHeldBack held_back;
     // iovec serves reading, too.
-    iovec piece{const_cast<char*>(text.data()), size};  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+    iovec piece{const_cast<char*>(text.data()),
+                size};  // NOLINT(cppcoreguidelines-pro-type-const-cast)
     ssize_t written = syscall(SYS_pwritev2, fd, &piece, 1UL, current_place, current_place, no_wait);
-    if (written < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL || errno == ESPIPE)) {
+    if (written < 0 &&
+        (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL || errno == ESPIPE)) {
         written = write(fd, text.data(), size);
     }
     if (written < 0 && errno == EPIPE) {
@@ -63,7 +65,9 @@ LineQueue::LineQueue(int fd)
     if (!fd_ || !writable_ || fstat(fd_.get(), &about) < 0) {
         throw std::system_error(errno, std::generic_category(), "status descriptor");
     }
-    kind_ = S_ISSOCK(about.st_mode) ? Kind::socket : S_ISREG(about.st_mode) ? Kind::file : Kind::stream;
+    kind_ = S_ISSOCK(about.st_mode)  ? Kind::socket
+            : S_ISREG(about.st_mode) ? Kind::file
+                                     : Kind::stream;
     // A file cannot be waited for, and need not be.
     if (epoll_ctl(writable_.get(), EPOLL_CTL_ADD, fd_.get(), &event) < 0) {
         kind_ = Kind::file;
@@ -114,8 +118,8 @@ void LineQueue::advance() {
 void LineQueue::finish(std::chrono::nanoseconds within) {
     const auto end = std::chrono::steady_clock::now() + within;
     for (advance(); fd_ && !lines_.empty(); advance()) {
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-            end - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
         if (left.count() <= 0) {
             return;
         }

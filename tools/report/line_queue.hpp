@@ -36,9 +36,9 @@ private:
 
     UniqueFd fd_;
     Kind kind_ = Kind::stream;
-    UniqueFd writable_;               // an epoll descriptor
-    std::deque<std::string> lines_;   // the first one as far as it is not written
-    std::size_t bytes_ = 0;           // of all of them
+    UniqueFd writable_;              // an epoll descriptor
+    std::deque<std::string> lines_;  // the first one as far as it is not written
+    std::size_t bytes_ = 0;          // of all of them
     std::int64_t lost_ = 0;
 };
 

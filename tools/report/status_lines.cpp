@@ -58,10 +58,18 @@ void StatusLines::begins() {
     JsonObject line;
     line.number("version", version).seconds("time", {}).text("event", "begin");
     tell(line.seconds("monotonic", clock_.beginning()).number("pid", getpid()));
+    has_begun_ = true;
+    for (const std::string& what : left_out_) {
+        left_out(what);
+    }
 }
 
 void StatusLines::left_out(const std::string& what) {
-    tell(event_now("left-out").text("what", what));
+    if (has_begun_) {
+        tell(event_now("left-out").text("what", what));
+    } else {
+        left_out_.push_back(what);
+    }
 }
 
 void StatusLines::tell_steps(const Timeline& timeline, pid_t program) {
@@ -84,9 +92,7 @@ void StatusLines::tell_steps(const Timeline& timeline, pid_t program) {
     }
 }
 
-void StatusLines::runs(const Process& program) {
-    tell_steps(program.timeline(), program.pid());
-}
+void StatusLines::runs(const Process& program) { tell_steps(program.timeline(), program.pid()); }
 
 void StatusLines::failed(const SpawnError& error) {
     tell_steps(error.timeline(), error.child_pid());

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "clock.hpp"
 #include "json.hpp"
@@ -36,6 +37,8 @@ private:
     std::shared_ptr<LineQueue> lines_;
     LaunchClock clock_;
     std::array<std::size_t, 2> told_{};  // events of the parent, of the child
+    bool has_begun_ = false;
+    std::vector<std::string> left_out_{};  // before that
     std::string reason_ = "itself";
 };
 

@@ -92,7 +92,8 @@ void add_meetings(Trace& trace, const std::vector<Span>& spans) {
 
 void add_program(Trace& trace, const Story& story, const std::vector<Span>& spans) {
     for (const Span& span : spans) {
-        if (span.subject == TimelineSubject::execve && span.side == WhichSide::child && story.exit) {
+        if (span.subject == TimelineSubject::execve && span.side == WhichSide::child &&
+            story.exit) {
             add_span(trace, "program: " + story.exit->what, "program", WhichSide::child, span.begin,
                      story.exit->at);
         }

@@ -1,28 +1,13 @@
 #include "plan.hpp"
 
-#include <cstdio>
-
 #include <syncspawn/steps.hpp>
 
 #include "tools/command_line/command_line.hpp"
-#include "tools/messages.hpp"
+#include "tools/hooks/hooks.hpp"
+#include "tools/report/observers.hpp"
 
 namespace syncspawn::tools {
 namespace {
-
-class TimelineText : public Observer {
-public:
-    void runs(const Process& program) override { print(program.timeline()); }
-    void failed(const SpawnError& error) override { print(error.timeline()); }
-
-private:
-    static void print(Timeline timeline) {
-        for (TimelineEvent& event : timeline) {
-            event.what = printable(event.what);
-        }
-        std::fputs(draw(timeline).c_str(), stderr);
-    }
-};
 
 SpawnOptions spawn_options(const RunSettings& settings, const HeldSignals& signals) {
     SpawnOptions options = settings.spawn;
@@ -35,16 +20,17 @@ SpawnOptions spawn_options(const RunSettings& settings, const HeldSignals& signa
 }
 
 // The order of the child's steps: namespaces and maps, host name, keyring, session, mounts, network, gates; then
-// limits, scheduling, ids, capabilities, no_new_privs, Landlock; then hooks, and seccomp last.
+// hooks; then limits, scheduling, ids, capabilities, no_new_privs, Landlock, and seccomp last.
 void add_steps(SyncedSpawner& spawner, const RunSettings& settings) {
     if (settings.map_root) {
         spawner.step(steps::map_root());
     }
+    add_to(spawner, settings.hooks);
 }
 
 void add_observers(RunPlan& plan, const RunSettings& settings) {
-    if (settings.timeline) {
-        plan.observers.push_back(std::make_unique<TimelineText>());
+    for (auto& observer : observers_for(settings.reports, plan.clients)) {
+        plan.observers.push_back(std::move(observer));
     }
 }
 

@@ -7,6 +7,7 @@
 #include "run_options.hpp"
 #include "tools/commands.hpp"
 #include "tools/exit_codes.hpp"
+#include "tools/hooks/hooks.hpp"
 #include "tools/messages.hpp"
 #include "tools/supervise/descendants.hpp"
 #include "tools/supervise/held_signals.hpp"
@@ -27,7 +28,7 @@ int end_failed_launch(const Outcome& outcome) {
     if (outcome.signal != 0) {
         return die_of(outcome.signal);
     }
-    complain(outcome.error.what());
+    complain(hook_failure(outcome.error).value_or(outcome.error.what()));
     return code_of(outcome.error);
 }
 
@@ -36,6 +37,9 @@ int launch(RunSettings& settings) {
     const RunPlan plan = make_plan(settings, signals);
     const Descendants descendants;
     const Outcome outcome = supervise(plan.spawner, plan.supervision, signals, descendants);
+    for (const auto& observer : plan.observers) {
+        observer->over();
+    }
     return outcome.error ? end_failed_launch(outcome) : end_as(outcome.status);
 }
 

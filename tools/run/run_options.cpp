@@ -3,8 +3,10 @@
 #include <vector>
 
 #include "options/descriptors.hpp"
+#include "options/hooks.hpp"
 #include "options/launch.hpp"
 #include "options/program.hpp"
+#include "options/reports.hpp"
 #include "tools/command_line/command_line.hpp"
 #include "tools/command_line/duration.hpp"
 
@@ -19,8 +21,8 @@ std::vector<Option> options_for(RunSettings& settings) {
     add_program_options(rows, settings.spawn);
     add_descriptor_options(rows, settings.descriptors);
     add_launch_options(rows, settings.launch, settings.spawn);
-    rows.push_back({"--timeline", "", "Draw on stderr what parent and child did when", "",
-                    [&](const Given&) { settings.timeline = true; }});
+    add_hook_options(rows, settings.hooks);
+    add_report_options(rows, settings.reports);
     rows.push_back(help_option);
     return rows;
 }

@@ -3,7 +3,9 @@
 #include <syncspawn/launcher.hpp>
 
 #include "options/descriptors.hpp"
+#include "options/hooks.hpp"
 #include "options/launch.hpp"
+#include "options/reports.hpp"
 
 namespace syncspawn::tools {
 
@@ -12,8 +14,9 @@ struct RunSettings {
     SpawnOptions spawn{.program = "-"};
     LaunchSettings launch{};
     DescriptorSettings descriptors{};
+    ReportSettings reports{};
+    HookSettings hooks{};
     bool map_root = false;
-    bool timeline = false;
 };
 
 }  // namespace syncspawn::tools

@@ -130,12 +130,16 @@ private:
 Outcome supervise(const SyncedSpawner& spawner, const Supervision& supervision,
                   const HeldSignals& signals, const Descendants& descendants) {
     Outcome outcome;
+    for (Observer* const observer : supervision.observers) {
+        observer->begins();
+    }
     Process process = spawner.spawn(outcome.error);
     if (outcome.error) {
         for (Observer* const observer : supervision.observers) {
             observer->failed(outcome.error);
         }
-        if (outcome.error.program_may_have_run()) {
+        // A hook may have left something, too.
+        if (outcome.error.program_may_have_run() || !outcome.error.survivor()) {
             descendants.kill_all();
         }
         signalfd_siginfo signal{};
@@ -153,6 +157,9 @@ Outcome supervise(const SyncedSpawner& spawner, const Supervision& supervision,
         descendants.kill_all();
     }
     outcome.status = process.wait();
+    for (Observer* const observer : supervision.observers) {
+        observer->ended(process, outcome.status);
+    }
     return outcome;
 }
 

@@ -22,8 +22,8 @@ Option row_of(HookSettings& settings, std::string_view name, std::string_view he
 
 void add_hook_options(std::vector<Option>& rows, HookSettings& settings) {
     rows.push_back(row_of(settings, "--parent-hook",
-                          "Run CMD by a shell in the caller's world while the child waits",
-                          "Hooks", WhichSide::parent));
+                          "Run CMD by a shell in the caller's world while the child waits", "Hooks",
+                          WhichSide::parent));
     rows.push_back(row_of(settings, "--child-hook",
                           "Run CMD by a shell in the child's world while the parent waits", "",
                           WhichSide::child));

@@ -65,8 +65,7 @@ void add_report_options(std::vector<Option>& rows, ReportSettings& settings) {
                             settings.timeline = {form_of(*given.value), *given.value};
                         }
                     }});
-    rows.push_back({"--status-fd", "FD",
-                    "Write what happens to descriptor FD, as JSON lines", "",
+    rows.push_back({"--status-fd", "FD", "Write what happens to descriptor FD, as JSON lines", "",
                     [&settings, remember](const Given& given) {
                         remember("--status-fd");
                         settings.status_fd = taken_descriptor(*given.value);
