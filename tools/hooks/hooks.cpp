@@ -75,10 +75,10 @@ void add_to(SyncedSpawner& spawner, const HookSettings& settings) {
     }
 }
 
-std::optional<std::string> hook_failure(const SpawnError& error) {
+std::string failure_in_words(const SpawnError& error) {
     const std::error_code code = error.code();
     if (error.stage() != Stage::step || code.category() != hook_category) {
-        return std::nullopt;
+        return error.what();
     }
     return error.step() + (WIFSIGNALED(code.value()) ? " was " : " ") + code.message();
 }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include <syncspawn/launcher.hpp>
@@ -13,7 +12,7 @@ namespace syncspawn::tools {
 // the other side waits. What hooks leave behind ends with the program.
 void add_to(SyncedSpawner& spawner, const HookSettings& settings);
 
-// "parent hook 'CMD' exited with code 3", if that is why the launch failed.
-std::optional<std::string> hook_failure(const SpawnError& error);
+// "parent hook 'CMD' exited with code 3" if that is why the launch failed, else what the error says itself.
+std::string failure_in_words(const SpawnError& error);
 
 }  // namespace syncspawn::tools

@@ -4,6 +4,7 @@
 
 #include "barrier/linux/proc.hpp"
 #include "status_words.hpp"
+#include "tools/hooks/hooks.hpp"
 
 namespace syncspawn::tools {
 namespace {
@@ -106,7 +107,7 @@ void StatusLines::failed(const SpawnError& error) {
     if (const auto status = error.status()) {
         add_status(line, *status);
     }
-    line.text("message", error.what());
+    line.text("message", failure_in_words(error));
     if (!error.hint().empty()) {
         line.text("hint", error.hint());
     }

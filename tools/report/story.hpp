@@ -29,8 +29,7 @@ struct Story {
     std::optional<StoryFailure> failure{};
     std::vector<StoryEvent> endings{};  // how it was made to end: "ends it: timeout"
     std::optional<StoryEvent> exit{};   // "exited with code 3"
-    bool exit_is_success = false;
-    std::optional<StoryEvent> gone{};  // and all that it had started
+    std::optional<StoryEvent> gone{};   // and all that it had started
 
     // The last moment that is known.
     [[nodiscard]] std::chrono::nanoseconds end() const;

@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "timeline_forms.hpp"
+#include "tools/hooks/hooks.hpp"
 #include "tools/messages.hpp"
 #include "whole_file.hpp"
 
@@ -16,7 +17,7 @@ void TimelineReport::runs(const Process& program) {
 
 void TimelineReport::failed(const SpawnError& error) {
     story_.launch = error.timeline();
-    story_.failure = {error.side(), error.step(), error.what()};
+    story_.failure = {error.side(), error.step(), failure_in_words(error)};
     show();
 }
 
@@ -27,7 +28,6 @@ void TimelineReport::ending(const std::string& why) {
 
 void TimelineReport::ended(const Process& /*program*/, const ExitStatus& status) {
     story_.exit = {clock_.elapsed(), status.to_string()};
-    story_.exit_is_success = status.success();
     show();
 }
 

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
+#include <memory>
 #include <system_error>
 
 #include <syncspawn/barrier/unique_fd.hpp>
@@ -37,9 +37,9 @@ mode_t permissions() {
 
 // Where a symbolic link leads, so that it stays one.
 std::string real_path(const std::string& path) {
-    std::error_code unknown;
-    const std::filesystem::path real = std::filesystem::weakly_canonical(path, unknown);
-    return unknown ? path : real.string();
+    const std::unique_ptr<char, decltype(&std::free)> real(realpath(path.c_str(), nullptr),
+                                                           &std::free);
+    return real != nullptr ? std::string(real.get()) : path;
 }
 
 void replace(const std::string& path, const std::string& text) {

@@ -28,7 +28,7 @@ int end_failed_launch(const Outcome& outcome) {
     if (outcome.signal != 0) {
         return die_of(outcome.signal);
     }
-    complain(hook_failure(outcome.error).value_or(outcome.error.what()));
+    complain(failure_in_words(outcome.error));
     return code_of(outcome.error);
 }
 

@@ -1,10 +1,10 @@
 #include "reports.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
 #include <system_error>
 
 #include "tools/command_line/values.hpp"
@@ -21,15 +21,15 @@ TimelineForm form_of(const std::string& file) {
 
 // It is written at the end, when it is too late to be told that it cannot be.
 void refuse_unwritable(const std::string& file) {
-    std::error_code unknown;
-    const std::filesystem::path path(file);
-    const std::filesystem::path directory = path.has_parent_path() ? path.parent_path() : ".";
-    if (std::filesystem::is_directory(path, unknown)) {
+    struct stat about {};
+    const bool is_there = stat(file.c_str(), &about) == 0;
+    if (is_there && S_ISDIR(about.st_mode)) {
         throw UsageError("'" + file + "' is a directory");
     }
-    const bool is_there = std::filesystem::exists(path, unknown);
-    const bool is_replaced = !is_there || std::filesystem::is_regular_file(path, unknown);
-    if (access(is_replaced ? directory.c_str() : path.c_str(), W_OK) < 0) {
+    const bool is_replaced = !is_there || S_ISREG(about.st_mode);
+    const std::size_t slash = file.rfind('/');
+    const std::string directory = slash == std::string::npos ? "." : file.substr(0, slash + 1);
+    if (access((is_replaced ? directory : file).c_str(), W_OK) < 0) {
         throw UsageError("cannot write '" + file + "': " + std::generic_category().message(errno));
     }
 }
