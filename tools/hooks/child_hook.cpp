@@ -122,7 +122,7 @@ private:
 }  // namespace
 
 ChildPart child_hook(const std::string& command, const SpawnOptions& options, int null_device) {
-    return async_signal_safe([hook = std::make_unique<HookInChild>(command, options, null_device)](
+    return async_signal_safe([hook = std::make_shared<HookInChild>(command, options, null_device)](
                                  ChildSide& side) { return hook->run(side); });
 }
 

@@ -31,7 +31,8 @@ std::string name_of(const Hook& hook) {
         while (end > 0 && (static_cast<unsigned char>(command[end]) & 0xc0U) == 0x80) {
             --end;
         }
-        command.replace(end, std::string::npos, "...");
+        command.resize(end);
+        command += "...";
     }
     return std::string(hook.side == WhichSide::parent ? "parent" : "child") + " hook '" + command +
            "'";

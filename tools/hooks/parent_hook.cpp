@@ -50,7 +50,7 @@ std::error_code judge(const ExitStatus& status, ParentSide& side) {
 
 ParentPart parent_hook(const std::string& command, const Signals& signals) {
     return [command, signals](ParentSide& side) {
-        Process& shell = side.state<Process>();
+        auto& shell = side.state<Process>();
         if (!shell) {
             SpawnError error;
             shell = shell_for(command, signals, side).spawn(error);

@@ -146,7 +146,7 @@ void LineQueue::push(std::string line) {
 
 void LineQueue::tell_of_lost() {
     if (lost_ > 0) {
-        push("{\"event\":\"lost\",\"count\":" + std::to_string(std::exchange(lost_, 0)) + "}\n");
+        push(R"({"event":"lost","count":)" + std::to_string(std::exchange(lost_, 0)) + "}\n");
     }
 }
 

@@ -124,13 +124,13 @@ void Svg::text(std::string_view style, double x, double y, std::string_view text
     elements_ +=
         begin_of("text", style) + attribute("x", x) + attribute("y", y) + ">" + escaped(text);
     if (!detail.empty()) {
-        elements_ += "<tspan class=\"detail\" dx=\"7\">" + escaped(detail) + "</tspan>";
+        elements_ += R"(<tspan class="detail" dx="7">)" + escaped(detail) + "</tspan>";
     }
     elements_ += "</text>\n";
 }
 
 std::string Svg::document(double width, double height, std::string_view title) const {
-    return "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\"" + attribute("width", width) +
+    return R"(<svg xmlns="http://www.w3.org/2000/svg" role="img")" + attribute("width", width) +
            attribute("height", height) + " viewBox=\"0 0 " + number(width) + " " + number(height) +
            "\">\n<title>" + escaped(title) + "</title>\n" + std::string(style_sheet) + elements_ +
            "</svg>\n";

@@ -24,7 +24,7 @@ public:
         events_ += (events_.empty() ? "\n" : ",\n") + event.to_string();
     }
     [[nodiscard]] std::string to_string() const {
-        return "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[" + events_ + "\n]}\n";
+        return R"({"displayTimeUnit":"ms","traceEvents":[)" + events_ + "\n]}\n";
     }
 
 private:
