@@ -44,8 +44,8 @@ expect "then it is one" 125 "" "syncspawn: chdir to '--' *" syncspawn run --chdi
 expect "a variable and its value may be one word" 0 "1=2 <> 3 4" "" \
     syncspawn run --setenv A=1=2 --setenv B= --setenv=C=3 --setenv D 4 sh -c 'echo "$A <$B> $C $D"'
 expect "an argument in brackets is no list" 0 "[a,b] []" "" syncspawn run echo '[a,b]' '[]'
-expect "a flag takes no value" 125 "" "syncspawn run: --timeline takes no value (see syncspawn run --help)" \
-    syncspawn run --timeline=3 -- true
+expect "a flag takes no value" 125 "" "syncspawn run: --clearenv takes no value (see syncspawn run --help)" \
+    syncspawn run --clearenv=3 -- true
 expect "nor a false one" 125 "" "*map-root*" syncspawn run --map-root=false -- true
 expect "PATH is the program's, not the caller's" 127 "" "*" syncspawn run --setenv PATH /no/such -- true
 expect "options behind the program are its own" 0 "--timeline -- x" "" syncspawn run echo --timeline -- x

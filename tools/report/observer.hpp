@@ -14,6 +14,8 @@ public:
     Observer& operator=(const Observer&) = delete;
     virtual ~Observer() = default;
 
+    // Right before the launch: what a Timeline counts from.
+    virtual void begins() {}
     virtual void left_out(const std::string& /*what*/) {}
     // It was executed, and is ready if that was asked for.
     virtual void runs(const Process& /*program*/) {}
@@ -23,6 +25,8 @@ public:
     virtual void ended(const Process& /*program*/, const ExitStatus& /*status*/) {}
     // So is everything that it has started.
     virtual void gone() {}
+    // Nothing more is told. This process may end by a signal now, which runs no destructor.
+    virtual void over() {}
 };
 
 }  // namespace syncspawn::tools

@@ -1,31 +1,17 @@
 #include "plan.hpp"
 
-#include <cstdio>
 #include <stdexcept>
 
 #include <syncspawn/steps.hpp>
 
 #include "listen_pid.hpp"
 #include "tools/command_line/command_line.hpp"
-#include "tools/messages.hpp"
+#include "tools/hooks/hooks.hpp"
+#include "tools/report/observers.hpp"
 #include "tools/supervise/terminal_session.hpp"
 
 namespace syncspawn::tools {
 namespace {
-
-class TimelineText : public Observer {
-public:
-    void runs(const Process& program) override { print(program.timeline()); }
-    void failed(const SpawnError& error) override { print(error.timeline()); }
-
-private:
-    static void print(Timeline timeline) {
-        for (TimelineEvent& event : timeline) {
-            event.what = printable(event.what);
-        }
-        std::fputs(draw(timeline).c_str(), stderr);
-    }
-};
 
 // Without any of a sandbox a launch is one as by env(1) or timeout(1).
 bool is_plain(const RunSettings& settings) { return !settings.surroundings.is_sandboxing(); }
@@ -51,11 +37,12 @@ std::optional<Manner> manner_of(const RunSettings& settings) {
 }
 
 // The order of the child's steps: namespaces and maps, host name, keyring, session, mounts, network, gates; then
-// limits, scheduling, ids, capabilities, no_new_privs, Landlock; then hooks, and seccomp last.
+// hooks; then limits, scheduling, ids, capabilities, no_new_privs, Landlock, and seccomp last.
 void add_steps(RunPlan& plan, const RunSettings& settings) {
     add_early_gates(plan.spawner, settings.gates);
     add_to(plan.spawner, settings.surroundings, Manner::safe_defaults, plan.left_out);
     add_late_gates(plan.spawner, settings.gates);
+    add_to(plan.spawner, settings.hooks);
     add_to(plan.spawner, settings.restrictions, manner_of(settings));
 }
 
@@ -63,8 +50,8 @@ void add_observers(RunPlan& plan, const RunSettings& settings) {
     if (auto exit_code = exit_code_observer(settings.gates)) {
         plan.observers.push_back(std::move(exit_code));
     }
-    if (settings.timeline) {
-        plan.observers.push_back(std::make_unique<TimelineText>());
+    for (auto& observer : observers_for(settings.reports, plan.clients)) {
+        plan.observers.push_back(std::move(observer));
     }
     for (const auto& observer : plan.observers) {
         for (const std::string& what : plan.left_out) {

@@ -8,6 +8,7 @@
 #include "run_options.hpp"
 #include "tools/commands.hpp"
 #include "tools/exit_codes.hpp"
+#include "tools/hooks/hooks.hpp"
 #include "tools/messages.hpp"
 #include "tools/supervise/descendants.hpp"
 #include "tools/supervise/held_signals.hpp"
@@ -35,7 +36,7 @@ int end_failed_launch(const Outcome& outcome) {
         complain("the program was not ready before its --timeout was over");
         return exit_timed_out;
     }
-    complain(outcome.error.what());
+    complain(failure_in_words(outcome.error));
     return code_of(outcome.error);
 }
 
@@ -53,7 +54,11 @@ int launch(RunSettings& settings) {
     const HeldSignals signals;
     const RunPlan plan = make_plan(settings, signals);
     const Descendants descendants;
-    return end_after(supervise(plan.spawner, plan.supervision, signals, descendants));
+    const Outcome outcome = supervise(plan.spawner, plan.supervision, signals, descendants);
+    for (const auto& observer : plan.observers) {
+        observer->over();
+    }
+    return end_after(outcome);
 }
 
 }  // namespace

@@ -5,8 +5,10 @@
 
 #include "options/descriptors.hpp"
 #include "options/gates.hpp"
+#include "options/hooks.hpp"
 #include "options/launch.hpp"
 #include "options/program.hpp"
+#include "options/reports.hpp"
 #include "options/restrictions.hpp"
 #include "options/surroundings.hpp"
 #include "tools/command_line/command_line.hpp"
@@ -25,8 +27,8 @@ std::vector<Option> options_for(RunSettings& settings) {
     add_descriptor_options(rows, settings.descriptors);
     add_restriction_options(rows, settings.restrictions);
     add_launch_options(rows, settings.launch, settings.spawn);
-    rows.push_back({"--timeline", "", "Draw on stderr what parent and child did when", "",
-                    [&](const Given&) { settings.timeline = true; }});
+    add_hook_options(rows, settings.hooks);
+    add_report_options(rows, settings.reports);
     rows.push_back(help_option);
     return rows;
 }

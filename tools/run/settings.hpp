@@ -3,7 +3,9 @@
 #include <syncspawn/launcher.hpp>
 
 #include "options/descriptors.hpp"
+#include "options/hooks.hpp"
 #include "options/launch.hpp"
+#include "options/reports.hpp"
 #include "tools/by_hand/gates.hpp"
 #include "tools/by_hand/restrictions.hpp"
 #include "tools/by_hand/surroundings.hpp"
@@ -18,7 +20,8 @@ struct RunSettings {
     Restrictions restrictions{};
     Surroundings surroundings{};
     Gates gates{};
-    bool timeline = false;
+    ReportSettings reports{};
+    HookSettings hooks{};
 };
 
 }  // namespace syncspawn::tools

@@ -47,6 +47,7 @@ Supervisor::Supervisor(const SyncedSpawner& spawner, const Supervision& supervis
 }
 
 Outcome Supervisor::run() {
+    tell([](Observer& observer) { observer.begins(); });
     launch();
     if (outcome_.error) {
         conclude_failure();
@@ -119,7 +120,8 @@ void Supervisor::note_that_the_program_runs() {
 void Supervisor::conclude_failure() {
     session_.reset();
     tell([this](Observer& observer) { observer.failed(outcome_.error); });
-    if (outcome_.error.program_may_have_run()) {
+    // A hook may have left something, too.
+    if (outcome_.error.program_may_have_run() || !outcome_.error.survivor()) {
         descendants_.kill_all();
     }
     signalfd_siginfo signal{};
