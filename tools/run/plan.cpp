@@ -4,6 +4,7 @@
 
 #include <syncspawn/steps.hpp>
 
+#include "policy_plan.hpp"
 #include "tools/command_line/command_line.hpp"
 #include "tools/messages.hpp"
 
@@ -67,7 +68,9 @@ Supervision supervision_for(const RunPlan& plan, const LaunchSettings& settings)
 
 RunPlan make_plan(RunSettings& settings, const HeldSignals& signals) {
     RunPlan plan{.spawner = SyncedSpawner(spawn_options(settings, signals))};
+    add_policy_surroundings(plan, settings);
     add_steps(plan.spawner, settings);
+    add_policy_restrictions(plan, settings);
     add_observers(plan, settings);
     plan.supervision = supervision_for(plan, settings.launch);
     return plan;

@@ -3,7 +3,9 @@
 #include <vector>
 
 #include "options/descriptors.hpp"
+#include "options/inspection.hpp"
 #include "options/launch.hpp"
+#include "options/policy.hpp"
 #include "options/program.hpp"
 #include "tools/command_line/command_line.hpp"
 #include "tools/command_line/duration.hpp"
@@ -18,9 +20,11 @@ std::vector<Option> options_for(RunSettings& settings) {
                     [&](const Given&) { settings.map_root = true; }});
     add_program_options(rows, settings.spawn);
     add_descriptor_options(rows, settings.descriptors);
+    add_policy_options(rows, settings.policy);
     add_launch_options(rows, settings.launch, settings.spawn);
     rows.push_back({"--timeline", "", "Draw on stderr what parent and child did when", "",
                     [&](const Given&) { settings.timeline = true; }});
+    add_inspection_options(rows, settings.inspection);
     rows.push_back(help_option);
     return rows;
 }
@@ -62,6 +66,14 @@ std::optional<RunSettings> parse_run_options(int argc, char** argv) {
     }
     refuse_detached_timeout(settings, *operands);
     const std::vector<std::string>& words = operands->behind_options();
+    if (settings.inspection.enforcement && !settings.policy.is_used()) {
+        throw UsageError("--enforcement reads back what holds a policy, and there is none",
+                         "say --sandbox, or any other word of a policy");
+    }
+    if (words.empty() && settings.policy.save_to) {
+        settings.spawn.program.clear();
+        return settings;
+    }
     if (words.empty() || words.front().empty()) {
         throw UsageError("PROGRAM is required");
     }

@@ -3,7 +3,9 @@
 #include <syncspawn/launcher.hpp>
 
 #include "options/descriptors.hpp"
+#include "options/inspection.hpp"
 #include "options/launch.hpp"
+#include "options/policy.hpp"
 
 namespace syncspawn::tools {
 
@@ -12,6 +14,8 @@ struct RunSettings {
     SpawnOptions spawn{.program = "-"};
     LaunchSettings launch{};
     DescriptorSettings descriptors{};
+    PolicySettings policy{};
+    InspectionSettings inspection{};
     bool map_root = false;
     bool timeline = false;
 };

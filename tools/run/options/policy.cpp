@@ -162,29 +162,29 @@ void add_file(Rows& rows, PolicySettings& settings) {
 }  // namespace
 
 void add_policy_options(std::vector<Option>& rows, PolicySettings& settings) {
-    Rows policy(rows, settings);
-    policy.add_plain(
+    Rows words(rows, settings);
+    words.add_plain(
         "--sandbox", "",
         "The strict policy: it reads the host's files, writes to a /tmp of its own, and "
         "has no network, no services, no privileges. Any other word here implies it",
         [](const Given&) {});
-    add_files(policy);
-    add_network(policy, settings);
-    add_limits(policy, settings);
-    policy.add("--accept-weaker", "GUARANTEE",
-               "Where this machine cannot hold it whole, take the second choice: files, network, "
-               "services, processes, privileges, system-calls, limits, or all",
-               [](const Given& given) {
-                   return [guarantees = parse_guarantees(*given.value)](Policy& policy) {
-                       for (const sandbox::Guarantee guarantee : guarantees) {
-                           auto& all = policy.accept_weaker;
-                           if (std::find(all.begin(), all.end(), guarantee) == all.end()) {
-                               all.push_back(guarantee);
-                           }
-                       }
-                   };
-               });
-    add_file(policy, settings);
+    add_files(words);
+    add_network(words, settings);
+    add_limits(words, settings);
+    words.add("--accept-weaker", "GUARANTEE",
+              "Where this machine cannot hold it whole, take the second choice: files, network, "
+              "services, processes, privileges, system-calls, limits, or all",
+              [](const Given& given) {
+                  return [guarantees = parse_guarantees(*given.value)](Policy& policy) {
+                      for (const sandbox::Guarantee guarantee : guarantees) {
+                          auto& all = policy.accept_weaker;
+                          if (std::find(all.begin(), all.end(), guarantee) == all.end()) {
+                              all.push_back(guarantee);
+                          }
+                      }
+                  };
+              });
+    add_file(words, settings);
 }
 
 Policy policy_of(const PolicySettings& settings) {
