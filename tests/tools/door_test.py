@@ -202,17 +202,7 @@ except ConnectionResetError:
             guest.sendall(b"done")
 
         server = Server(self, read_late)
-        directory = self.directory()
-        os.chmod(directory, 0o755)
-        fifo = directory + "/full"
-        os.mkfifo(fifo)
-        os.chmod(fifo, 0o666)
-
-        def wait_for_the_guest():
-            with open(fifo, encoding="ascii"):
-                is_full.set()
-
-        threading.Thread(target=wait_for_the_guest, daemon=True).start()
+        full = Server(self, lambda guest: is_full.set())
         # The sender stops when nothing moves any more: the buffers of four sockets, and what the relay has read.
         output, errors = self.run_inside("""
 import select
@@ -220,14 +210,15 @@ guest = connect(sys.argv[1])
 guest.recv(1)
 guest.setblocking(False)
 sent = 0
-while select.select([], [guest], [], 2)[1]:
+while select.select([], [guest], [], 1)[1]:
     sent += guest.send(bytes(65536))
     assert sent < 1 << 28
-open(sys.argv[2], "w").close()
+connect(sys.argv[2])
 guest.setblocking(True)
 guest.shutdown(socket.SHUT_WR)
 print(sent, read_all(guest))
-""", "127.0.0.1:80", fifo, doors=[f"proxy=127.0.0.1:80,{server.address}"])
+""", "127.0.0.1:80", "127.0.0.1:81",
+            doors=[f"proxy=127.0.0.1:80,{server.address}", f"full=127.0.0.1:81,{full.address}"])
         self.assertEqual((output, errors), (f"{sizes[0]} b'done'\n", ""))
 
     def test_more_connections_than_there_may_be_wait(self):

@@ -36,14 +36,12 @@ void Connection::connect_to(const OutsideAddress& address) {
     UniqueFd& socket = outside_.socket;
     socket.reset(
         ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!socket) {
-        state_ = State::refused;
-    } else if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address.storage),
-                       address.length) == 0) {
+    if (socket && connect(socket.get(), reinterpret_cast<const sockaddr*>(&address.storage),
+                          address.length) == 0) {
         begin_to_pass();
-    } else if (errno == EINPROGRESS || errno == EINTR) {
+    } else if (socket && (errno == EINPROGRESS || errno == EINTR)) {
         state_ = State::connecting;
-    } else if (errno != EAGAIN) {
+    } else if (!socket || errno != EAGAIN) {
         state_ = State::refused;
     }
 }

@@ -25,8 +25,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::uint64_t timer_key = 0;
 constexpr std::uint64_t first_door = 1;
 constexpr std::uint64_t first_connection = 1U << 16U;
-constexpr std::uint32_t inside = 0;
-constexpr std::uint32_t outside = 1;
+constexpr std::uint32_t inner_end = 0;
+constexpr std::uint32_t outer_end = 1;
 
 void must(bool has_worked, const char* what) {
     if (!has_worked) {
@@ -136,8 +136,8 @@ void DoorRelay::connect(std::uint64_t key, Passage& passage) {
 }
 
 void DoorRelay::watch(std::uint64_t key, Connection& connection) {
-    watch(first_connection + 2 * key + inside, connection.inside(), connection.wanted_inside());
-    watch(first_connection + 2 * key + outside, connection.outside(), connection.wanted_outside());
+    watch(first_connection + 2 * key + inner_end, connection.inside(), connection.wanted_inside());
+    watch(first_connection + 2 * key + outer_end, connection.outside(), connection.wanted_outside());
 }
 
 void DoorRelay::watch(std::uint64_t key, Connection::End& end, std::uint32_t wanted) {
@@ -159,7 +159,7 @@ void DoorRelay::advance_connection(std::uint64_t key, std::uint32_t side) {
         return;  // an event before this one has ended it
     }
     Connection& connection = found->second.connection;
-    (side == inside ? connection.inside() : connection.outside()).watched = 0;
+    (side == inner_end ? connection.inside() : connection.outside()).watched = 0;
     connection.advance();
     if (connection.state() == Connection::State::refused) {
         complain_of_refusal(found->second.door, errno);
