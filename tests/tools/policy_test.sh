@@ -180,7 +180,7 @@ dry_run() {
 enforcement() {
     lay_out
     expect "$whose: what holds a program that ends at once is read all the same" 0 "" \
-        $'files: *mnt:*\nnetwork: *\nservices: *\nprocesses: *pid:*\nprivileges: *NoNewPrivs 1*\nsystem calls: *\nlimits: *' \
+        $'files: *ours*\nnetwork: *\nservices: *\nprocesses: *ours*\nprivileges: *NoNewPrivs 1*\nsystem calls: *\nlimits: *' \
         "${as[@]}" syncspawn run --sandbox --enforcement -- true
     check "$whose: and nothing is refuted" bash -c '! grep -q refuted "$1"' - "$scratch/err"
     expect "$whose: to a file" 3 "" "" "${as[@]}" syncspawn run --sandbox --enforcement=tree/report -- sh -c 'exit 3'
