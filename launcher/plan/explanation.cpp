@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ranges>
 #include <utility>
 
 namespace syncspawn {
@@ -42,8 +43,8 @@ public:
         if (options_.readiness.within) {
             parent("waits for the program to be ready");
         }
-        for (auto step = schedule_.after_end.rbegin(); step != schedule_.after_end.rend(); ++step) {
-            parent("'" + (*step)->name + "', after the end");
+        for (const Step* const step : std::ranges::reverse_view(schedule_.after_end)) {
+            parent("'" + step->name + "', after the end");
         }
         return std::move(plan_);
     }
