@@ -86,6 +86,7 @@ void Job::stop_with_the_program() {
 
 void Job::stop(int signal) {
     if (session_ != nullptr) {
+        session_->advance();  // what the program has written last
         session_->leave();
     }
     stop_by(signal);
