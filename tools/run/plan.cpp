@@ -5,6 +5,7 @@
 #include <syncspawn/steps.hpp>
 
 #include "listen_pid.hpp"
+#include "policy_plan.hpp"
 #include "tools/command_line/command_line.hpp"
 #include "tools/hooks/hooks.hpp"
 #include "tools/report/observers.hpp"
@@ -14,7 +15,9 @@ namespace syncspawn::tools {
 namespace {
 
 // Without any of a sandbox a launch is one as by env(1) or timeout(1).
-bool is_plain(const RunSettings& settings) { return !settings.surroundings.is_sandboxing(); }
+bool is_plain(const RunSettings& settings) {
+    return !settings.surroundings.is_sandboxing() && !settings.policy.is_used();
+}
 
 SpawnOptions spawn_options(const RunSettings& settings, const HeldSignals& signals) {
     SpawnOptions options = settings.spawn;
@@ -81,14 +84,18 @@ Supervision supervision_for(const RunPlan& plan, const LaunchSettings& settings)
 RunPlan make_plan(RunSettings& settings, const HeldSignals& signals) {
     check(settings.launch);
     settle(settings.gates, settings.surroundings);
-    settings.surroundings.restrictions_are_sandboxing = settings.restrictions.is_sandboxing();
+    refuse_both(settings.policy.first_option, settings.surroundings.first_option);
+    settings.surroundings.restrictions_are_sandboxing =
+        settings.restrictions.is_sandboxing() && !settings.policy.is_used();
     RunPlan plan{.spawner = SyncedSpawner(spawn_options(settings, signals))};
     if (settings.launch.pty) {
         plan.pty = std::make_unique<Pty>(options_like_our_terminal());
         plan.pty->add_to(plan.spawner);
     }
+    add_policy_surroundings(plan, settings);
     add_steps(plan, settings);
     pass_on_listen_pid(plan.spawner);
+    add_policy_restrictions(plan, settings);
     add_observers(plan, settings);
     plan.supervision = supervision_for(plan, settings.launch);
     return plan;

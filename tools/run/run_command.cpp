@@ -5,11 +5,13 @@
 
 #include "end_as.hpp"
 #include "plan.hpp"
+#include "policy_plan.hpp"
 #include "run_options.hpp"
 #include "tools/commands.hpp"
 #include "tools/exit_codes.hpp"
 #include "tools/hooks/hooks.hpp"
 #include "tools/messages.hpp"
+#include "tools/report/dry_run.hpp"
 #include "tools/supervise/descendants.hpp"
 #include "tools/supervise/held_signals.hpp"
 #include "tools/supervise/supervise.hpp"
@@ -53,6 +55,12 @@ int end_after(const Outcome& outcome) {
 int launch(RunSettings& settings) {
     const HeldSignals signals;
     const RunPlan plan = make_plan(settings, signals);
+    if (settings.policy.save_to) {
+        save_policy(settings.policy);
+    }
+    if (settings.inspection.dry_run) {
+        return print(dry_run_of(plan.spawner, plan.sandbox ? &*plan.sandbox : nullptr));
+    }
     const Descendants descendants;
     const Outcome outcome = supervise(plan.spawner, plan.supervision, signals, descendants);
     for (const auto& observer : plan.observers) {
@@ -65,7 +73,21 @@ int launch(RunSettings& settings) {
 
 int run(int argc, char** argv) {
     auto settings = parse_run_options(argc, argv);
-    return settings ? launch(*settings) : print(run_help());
+    if (!settings) {
+        return print(run_help());
+    }
+    try {
+        if (settings->spawn.program.empty()) {
+            save_policy(settings->policy);
+            return 0;
+        }
+        return launch(*settings);
+    } catch (const Complaints& complaints) {
+        for (const std::string& line : complaints.lines()) {
+            complain(line);
+        }
+        return exit_own_failure;
+    }
 }
 
 }  // namespace syncspawn::tools

@@ -6,7 +6,9 @@
 #include "options/descriptors.hpp"
 #include "options/gates.hpp"
 #include "options/hooks.hpp"
+#include "options/inspection.hpp"
 #include "options/launch.hpp"
+#include "options/policy.hpp"
 #include "options/program.hpp"
 #include "options/reports.hpp"
 #include "options/restrictions.hpp"
@@ -26,9 +28,11 @@ std::vector<Option> options_for(RunSettings& settings) {
     add_gate_options(rows, settings.gates);
     add_descriptor_options(rows, settings.descriptors);
     add_restriction_options(rows, settings.restrictions);
+    add_policy_options(rows, settings.policy);
     add_launch_options(rows, settings.launch, settings.spawn);
     add_hook_options(rows, settings.hooks);
     add_report_options(rows, settings.reports);
+    add_inspection_options(rows, settings.inspection);
     rows.push_back(help_option);
     return rows;
 }
@@ -75,6 +79,14 @@ std::optional<RunSettings> parse_run_options(int argc, char** argv) {
     }
     refuse_detached_timeout(settings, *operands);
     const std::vector<std::string>& words = operands->behind_options();
+    if (settings.inspection.enforcement && !settings.policy.is_used()) {
+        throw UsageError("--enforcement reads back what holds a policy, and there is none",
+                         "say --sandbox, or any other word of a policy");
+    }
+    if (words.empty() && settings.policy.save_to) {
+        settings.spawn.program.clear();
+        return settings;
+    }
     if (words.empty() || words.front().empty()) {
         throw UsageError("PROGRAM is required");
     }

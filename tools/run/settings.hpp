@@ -4,7 +4,9 @@
 
 #include "options/descriptors.hpp"
 #include "options/hooks.hpp"
+#include "options/inspection.hpp"
 #include "options/launch.hpp"
+#include "options/policy.hpp"
 #include "options/reports.hpp"
 #include "tools/by_hand/gates.hpp"
 #include "tools/by_hand/restrictions.hpp"
@@ -17,11 +19,13 @@ struct RunSettings {
     SpawnOptions spawn{.program = "-"};
     LaunchSettings launch{};
     DescriptorSettings descriptors{};
+    PolicySettings policy{};
     Restrictions restrictions{};
     Surroundings surroundings{};
     Gates gates{};
     ReportSettings reports{};
     HookSettings hooks{};
+    InspectionSettings inspection{};
 };
 
 }  // namespace syncspawn::tools
