@@ -22,6 +22,7 @@ int print_program_help();
 
 int run(int argc, char** argv);
 int barrier(int argc, char** argv);
+int doctor(int argc, char** argv);
 int help(int argc, char** argv);
 
 }  // namespace syncspawn::tools

@@ -1,0 +1,253 @@
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "examination.hpp"
+#include "tools/command_line/command_line.hpp"
+#include "tools/messages.hpp"
+
+namespace syncspawn::tools {
+namespace {
+
+constexpr std::size_t margin = 2;
+
+std::string padded(std::string text, std::size_t width) {
+    text.resize(std::max(width, text.size()), ' ');
+    return text;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) {
+        text += (text.empty() ? "" : ", ") + word;
+    }
+    return text;
+}
+
+class TextReport {
+public:
+    TextReport(const Examination& examination, const ReportStyle& style)
+        : examination_(examination), style_(style) {
+        for (const FindingGroup& group : examination.groups) {
+            width_ = std::max(width_, group.title.size());
+        }
+    }
+
+    std::string all() {
+        add_verdict();
+        add_machine();
+        return std::move(text_);
+    }
+
+private:
+    [[nodiscard]] std::string coloured(const char* colour, const std::string& text) const {
+        return style_.is_coloured ? std::string("\033[") + colour + "m" + text + "\033[0m" : text;
+    }
+    [[nodiscard]] std::string bold(const std::string& text) const { return coloured("1", text); }
+    [[nodiscard]] std::string answer(bool is_yes) const {
+        return is_yes ? coloured("32", "yes") : coloured("31", "no ");
+    }
+
+    // Words up to the last column; those that do not fit begin a line at the same place.
+    void add_wrapped(std::size_t indent, std::string_view words) {
+        const std::string plain = printable(std::string(words));
+        std::string_view rest = plain;
+        std::size_t column = indent;
+        while (!rest.empty()) {
+            const std::string_view word = rest.substr(0, rest.find(' '));
+            rest.remove_prefix(std::min(rest.size(), word.size() + 1));
+            if (column > indent && style_.columns > 0 &&
+                column + 1 + word.size() > style_.columns) {
+                text_ += '\n' + std::string(indent, ' ');
+                column = indent;
+            } else if (column > indent) {
+                text_ += ' ';
+                ++column;
+            }
+            text_ += word;
+            column += word.size();
+        }
+        text_ += '\n';
+    }
+
+    void add_row(const std::string& label, const std::string& words) {
+        text_ += std::string(margin, ' ') + padded(label, width_) + "  ";
+        add_wrapped(margin + width_ + 2, words);
+    }
+    // Below a row of the same kind.
+    void add_below(std::size_t indent, const std::string& words) {
+        text_ += std::string(indent, ' ');
+        add_wrapped(indent, words);
+    }
+
+    void add_headline() {
+        const Verdict& verdict = examination_.verdict;
+        const std::string policy = examination_.policy.empty()
+                                       ? "The default policy"
+                                       : "The policy " + printable(examination_.policy);
+        if (verdict.holds()) {
+            text_ += bold(policy + coloured("32", " holds here.")) + "\n\n";
+            return;
+        }
+        std::vector<std::string> names;
+        for (const sandbox::Problem& problem : verdict.problems) {
+            if (std::find(names.begin(), names.end(), problem.where) == names.end()) {
+                names.push_back(problem.where);
+            }
+        }
+        text_ +=
+            bold(policy + coloured("31", " does not hold here") + ": " + printable(joined(names))) +
+            "\n\n";
+    }
+
+    void add_problem(const sandbox::Problem& problem) {
+        std::string cause = problem.what;
+        if (!problem.mechanism.empty()) {
+            cause += " (" + problem.mechanism +
+                     (problem.code ? ": " + problem.code.message() : "") + ")";
+        } else if (problem.code) {
+            cause += " (" + problem.code.message() + ")";
+        }
+        add_row(problem.where, cause);
+        if (!problem.remedy.empty()) {
+            add_below(margin + width_ + 2, "-> " + problem.remedy);
+        }
+    }
+
+    void add_holding(const sandbox::Holding& holding) {
+        add_row(std::string(name_of(holding.guarantee)),
+                (holding.is_whole ? "" : "weaker: ") + holding.mechanism);
+        if (!holding.gap.empty() && (style_.is_verbose || !holding.is_whole)) {
+            add_below(margin + width_ + 2, "but " + holding.gap);
+        }
+    }
+
+    void add_launch() {
+        const TrialLaunch& launch = examination_.verdict.launch;
+        if (!launch.why_not.empty()) {
+            text_ += "\nPlanned, but not tried: ";
+            add_wrapped(margin, launch.why_not);
+        } else if (launch.enforcement && style_.is_verbose) {
+            text_ += "\nRead back from a program that was launched so:\n";
+            for (const sandbox::EnforcedGuarantee& one : launch.enforcement->guarantees) {
+                add_row(std::string(name_of(one.holding.guarantee)), one.evidence);
+            }
+        }
+    }
+
+    void add_verdict() {
+        const Verdict& verdict = examination_.verdict;
+        add_headline();
+        for (const sandbox::Problem& problem : verdict.problems) {
+            add_problem(problem);
+        }
+        if (!verdict.holds() && !verdict.accept_weaker.empty()) {
+            std::vector<std::string> names;
+            for (const sandbox::Guarantee one : verdict.accept_weaker) {
+                names.push_back("'" + std::string(name_of(one)) + "'");
+            }
+            text_ += "\nA policy that accepts weaker " + joined(names) + " holds by\n";
+        }
+        for (const sandbox::Holding& holding : verdict.holdings) {
+            add_holding(holding);
+        }
+        add_launch();
+    }
+
+    void add_machine() {
+        utsname about{};
+        uname(&about);
+        text_ += '\n' +
+                 bold("What Linux " + std::string(about.release) + " (" + about.machine +
+                      ") lets user " + std::to_string(geteuid()) + " do") +
+                 "\n\n";
+        for (const FindingGroup& group : examination_.groups) {
+            style_.is_verbose ? add_each(group) : add_in_short(group);
+        }
+    }
+
+    // A line for all that is there, and one for each cause of what is not.
+    void add_in_short(const FindingGroup& group) {
+        std::vector<std::string> there;
+        for (const Finding& finding : group.findings) {
+            if (finding.is_there) {
+                there.push_back(finding.label);
+            }
+        }
+        std::string title = group.title;
+        if (!there.empty()) {
+            add_answer(title, answer(true), joined(there));
+            title.clear();
+        }
+        std::vector<const Finding*> told;
+        for (const Finding& finding : group.findings) {
+            const bool is_told = std::any_of(told.begin(), told.end(), [&](const Finding* other) {
+                return other->cause == finding.cause && other->remedy == finding.remedy;
+            });
+            if (!finding.is_there && !is_told) {
+                told.push_back(&finding);
+                add_answer(title, answer(false), joined(labels_of_same_cause(group, finding)));
+                add_cause(finding);
+                title.clear();
+            }
+        }
+    }
+
+    static std::vector<std::string> labels_of_same_cause(const FindingGroup& group,
+                                                         const Finding& finding) {
+        std::vector<std::string> labels;
+        for (const Finding& other : group.findings) {
+            if (!other.is_there && other.cause == finding.cause && other.remedy == finding.remedy) {
+                labels.push_back(other.label);
+            }
+        }
+        return labels;
+    }
+
+    void add_each(const FindingGroup& group) {
+        std::string title = group.title;
+        for (const Finding& finding : group.findings) {
+            add_answer(
+                title, answer(finding.is_there),
+                finding.label +
+                    (finding.is_there && !finding.detail.empty() ? ": " + finding.detail : ""));
+            if (!finding.is_there) {
+                add_cause(finding);
+            }
+            title.clear();
+        }
+    }
+
+    void add_answer(const std::string& title, const std::string& word, const std::string& what) {
+        text_ += std::string(margin, ' ') + padded(title, width_) + "  " + word + "  ";
+        add_wrapped(indent_of_causes(), what);
+    }
+
+    [[nodiscard]] std::size_t indent_of_causes() const { return margin + width_ + 2 + 3 + 2; }
+
+    void add_cause(const Finding& finding) {
+        const std::string error =
+            finding.error ? finding.call + ": " + finding.error.message() + ": " : std::string();
+        add_below(indent_of_causes(), error + finding.cause);
+        if (!finding.remedy.empty()) {
+            add_below(indent_of_causes(), "-> " + finding.remedy);
+        }
+    }
+
+    const Examination& examination_;
+    ReportStyle style_;
+    std::size_t width_ = std::string_view("system calls").size();
+    std::string text_{};
+};
+
+}  // namespace
+
+std::string in_text(const Examination& examination, const ReportStyle& style) {
+    return TextReport(examination, style).all();
+}
+
+}  // namespace syncspawn::tools
