@@ -36,7 +36,12 @@ Ability ability_of(const CgroupFacts& facts, const std::string& controller) {
     return refusal(ENOTSUP, facts.parent, "the controller is not there", "");
 }
 
+// Of a cgroup of the launch alone, and of no other: this process may be in it.
 int error_of_killing(const std::string& directory) {
+    const std::string name = directory.substr(directory.rfind('/') + 1);
+    if (!name.starts_with("syncspawn-launch-")) {
+        return ESRCH;
+    }
     const int file = open((directory + "/cgroup.kill").c_str(), O_WRONLY | O_CLOEXEC);
     const int error = file < 0 || write(file, "1", 1) != 1 ? errno : 0;
     close(file);
@@ -45,24 +50,28 @@ int error_of_killing(const std::string& directory) {
 
 // A child is born into a cgroup, with which it is killed before it executes anything.
 Ability try_kill() {
+    int error = ESRCH;
     SyncedSpawner spawner(SpawnOptions{.program = "true"});
     spawner.step(sandbox::cgroup({}));
-    int error = ENOTSUP;
     spawner.step({.name = "kill",
+                  .child = shared_memory([](ChildSide&) {}),
                   .parent =
                       [&error](ParentSide& side) {
                           error =
                               error_of_killing(sandbox::read_cgroup(side.child_pid()).directory);
                       },
-                  .order = StepOrder::parent_first});
+                  .order = StepOrder::child_first});
+    spawner.step(
+        {.name = "killed", .parent = [](ParentSide&) {}, .order = StepOrder::parent_first});
     const SpawnError end = error_of_steps(std::move(spawner));
-    if (error == 0 && end && end.cause() == Cause::killed) {
+    if (error == 0 && end.cause() == Cause::killed) {
         return {};
     }
-    return error == ENOENT
-               ? refusal(error, "cgroup.kill", "this kernel has no cgroup.kill", "Linux 5.14")
-               : refusal(error == 0 ? EIO : error, "cgroup.kill",
-                         end ? end.what() : "the child lives on", "");
+    if (error == ENOENT) {
+        return refusal(error, "cgroup.kill", "this kernel has no cgroup.kill", "Linux 5.14");
+    }
+    return refusal(error == 0 ? EIO : error, "cgroup.kill",
+                   end ? end.what() : "what is in the cgroup lives on", "");
 }
 
 }  // namespace

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -41,31 +43,36 @@ Ability try_range() {
     const steps::IdRange range{.inside = 0, .outside = first_of_range, .count = size_of_range};
     SyncedSpawner spawner = in_user_namespace();
     spawner.step(steps::map_ids({.users = {range}, .groups = {range}}));
-    return ability_of(error_of_steps(std::move(spawner)), "/proc/PID/uid_map",
-                      "CAP_SETUID and CAP_SETGID, or subordinate ids");
+    Ability ability = ability_of(error_of_steps(std::move(spawner)), "/proc/PID/uid_map",
+                                 "CAP_SETUID and CAP_SETGID, or subordinate ids");
+    if (!ability && geteuid() != 0) {
+        ability.cause = "a user without CAP_SETUID and CAP_SETGID maps his own id alone";
+    }
+    return ability;
 }
 
 // "/etc/subuid has no ids for 'me': usermod --add-subuids" is both, cause and remedy.
-Ability try_subordinate_ids() {
+Finding subordinate_ids() {
     SyncedSpawner spawner = in_user_namespace();
     spawner.step(steps::map_subordinate_ids());
     const SpawnError error = error_of_steps(std::move(spawner));
-    Ability ability = ability_of(error, "newuidmap", "see subuid(5) and newuidmap(1)");
+    Finding finding = finding_of("ids.subordinate", "subordinate ids",
+                                 ability_of(error, "newuidmap", "see subuid(5) and newuidmap(1)"));
     if (!error.detail().empty()) {
-        ability.cause = error.detail();
+        finding.cause = error.detail();
     }
     constexpr std::string_view usermod = ": usermod";
     constexpr std::string_view missing = " is not installed";
-    if (const std::size_t at = ability.cause.find(usermod); at != std::string::npos) {
-        ability.call = ability.cause.substr(0, ability.cause.find(' '));
-        ability.remedy =
+    if (const std::size_t at = finding.cause.find(usermod); at != std::string::npos) {
+        finding.error.clear();  // it is nobody's but the library's
+        finding.remedy =
             "as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER";
-        ability.cause.erase(at);
-    } else if (ability.cause.find(missing) != std::string::npos) {
-        ability.remedy = "install it (Debian: the package uidmap)";
-        ability.cause.erase(ability.cause.find(missing) + missing.size());
+        finding.cause.erase(at);
+    } else if (const std::size_t end = finding.cause.find(missing); end != std::string::npos) {
+        finding.remedy = "install it (Debian: the package uidmap)";
+        finding.cause.erase(end + missing.size());
     }
-    return ability;
+    return finding;
 }
 
 }  // namespace

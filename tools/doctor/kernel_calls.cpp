@@ -1,20 +1,16 @@
 // Newer calls of the kernel that launches take, each tried in a child that is thrown away.
 
 #include <fcntl.h>
-#include <linux/seccomp.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <linux/filter.h>
-
-#include <array>
 #include <cerrno>
 #include <climits>
 #include <csignal>
 
+#include "barrier/linux/proc.hpp"
 #include "groups.hpp"
 #include "trial.hpp"
 
@@ -24,9 +20,6 @@
 
 namespace syncspawn::tools {
 namespace {
-
-constexpr const char* look_in_the_log = "look at the kernel's log";
-constexpr const char* by_a_module = "a security module or a filter refuses it";
 
 int error_of(long result) { return result < 0 ? errno : 0; }
 
@@ -96,54 +89,41 @@ struct Row {
     const char* label;
     KnownCall call;
     int (*attempt)();
-    const char* cause;
-    const char* remedy;
 };
-
-constexpr std::array<Row, 8> rows{{
-    {"kernel.clone3", "clone3", {"clone3", 5, 3}, try_clone3, by_a_module, look_in_the_log},
+constexpr Row rows[]{
+    {"kernel.clone3", "clone3", {"clone3", 5, 3}, try_clone3},
     {"kernel.clone_into_cgroup",
      "clone3 into a cgroup",
      {"clone3(CLONE_INTO_CGROUP)", 5, 7},
-     try_clone_into_cgroup,
-     "this kernel cannot make a process in another cgroup",
-     "Linux 5.7"},
-    {"kernel.pidfd", "pidfd", {"pidfd_open", 5, 4}, try_pidfd, by_a_module, look_in_the_log},
-    {"kernel.memfd_exec",
-     "programs in memory files",
-     {"execveat", 3, 19},
-     try_executing_memory,
-     "the sysctl vm.memfd_noexec is 2, or a security module refuses it",
-     "set that sysctl to 1 or 0"},
-    {"kernel.close_range",
-     "close_range",
-     {"close_range", 5, 9},
-     try_close_range,
-     by_a_module,
-     look_in_the_log},
-    {"kernel.mount_setattr",
-     "mount_setattr",
-     {"mount_setattr", 5, 12},
-     try_mount_setattr,
-     by_a_module,
-     look_in_the_log},
-    {"kernel.open_tree",
-     "open_tree",
-     {"open_tree", 5, 2},
-     try_open_tree,
-     by_a_module,
-     look_in_the_log},
-    {"kernel.openat2", "openat2", {"openat2", 5, 6}, try_openat2, by_a_module, look_in_the_log},
-}};
+     try_clone_into_cgroup},
+    {"kernel.pidfd", "pidfd", {"pidfd_open", 5, 4}, try_pidfd},
+    {"kernel.memfd_exec", "programs in memory files", {"execveat", 3, 19}, try_executing_memory},
+    {"kernel.close_range", "close_range", {"close_range", 5, 9}, try_close_range},
+    {"kernel.mount_setattr", "mount_setattr", {"mount_setattr", 5, 12}, try_mount_setattr},
+    {"kernel.open_tree", "open_tree", {"open_tree", 5, 2}, try_open_tree},
+    {"kernel.openat2", "openat2", {"openat2", 5, 6}, try_openat2},
+};
+
+sandbox::Ability ability_of(const Row& row) {
+    const Answer answer = tried_in_child(row.attempt);
+    const bool is_an_older_kernels = answer.error == EINVAL || answer.error == E2BIG;
+    if (is_an_older_kernels && row.attempt == try_clone_into_cgroup) {
+        return judged(answer, row.call, "this kernel makes no process in another cgroup",
+                      "Linux 5.7");
+    }
+    const bool is_off = detail::proc::number_in("/proc/sys/vm/memfd_noexec").value_or(0) == 2;
+    if (answer.error == EACCES && is_off && row.attempt == try_executing_memory) {
+        return judged(answer, row.call, "the sysctl vm.memfd_noexec is 2", "set it to 1 or 0");
+    }
+    return judged(answer, row.call);
+}
 
 }  // namespace
 
 FindingGroup kernel_calls() {
     FindingGroup group{"kernel", "Kernel calls"};
     for (const Row& row : rows) {
-        group.findings.push_back(
-            finding_of(row.name, row.label,
-                       judged(tried_in_child(row.attempt), row.call, row.cause, row.remedy)));
+        group.findings.push_back(finding_of(row.name, row.label, ability_of(row)));
     }
     return group;
 }

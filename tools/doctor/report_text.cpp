@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -113,9 +114,15 @@ private:
             cause += " (" + problem.code.message() + ")";
         }
         add_row(problem.where, cause);
-        if (!problem.remedy.empty()) {
-            add_below(margin + width_ + 2, "-> " + problem.remedy);
+        add_remedy(margin + width_ + 2, problem.remedy);
+    }
+
+    // Once; what follows with the same one does not repeat it.
+    void add_remedy(std::size_t indent, const std::string& remedy) {
+        if (!remedy.empty() && remedy != last_remedy_) {
+            add_below(indent, "-> " + remedy);
         }
+        last_remedy_ = remedy;
     }
 
     void add_holding(const sandbox::Holding& holding) {
@@ -230,6 +237,13 @@ private:
     [[nodiscard]] std::size_t indent_of_causes() const { return margin + width_ + 2 + 3 + 2; }
 
     void add_cause(const Finding& finding) {
+        const auto [begin, end] = causes_.equal_range(finding.cause);
+        if (std::any_of(begin, end,
+                        [&](const auto& told) { return told.second == finding.remedy; })) {
+            add_below(indent_of_causes(), "as above: " + finding.cause);
+            return;
+        }
+        causes_.emplace(finding.cause, finding.remedy);
         const std::string error =
             finding.error ? finding.call + ": " + finding.error.message() + ": " : std::string();
         add_below(indent_of_causes(), error + finding.cause);
@@ -241,6 +255,8 @@ private:
     const Examination& examination_;
     ReportStyle style_;
     std::size_t width_ = std::string_view("system calls").size();
+    std::string last_remedy_{};
+    std::multimap<std::string, std::string> causes_{};  // told already, with their remedies
     std::string text_{};
 };
 

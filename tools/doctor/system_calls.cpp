@@ -68,7 +68,7 @@ constexpr Row rows[]{
     {{"pidfd_send_signal", 5, 1}, SYS_pidfd_send_signal, {no_file, none, none, none}, EBADF},
     {{"pidfd_getfd", 5, 6}, SYS_pidfd_getfd, {no_file, no_file, none}, EBADF},
     {{"memfd_create", 3, 17}, SYS_memfd_create, {none, no_flags}, EINVAL},
-    {{"execveat", 3, 19}, SYS_execveat, {no_file, none, none, none, no_flags}, EINVAL},
+    {{"execveat", 3, 19}, SYS_execveat, {no_file, none, none, none, no_flags}, EFAULT},
     {{"close_range", 5, 9}, SYS_close_range, {no_flags, none, none}, EINVAL},
     {{"io_uring_setup", 5, 1}, SYS_io_uring_setup, {none, none}, EFAULT, true},
     {{"userfaultfd", 4, 3}, SYS_userfaultfd, {no_flags}, EINVAL, true},

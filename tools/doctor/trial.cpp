@@ -66,16 +66,18 @@ sandbox::Ability judged(const Answer& answer, const KnownCall& call, const std::
     if (answer.error == 0) {
         return {};
     }
-    if (is_filters_answer(answer, call)) {
-        return refusal(answer.error, call.name, "a seccomp filter of this process refuses it",
-                       std::string("allow ") + call.name +
-                           " in that filter (Docker: --security-opt seccomp=...)");
-    }
-    if (answer.error == ENOSYS) {
+    if (answer.error == ENOSYS && !is_filters_answer(answer, call)) {
         return refusal(ENOSYS, call.name, "this kernel does not have that call",
                        "Linux " + std::to_string(call.major) + "." + std::to_string(call.minor));
     }
-    return refusal(answer.error, call.name, other_cause, other_remedy);
+    if (!other_cause.empty() && !is_filters_answer(answer, call)) {
+        return refusal(answer.error, call.name, other_cause, other_remedy);
+    }
+    return has_seccomp_filter() || answer.is_killed
+               ? refusal(answer.error, call.name, "a seccomp filter of this process refuses it",
+                         "allow it in that filter (Docker: --security-opt seccomp=...)")
+               : refusal(answer.error, call.name, "a security module refuses it",
+                         "look at the kernel's log");
 }
 
 sandbox::Ability refusal(int error, std::string call, std::string cause, std::string remedy) {

@@ -27,9 +27,10 @@ struct KnownCall {
 bool has_seccomp_filter();
 // A kernel that knows the call does not say ENOSYS, so a filter did.
 bool is_filters_answer(const Answer& answer, const KnownCall& call);
-// Of an answer of 0, of one that only a filter gives, and of ENOSYS. What else the error may be about, the caller says.
-sandbox::Ability judged(const Answer& answer, const KnownCall& call, const std::string& other_cause,
-                        const std::string& other_remedy);
+// What the answer means: of an error that the call alone cannot give, a filter or a security module is the cause. What
+// else it may be about, the caller says.
+sandbox::Ability judged(const Answer& answer, const KnownCall& call,
+                        const std::string& other_cause = {}, const std::string& other_remedy = {});
 
 sandbox::Ability refusal(int error, std::string call, std::string cause, std::string remedy);
 
