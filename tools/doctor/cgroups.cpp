@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <string>
+#include <string_view>
 
 #include "groups.hpp"
 #include "trial.hpp"
@@ -74,6 +75,17 @@ Ability try_kill() {
                    end ? end.what() : "what is in the cgroup lives on", "");
 }
 
+// What the library calls it means nothing on a command line.
+void leave_out_names_of_the_library(std::string& text) {
+    constexpr std::string_view moving = ", and let it move";
+    if (const std::size_t begin = text.find(" (CgroupPlace::"); begin != std::string::npos) {
+        text.erase(begin, text.find(')', begin) + 1 - begin);
+    }
+    if (text.ends_with(moving)) {
+        text.erase(text.size() - moving.size());
+    }
+}
+
 }  // namespace
 
 FindingGroup cgroups(const sandbox::Machine& machine) {
@@ -84,12 +96,15 @@ FindingGroup cgroups(const sandbox::Machine& machine) {
         finding_of("cgroups.version_2", "version 2", mounted, "mounted at " + facts.mount));
     const Ability& launch = machine.cgroups;
     group.findings.push_back(
-        finding_of("cgroups.made", "one for a launch", launch, "below " + facts.parent));
+        finding_of("cgroups.made", "one per launch", launch, "below " + facts.parent));
     for (const std::string controller : controllers) {
         group.findings.push_back(finding_of("cgroups." + controller, controller,
                                             launch ? ability_of(facts, controller) : launch));
     }
     group.findings.push_back(finding_of("cgroups.kill", "kill", launch ? try_kill() : launch));
+    for (Finding& finding : group.findings) {
+        leave_out_names_of_the_library(finding.remedy);
+    }
     return group;
 }
 

@@ -1,4 +1,7 @@
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -36,6 +39,11 @@ std::vector<std::string> covered_parts_of_proc() {
 Finding uncovered_proc() {
     const std::vector<std::string> parts = covered_parts_of_proc();
     Finding finding{.name = "confinement.proc", .label = "all of /proc"};
+    if (access("/proc/self/mountinfo", R_OK) < 0) {
+        return finding_of(finding.name, finding.label,
+                          refusal(errno, "/proc/self/mountinfo", "/proc is not mounted here",
+                                  "mount -t proc proc /proc"));
+    }
     if (!parts.empty()) {
         finding.is_there = false;
         finding.call = "/proc/self/mountinfo";

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include <syncspawn/sandbox/machine.hpp>
@@ -14,7 +15,7 @@ using sandbox::Machine;
 
 // The call that the text begins with: "mount 'proc'", "unshare(CLONE_NEWUSER): ...".
 std::string_view call_in(std::string_view text) {
-    return text.substr(0, text.find_first_of(" (:'"));
+    return text.substr(0, text.find_first_of(" (:"));
 }
 
 bool contains(std::string_view text, std::string_view part) {
@@ -38,37 +39,41 @@ bool is_about_mounts(std::string_view call) {
     return false;
 }
 
-// What this machine refuses of that which the failure is about; the cause of all else comes first.
-std::vector<Ability> suspects(const SpawnError& error, const Machine& machine) {
-    const sandbox::NamespaceAbilities& inside = machine.in_user_namespace;
+using Suspects = std::vector<Ability>;
+
+Suspects namespaces_of(const sandbox::NamespaceAbilities& all) {
+    return {all.mounts, all.processes, all.network, all.ipc, all.host_name, all.cgroup, all.time};
+}
+
+// What the failure may be about. The cause of all else comes first.
+Suspects suspects(const SpawnError& error, const SpawnOptions& options, const Machine& machine) {
+    const bool has_user = (options.birth.namespaces & Namespaces::user) != Namespaces::none;
+    const auto& abilities = has_user ? machine.in_user_namespace : machine.alone;
+    const Ability user = has_user ? machine.user_namespace : Ability();
     const std::string& detail = error.detail();
     const std::string_view call = call_in(detail);
-    const bool makes_namespaces =
-        error.stage() == Stage::start || call == "unshare" || call == "clone" || call == "clone3";
-    if (makes_namespaces) {
-        return {machine.user_namespace, inside.mounts, inside.processes, inside.network, inside.ipc,
-                inside.host_name,       inside.cgroup, inside.time};
+    if (error.stage() == Stage::start || call == "unshare" || call.starts_with("clone")) {
+        Suspects all = namespaces_of(abilities);
+        all.insert(all.begin(), user);
+        return options.birth.namespaces == Namespaces::none && call != "unshare" ? Suspects() : all;
     }
     if (is_about_maps(detail)) {
-        return {machine.user_namespace};
+        return {user};
     }
     if (is_about_mounts(call)) {
-        return {machine.user_namespace, inside.mounts,
-                contains(detail, "proc") ? inside.fresh_proc : Ability()};
+        return {user, abilities.mounts,
+                contains(detail, "proc") ? abilities.fresh_proc : Ability()};
     }
     if (call == "ioctl" || call == "socket") {
-        return {machine.user_namespace, inside.network};
+        return {user, abilities.network};
     }
     if (call == "sethostname" || call == "setdomainname") {
-        return {machine.user_namespace, inside.host_name};
+        return {user, abilities.host_name};
     }
     if (contains(call, "landlock")) {
         return {machine.landlock};
     }
-    if (call == "seccomp") {
-        return {machine.system_call_filters};
-    }
-    return {};
+    return call == "seccomp" ? Suspects{machine.system_call_filters} : Suspects();
 }
 
 // EPERM and EACCES are one refusal: by the parent's way and the child's.
@@ -79,19 +84,31 @@ bool is_the_same(int one, int other) {
 
 }  // namespace
 
-std::string hint_after(const SpawnError& error) {
+std::string hint_after(const SpawnError& error, const SpawnOptions& options) {
     const std::error_code code = error.code();
     const bool is_from_the_kernel =
         code.category() == std::system_category() || code.category() == std::generic_category();
     if (error.cause() != Cause::error || !is_from_the_kernel) {
         return {};
     }
-    for (const Ability& suspect : suspects(error, Machine::probe())) {
+    for (const Ability& suspect : suspects(error, options, Machine::probe())) {
         if (!suspect && is_the_same(suspect.refusal.value(), code.value())) {
             return suspect.cause + (suspect.remedy.empty() ? "" : "; " + suspect.remedy);
         }
     }
     return {};
+}
+
+std::string explanation_of(const SpawnError& error, const SpawnOptions& options) {
+    std::string text = error.what();
+    std::string hint = hint_after(error, options);
+    if (hint.empty()) {
+        return text;
+    }
+    hint = " (" + hint + ")";
+    const std::string own = " (" + error.hint() + ")";
+    const std::size_t at = error.hint().empty() ? std::string::npos : text.find(own);
+    return at == std::string::npos ? text + hint : text.replace(at, own.size(), hint);
 }
 
 }  // namespace syncspawn::tools

@@ -83,8 +83,8 @@ FindingGroup identity(const sandbox::Machine& machine) {
     group.findings.push_back(finding_of("ids.own", "own id", user));
     group.findings.push_back(
         finding_of("ids.by_parent", "root by the parent", user ? try_map_by_parent() : user));
-    group.findings.push_back(
-        finding_of("ids.subordinate", "subordinate ids", user ? try_subordinate_ids() : user));
+    group.findings.push_back(user ? subordinate_ids()
+                                  : finding_of("ids.subordinate", "subordinate ids", user));
     group.findings.push_back(finding_of("ids.range", "ranges", user ? try_range() : user));
     return group;
 }

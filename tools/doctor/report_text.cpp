@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "examination.hpp"
-#include "tools/command_line/command_line.hpp"
+#include "merged.hpp"
 #include "tools/messages.hpp"
 
 namespace syncspawn::tools {
@@ -155,9 +155,9 @@ private:
         if (!verdict.holds() && !verdict.accept_weaker.empty()) {
             std::vector<std::string> names;
             for (const sandbox::Guarantee one : verdict.accept_weaker) {
-                names.push_back("'" + std::string(name_of(one)) + "'");
+                names.emplace_back(name_of(one));
             }
-            text_ += "\nA policy that accepts weaker " + joined(names) + " holds by\n";
+            text_ += "\nWith accept_weaker for " + joined(names) + " it holds, by:\n\n";
         }
         for (const sandbox::Holding& holding : verdict.holdings) {
             add_holding(holding);
@@ -173,55 +173,15 @@ private:
                       ") lets user " + std::to_string(geteuid()) + " do") +
                  "\n\n";
         for (const FindingGroup& group : examination_.groups) {
-            style_.is_verbose ? add_each(group) : add_in_short(group);
+            add_group(group.title, style_.is_verbose ? group.findings : merged(group.findings));
         }
     }
 
-    // A line for all that is there, and one for each cause of what is not.
-    void add_in_short(const FindingGroup& group) {
-        std::vector<std::string> there;
-        for (const Finding& finding : group.findings) {
-            if (finding.is_there) {
-                there.push_back(finding.label);
-            }
-        }
-        std::string title = group.title;
-        if (!there.empty()) {
-            add_answer(title, answer(true), joined(there));
-            title.clear();
-        }
-        std::vector<const Finding*> told;
-        for (const Finding& finding : group.findings) {
-            const bool is_told = std::any_of(told.begin(), told.end(), [&](const Finding* other) {
-                return other->cause == finding.cause && other->remedy == finding.remedy;
-            });
-            if (!finding.is_there && !is_told) {
-                told.push_back(&finding);
-                add_answer(title, answer(false), joined(labels_of_same_cause(group, finding)));
-                add_cause(finding);
-                title.clear();
-            }
-        }
-    }
-
-    static std::vector<std::string> labels_of_same_cause(const FindingGroup& group,
-                                                         const Finding& finding) {
-        std::vector<std::string> labels;
-        for (const Finding& other : group.findings) {
-            if (!other.is_there && other.cause == finding.cause && other.remedy == finding.remedy) {
-                labels.push_back(other.label);
-            }
-        }
-        return labels;
-    }
-
-    void add_each(const FindingGroup& group) {
-        std::string title = group.title;
-        for (const Finding& finding : group.findings) {
-            add_answer(
-                title, answer(finding.is_there),
-                finding.label +
-                    (finding.is_there && !finding.detail.empty() ? ": " + finding.detail : ""));
+    void add_group(std::string title, const std::vector<Finding>& findings) {
+        for (const Finding& finding : findings) {
+            const bool has_detail = finding.is_there && !finding.detail.empty();
+            add_answer(title, answer(finding.is_there),
+                       finding.label + (has_detail ? ": " + finding.detail : ""));
             if (!finding.is_there) {
                 add_cause(finding);
             }

@@ -1,6 +1,7 @@
 #include "verdict.hpp"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include <syncspawn/launcher.hpp>
@@ -26,6 +27,15 @@ Sandbox plan(const Policy& policy, const Machine& machine, const StandIns& stand
                    policy.doors.empty() ? sandbox::DoorReceiver() : take_door);
 }
 
+// The offer of a second choice is told for all guarantees together.
+void leave_out_offer(std::string& remedy) {
+    const std::size_t offer = remedy.find("name Guarantee::");
+    if (offer != std::string::npos) {
+        constexpr std::size_t link = std::string_view("; or ").size();
+        remedy.erase(offer < link ? 0 : offer - link);
+    }
+}
+
 // What would hold instead, if the policy accepted it.
 void look_for_second_choice(Policy policy, const Machine& machine, const StandIns& stand_ins,
                             Verdict& verdict) {
@@ -40,6 +50,9 @@ void look_for_second_choice(Policy policy, const Machine& machine, const StandIn
     try {
         verdict.holdings = plan(policy, machine, stand_ins).explain().holdings;
         verdict.accept_weaker = std::move(weaker);
+        for (Problem& problem : verdict.problems) {
+            leave_out_offer(problem.remedy);
+        }
     } catch (const PolicyError&) {
         // There is none. The problems that there are say so.
     }

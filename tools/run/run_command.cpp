@@ -6,6 +6,7 @@
 #include "plan.hpp"
 #include "run_options.hpp"
 #include "tools/commands.hpp"
+#include "tools/doctor/hint.hpp"
 #include "tools/exit_codes.hpp"
 #include "tools/messages.hpp"
 #include "tools/supervise/descendants.hpp"
@@ -23,11 +24,11 @@ int code_of(const SpawnError& error) {
     return exit_own_failure;
 }
 
-int end_failed_launch(const Outcome& outcome) {
+int end_failed_launch(const Outcome& outcome, const SpawnOptions& options) {
     if (outcome.signal != 0) {
         return die_of(outcome.signal);
     }
-    complain(outcome.error.what());
+    complain(explanation_of(outcome.error, options));
     return code_of(outcome.error);
 }
 
@@ -36,7 +37,8 @@ int launch(RunSettings& settings) {
     const RunPlan plan = make_plan(settings, signals);
     const Descendants descendants;
     const Outcome outcome = supervise(plan.spawner, plan.supervision, signals, descendants);
-    return outcome.error ? end_failed_launch(outcome) : end_as(outcome.status);
+    return outcome.error ? end_failed_launch(outcome, plan.spawner.options())
+                         : end_as(outcome.status);
 }
 
 }  // namespace
