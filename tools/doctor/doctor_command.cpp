@@ -90,6 +90,7 @@ sandbox::Policy policy_for(const DoctorSettings& settings) {
 Examination examine(const std::string& name, const sandbox::Policy& policy) {
     const sandbox::Machine machine = sandbox::Machine::probe();
     return {.policy = name,
+            .landlock_version = machine.landlock_version,
             .verdict = judge(policy, machine),
             .groups = {namespaces(machine), identity(machine), namespaces_alone(machine),
                        landlock(machine), system_calls(machine), confinement(machine),

@@ -11,6 +11,7 @@ namespace syncspawn::tools {
 // All that the command has found out.
 struct Examination {
     std::string policy{};  // the file that it is from; empty: the default one
+    int landlock_version = 0;
     Verdict verdict{};
     std::vector<FindingGroup> groups{};
 };

@@ -53,8 +53,10 @@ sandbox::Ability ability_of(const Row& row, LandlockParts missing, int version) 
 FindingGroup landlock(const sandbox::Machine& machine) {
     FindingGroup group{"landlock", "Landlock"};
     const int version = machine.landlock_version;
-    group.findings.push_back(finding_of("landlock.files", "files", machine.landlock,
-                                        "version " + std::to_string(version)));
+    group.findings.push_back(
+        finding_of("landlock.files",
+                   machine.landlock ? "files (version " + std::to_string(version) + ")" : "files",
+                   machine.landlock));
     const LandlockParts missing = machine.landlock ? missing_parts() : LandlockParts::none;
     for (const Row& row : rows) {
         group.findings.push_back(

@@ -94,18 +94,6 @@ std::string json_of(const sandbox::Problem& problem) {
         .done();
 }
 
-const char* word_of(sandbox::Reading reading) {
-    switch (reading) {
-        case sandbox::Reading::confirmed:
-            return "confirmed";
-        case sandbox::Reading::refuted:
-            return "refuted";
-        case sandbox::Reading::unread:
-            break;
-    }
-    return "unread";
-}
-
 std::string json_of(const sandbox::Holding& holding, const TrialLaunch& launch) {
     Object object;
     object.text("guarantee", name_of(holding.guarantee))
@@ -150,7 +138,7 @@ std::string json_of(const Finding& finding, const std::string& group) {
     return object.done();
 }
 
-std::string machine_in_json() {
+std::string machine_in_json(int landlock_version) {
     utsname about{};
     uname(&about);
     return Object()
@@ -158,6 +146,7 @@ std::string machine_in_json() {
         .text("architecture", about.machine)
         .number("user", geteuid())
         .number("group", getegid())
+        .number("landlock_version", landlock_version)
         .done();
 }
 
@@ -172,7 +161,7 @@ std::string in_json(const Examination& examination) {
     }
     return "{\"version\": " + std::to_string(version) +
            ",\n\"syncspawn\": " + quoted(SYNCSPAWN_VERSION) +
-           ",\n\"machine\": " + machine_in_json() +
+           ",\n\"machine\": " + machine_in_json(examination.landlock_version) +
            ",\n\"verdict\": " + json_of(examination.verdict, examination.policy) +
            ",\n\"abilities\": [" + findings + "]}\n";
 }

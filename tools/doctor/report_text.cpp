@@ -55,7 +55,9 @@ private:
 
     // Words up to the last column; those that do not fit begin a line at the same place.
     void add_wrapped(std::size_t indent, std::string_view words) {
-        const std::string plain = printable(std::string(words));
+        std::string plain(words);
+        std::replace(plain.begin(), plain.end(), '\t', ' ');
+        plain = printable(plain);
         std::string_view rest = plain;
         std::size_t column = indent;
         while (!rest.empty()) {
@@ -139,9 +141,10 @@ private:
             text_ += "\nPlanned, but not tried: ";
             add_wrapped(margin, launch.why_not);
         } else if (launch.enforcement && style_.is_verbose) {
-            text_ += "\nRead back from a program that was launched so:\n";
+            text_ += "\nRead back from a program that was launched so:\n\n";
             for (const sandbox::EnforcedGuarantee& one : launch.enforcement->guarantees) {
-                add_row(std::string(name_of(one.holding.guarantee)), one.evidence);
+                add_row(std::string(name_of(one.holding.guarantee)),
+                        std::string(word_of(one.reading)) + ": " + one.evidence);
             }
         }
     }

@@ -51,7 +51,9 @@ void StandIns::bind(const std::string& name, const std::string& path, int flags)
 }
 
 void StandIns::make_empty_ones() {
-    std::string place = "/tmp/syncspawn-doctor-XXXXXX";
+    const char* const temporary = std::getenv("TMPDIR");
+    std::string place = temporary != nullptr && *temporary == '/' ? temporary : "/tmp";
+    place += "/syncspawn-doctor-XXXXXX";
     if (mkdtemp(place.data()) == nullptr) {
         throw std::system_error(errno, std::system_category(), "mkdtemp '" + place + "'");
     }

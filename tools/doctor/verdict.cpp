@@ -100,6 +100,18 @@ void judge_launch(const Sandbox& sandbox, Verdict& verdict) {
 
 }  // namespace
 
+std::string_view word_of(sandbox::Reading reading) noexcept {
+    switch (reading) {
+        case sandbox::Reading::confirmed:
+            return "confirmed";
+        case sandbox::Reading::refuted:
+            return "refuted";
+        case sandbox::Reading::unread:
+            break;
+    }
+    return "unread";
+}
+
 Verdict judge(const Policy& policy, const Machine& machine) {
     Verdict verdict;
     const StandIns stand_ins(policy);

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <syncspawn/sandbox/enforcement.hpp>
@@ -30,6 +31,9 @@ struct Verdict {
 
     [[nodiscard]] bool holds() const noexcept { return problems.empty(); }
 };
+
+// "confirmed", "refuted" or "unread".
+std::string_view word_of(sandbox::Reading reading) noexcept;
 
 // By a plan for this machine, and by a launch of a small program.
 Verdict judge(const sandbox::Policy& policy, const sandbox::Machine& machine);
