@@ -1,6 +1,8 @@
 #include "hint.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <string_view>
 #include <system_error>
 #include <vector>
@@ -31,12 +33,7 @@ bool is_about_mounts(std::string_view call) {
     constexpr std::string_view all[]{"mount",      "umount2",   "pivot_root",
                                      "move_mount", "open_tree", "fsopen",
                                      "fsconfig",   "fsmount",   "mount_setattr"};
-    for (const std::string_view one : all) {
-        if (one == call) {
-            return true;
-        }
-    }
-    return false;
+    return std::find(std::begin(all), std::end(all), call) != std::end(all);
 }
 
 using Suspects = std::vector<Ability>;

@@ -51,7 +51,7 @@ int try_pidfd() {
     if (child > 0 && error != 0) {
         kill(static_cast<pid_t>(child), SIGKILL);
     }
-    constexpr idtype_t by_descriptor = static_cast<idtype_t>(3);  // P_PIDFD
+    constexpr auto by_descriptor = static_cast<idtype_t>(3);  // P_PIDFD
     siginfo_t about{};
     const bool is_waited_for =
         error == 0 && waitid(by_descriptor, static_cast<id_t>(descriptor), &about, WEXITED) == 0;

@@ -9,7 +9,7 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
+#include <cstdlib>
 #include <system_error>
 #include <utility>
 
@@ -20,12 +20,13 @@ constexpr const char* last_step = "enough";
 
 bool is_older_than(const KnownCall& call) {
     utsname about{};
-    int major = 0;
-    int minor = 0;
-    if (uname(&about) < 0 || std::sscanf(about.release, "%d.%d", &major, &minor) != 2) {
+    if (uname(&about) < 0) {
         return true;
     }
-    return std::pair(major, minor) < std::pair(call.major, call.minor);
+    char* point = about.release;
+    const long major = std::strtol(about.release, &point, 10);
+    const long minor = *point == '.' ? std::strtol(point + 1, nullptr, 10) : 0;
+    return std::pair(major, minor) < std::pair<long, long>(call.major, call.minor);
 }
 
 }  // namespace
@@ -49,7 +50,8 @@ Answer tried_in_child(const std::function<int()>& attempt) {
         }
     }
     if (WIFSIGNALED(status)) {
-        return {.error = EPERM, .is_killed = WTERMSIG(status) == SIGSYS};
+        const bool is_filter = WTERMSIG(status) == SIGSYS;
+        return {.error = is_filter ? EPERM : EIO, .is_killed = is_filter};
     }
     return {.error = WEXITSTATUS(status)};
 }

@@ -23,8 +23,8 @@ using sandbox::Sandbox;
 void take_door(const sandbox::OpenDoor& /*door*/) {}
 
 Sandbox plan(const Policy& policy, const Machine& machine, const StandIns& stand_ins) {
-    return Sandbox(policy, machine, stand_ins.bindings(),
-                   policy.doors.empty() ? sandbox::DoorReceiver() : take_door);
+    return {policy, machine, stand_ins.bindings(),
+            policy.doors.empty() ? sandbox::DoorReceiver() : take_door};
 }
 
 // The offer of a second choice is told for all guarantees together.
