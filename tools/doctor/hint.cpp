@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <iterator>
+#include <initializer_list>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <vector>
@@ -15,25 +16,10 @@ namespace {
 using sandbox::Ability;
 using sandbox::Machine;
 
-// The call that the text begins with: "mount 'proc'", "unshare(CLONE_NEWUSER): ...".
-std::string_view call_in(std::string_view text) {
-    return text.substr(0, text.find_first_of(" (:"));
-}
-
-bool contains(std::string_view text, std::string_view part) {
-    return text.find(part) != std::string_view::npos;
-}
-
-bool is_about_maps(std::string_view detail) {
-    return contains(detail, "uid_map") || contains(detail, "gid_map") ||
-           contains(detail, "/setgroups");
-}
-
-bool is_about_mounts(std::string_view call) {
-    constexpr std::string_view all[]{"mount",      "umount2",   "pivot_root",
-                                     "move_mount", "open_tree", "fsopen",
-                                     "fsconfig",   "fsmount",   "mount_setattr"};
-    return std::find(std::begin(all), std::end(all), call) != std::end(all);
+bool contains_one_of(std::string_view text, std::initializer_list<std::string_view> parts) {
+    return std::any_of(parts.begin(), parts.end(), [text](std::string_view part) {
+        return text.find(part) != std::string_view::npos;
+    });
 }
 
 using Suspects = std::vector<Ability>;
@@ -42,35 +28,45 @@ Suspects namespaces_of(const sandbox::NamespaceAbilities& all) {
     return {all.mounts, all.processes, all.network, all.ipc, all.host_name, all.cgroup, all.time};
 }
 
+// What the failed part of a step may be about, by the calls that it names.
+Suspects suspects_of_step(std::string_view detail, const Ability& user,
+                          const sandbox::NamespaceAbilities& abilities, const Machine& machine) {
+    if (contains_one_of(detail, {"uid_map", "gid_map", "/setgroups"})) {
+        return {user};
+    }
+    if (detail.starts_with("proc ")) {
+        return {user, abilities.mounts, abilities.fresh_proc};
+    }
+    if (contains_one_of(detail, {"mount", "pivot_root", "open_tree", "fsopen"})) {
+        return {user, abilities.mounts};
+    }
+    if (detail.starts_with("lo ") || detail.starts_with("ioctl")) {
+        return {user, abilities.network};
+    }
+    if (detail.starts_with("sethostname") || detail.starts_with("setdomainname")) {
+        return {user, abilities.host_name};
+    }
+    if (contains_one_of(detail, {"landlock"})) {
+        return {machine.landlock};
+    }
+    return detail.starts_with("seccomp") ? Suspects{machine.system_call_filters} : Suspects();
+}
+
 // What the failure may be about. The cause of all else comes first.
 Suspects suspects(const SpawnError& error, const SpawnOptions& options, const Machine& machine) {
-    const bool has_user = (options.birth.namespaces & Namespaces::user) != Namespaces::none;
+    const Namespaces asked = options.birth.namespaces;
+    const bool has_user = (asked & Namespaces::user) != Namespaces::none;
     const auto& abilities = has_user ? machine.in_user_namespace : machine.alone;
     const Ability user = has_user ? machine.user_namespace : Ability();
     const std::string& detail = error.detail();
-    const std::string_view call = call_in(detail);
-    if (error.stage() == Stage::start || call == "unshare" || call.starts_with("clone")) {
+    const bool is_birth = error.stage() == Stage::start && asked != Namespaces::none;
+    if (is_birth || detail.starts_with("unshare")) {
         Suspects all = namespaces_of(abilities);
         all.insert(all.begin(), user);
-        return options.birth.namespaces == Namespaces::none && call != "unshare" ? Suspects() : all;
+        return all;
     }
-    if (is_about_maps(detail)) {
-        return {user};
-    }
-    if (is_about_mounts(call)) {
-        return {user, abilities.mounts,
-                contains(detail, "proc") ? abilities.fresh_proc : Ability()};
-    }
-    if (call == "ioctl" || call == "socket") {
-        return {user, abilities.network};
-    }
-    if (call == "sethostname" || call == "setdomainname") {
-        return {user, abilities.host_name};
-    }
-    if (contains(call, "landlock")) {
-        return {machine.landlock};
-    }
-    return call == "seccomp" ? Suspects{machine.system_call_filters} : Suspects();
+    return error.stage() == Stage::step ? suspects_of_step(detail, user, abilities, machine)
+                                        : Suspects();
 }
 
 // EPERM and EACCES are one refusal: by the parent's way and the child's.
@@ -85,7 +81,8 @@ std::string hint_after(const SpawnError& error, const SpawnOptions& options) {
     const std::error_code code = error.code();
     const bool is_from_the_kernel =
         code.category() == std::system_category() || code.category() == std::generic_category();
-    if (error.cause() != Cause::error || !is_from_the_kernel) {
+    const bool is_setup = error.stage() == Stage::start || error.stage() == Stage::step;
+    if (error.cause() != Cause::error || !is_setup || !is_from_the_kernel) {
         return {};
     }
     for (const Ability& suspect : suspects(error, options, Machine::probe())) {
