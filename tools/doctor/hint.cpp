@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <initializer_list>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -22,6 +23,22 @@ bool contains_one_of(std::string_view text, std::initializer_list<std::string_vi
     });
 }
 
+// Names one of the calls that mount, or is of the step that makes a tree.
+bool is_about_mounts(std::string_view detail) {
+    constexpr std::string_view calls[]{"mount",      "umount2",   "pivot_root",
+                                       "move_mount", "open_tree", "fsopen",
+                                       "fsconfig",   "fsmount",   "mount_setattr"};
+    constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz_0123456789";
+    bool is_found = detail.starts_with("mounts: ");
+    while (!is_found && !detail.empty()) {
+        const std::size_t end = std::min(detail.find_first_not_of(letters), detail.size());
+        is_found =
+            std::find(std::begin(calls), std::end(calls), detail.substr(0, end)) != std::end(calls);
+        detail.remove_prefix(std::min(end + 1, detail.size()));
+    }
+    return is_found;
+}
+
 using Suspects = std::vector<Ability>;
 
 Suspects namespaces_of(const sandbox::NamespaceAbilities& all) {
@@ -37,7 +54,7 @@ Suspects suspects_of_step(std::string_view detail, const Ability& user,
     if (detail.starts_with("proc ")) {
         return {user, abilities.mounts, abilities.fresh_proc};
     }
-    if (contains_one_of(detail, {"mount", "pivot_root", "open_tree", "fsopen"})) {
+    if (is_about_mounts(detail)) {
         return {user, abilities.mounts};
     }
     if (detail.starts_with("lo ") || detail.starts_with("ioctl")) {
