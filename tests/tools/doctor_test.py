@@ -243,6 +243,16 @@ class Doctor(case.Case):
         everything = self.found("--policy", self.policy('network = "host"\n[files]\ntree = "host"\n'))["verdict"]
         self.assertNotIn("network", [one["guarantee"] for one in everything["guarantees"]])
 
+    def test_a_limit_that_nothing_holds_is_told_with_the_cause(self):
+        found = self.found("--policy", self.policy('[limits]\nmemory = "1G"\n'))
+        memory = next(one for one in found["abilities"] if one["name"] == "cgroups.memory")
+        problems = found["verdict"]["problems"]
+        self.assertEqual(memory["allowed"], not problems, problems)
+        for one in problems:
+            self.assertEqual(one["guarantee"], "limits")
+            self.assertIn(memory["cause"], one["cause"])
+            self.assertIn(memory["remedy"], one["remedy"])
+
     def test_a_policy_that_hides_the_program_of_the_trial_is_planned_alone(self):
         verdict = self.found("--policy", self.policy('[files]\ntree = "named_only"\n'))["verdict"]
         self.assertFalse(verdict["launched"])

@@ -75,7 +75,8 @@ Ability try_kill() {
                    end ? end.what() : "what is in the cgroup lives on", "");
 }
 
-// What the library calls it means nothing on a command line.
+}  // namespace
+
 void leave_out_names_of_the_library(std::string& text) {
     constexpr std::string_view moving = ", and let it move";
     if (const std::size_t begin = text.find(" (CgroupPlace::"); begin != std::string::npos) {
@@ -85,8 +86,6 @@ void leave_out_names_of_the_library(std::string& text) {
         text.erase(text.size() - moving.size());
     }
 }
-
-}  // namespace
 
 FindingGroup cgroups(const sandbox::Machine& machine) {
     FindingGroup group{"cgroups", "Cgroups"};

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include <syncspawn/sandbox.hpp>
 
@@ -89,12 +90,16 @@ sandbox::Policy policy_for(const DoctorSettings& settings) {
 
 Examination examine(const std::string& name, const sandbox::Policy& policy) {
     const sandbox::Machine machine = sandbox::Machine::probe();
-    return {.policy = name,
-            .landlock_version = machine.landlock_version,
-            .verdict = judge(policy, machine),
-            .groups = {namespaces(machine), identity(machine), namespaces_alone(machine),
-                       landlock(machine), system_calls(machine), confinement(machine),
-                       cgroups(machine), kernel_calls()}};
+    Examination found{
+        .policy = name,
+        .landlock_version = machine.landlock_version,
+        .verdict = judge(policy, machine),
+        .groups = {namespaces(machine), identity(machine), namespaces_alone(machine),
+                   landlock(machine), system_calls(machine), confinement(machine), kernel_calls()}};
+    FindingGroup of_cgroups = cgroups(machine);
+    explain_missing_controllers(found.verdict, of_cgroups);
+    found.groups.push_back(std::move(of_cgroups));
+    return found;
 }
 
 int complain_of_policy(const sandbox::PolicyFileError& error) {

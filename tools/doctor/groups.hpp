@@ -16,6 +16,8 @@ FindingGroup cgroups(const sandbox::Machine& machine);
 FindingGroup confinement(const sandbox::Machine& machine);
 FindingGroup kernel_calls();
 
+// What the library calls a cgroup's place means nothing on a command line.
+void leave_out_names_of_the_library(std::string& text);
 // Whether a file system can be laid over another in a user namespace, which is there.
 sandbox::Ability try_overlay();
 // Of all that was tried, what a seccomp filter of this process refuses.

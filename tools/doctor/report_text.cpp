@@ -78,8 +78,10 @@ private:
     }
 
     void add_row(const std::string& label, const std::string& words) {
-        text_ += std::string(margin, ' ') + padded(label, width_) + "  ";
-        add_wrapped(margin + width_ + 2, words);
+        const std::size_t indent = margin + width_ + 2;
+        text_ += std::string(margin, ' ') + padded(printable(label), width_);
+        text_ += label.size() > width_ ? '\n' + std::string(indent, ' ') : "  ";
+        add_wrapped(indent, words);
     }
     // Below a row of the same kind.
     void add_below(std::size_t indent, const std::string& words) {

@@ -7,6 +7,7 @@
 #include <syncspawn/launcher.hpp>
 #include <syncspawn/sandbox.hpp>
 
+#include "groups.hpp"
 #include "stand_ins.hpp"
 
 namespace syncspawn::tools {
@@ -27,12 +28,24 @@ Sandbox plan(const Policy& policy, const Machine& machine, const StandIns& stand
             policy.doors.empty() ? sandbox::DoorReceiver() : take_door};
 }
 
-// The offer of a second choice is told for all guarantees together.
+constexpr std::string_view offer = "name Guarantee::";
+
+// It is told for all guarantees together.
 void leave_out_offer(std::string& remedy) {
-    const std::size_t offer = remedy.find("name Guarantee::");
-    if (offer != std::string::npos) {
+    const std::size_t at = remedy.find(offer);
+    if (at != std::string::npos) {
         constexpr std::size_t link = std::string_view("; or ").size();
-        remedy.erase(offer < link ? 0 : offer - link);
+        remedy.erase(at < link ? 0 : at - link);
+    }
+}
+
+// In the words of a policy's file, not of the library.
+void put_offer_in_words(std::string& remedy, Guarantee guarantee) {
+    constexpr std::string_view end = " in accept_weaker";
+    const std::size_t at = remedy.find(offer);
+    const std::size_t behind = remedy.find(end, at);
+    if (at != std::string::npos && behind != std::string::npos) {
+        remedy.replace(at, behind - at, "name \"" + std::string(name_of(guarantee)) + '"');
     }
 }
 
@@ -55,6 +68,9 @@ void look_for_second_choice(Policy policy, const Machine& machine, const StandIn
         }
     } catch (const PolicyError&) {
         // There is none. The problems that there are say so.
+        for (Problem& problem : verdict.problems) {
+            put_offer_in_words(problem.remedy, problem.guarantee.value_or(Guarantee::files));
+        }
     }
 }
 
@@ -121,9 +137,26 @@ Verdict judge(const Policy& policy, const Machine& machine) {
         judge_launch(sandbox, verdict);
     } catch (const PolicyError& error) {
         verdict.problems = error.problems();
+        for (Problem& problem : verdict.problems) {
+            leave_out_names_of_the_library(problem.remedy);
+        }
         look_for_second_choice(policy, machine, stand_ins, verdict);
     }
     return verdict;
+}
+
+void explain_missing_controllers(Verdict& verdict, const FindingGroup& cgroups) {
+    for (Problem& problem : verdict.problems) {
+        for (const Finding& finding : cgroups.findings) {
+            const std::string missing = "the controller " + finding.label + " is not there";
+            if (!finding.is_there && problem.guarantee == Guarantee::limits &&
+                problem.what.find(missing) != std::string::npos) {
+                problem.what = "cannot be held whole here: " + finding.cause;
+                problem.remedy =
+                    finding.remedy + (problem.remedy.empty() ? "" : "; or ") + problem.remedy;
+            }
+        }
+    }
 }
 
 }  // namespace syncspawn::tools

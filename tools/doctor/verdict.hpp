@@ -10,6 +10,8 @@
 #include <syncspawn/sandbox/policy.hpp>
 #include <syncspawn/sandbox/policy_error.hpp>
 
+#include "finding.hpp"
+
 namespace syncspawn::tools {
 
 // A program that was launched under the policy.
@@ -37,5 +39,8 @@ std::string_view word_of(sandbox::Reading reading) noexcept;
 
 // By a plan for this machine, and by a launch of a small program.
 Verdict judge(const sandbox::Policy& policy, const sandbox::Machine& machine);
+
+// A plan knows which controller of cgroups is missing; these findings know why.
+void explain_missing_controllers(Verdict& verdict, const FindingGroup& cgroups);
 
 }  // namespace syncspawn::tools
