@@ -24,9 +24,11 @@ int print_program_help();
 
 int run(int argc, char** argv);
 int barrier(int argc, char** argv);
+int doctor(int argc, char** argv);
 int help(int argc, char** argv);
 
 bool run_knows(std::string_view option);
 bool barrier_knows(std::string_view option);
+bool doctor_knows(std::string_view option);
 
 }  // namespace syncspawn::tools

@@ -20,6 +20,8 @@ constexpr Command commands[] = {
     {"run", "Launch a program behind a barrier and wait for its end", run, run_knows},
     {"barrier", "Speak on the barrier that the calling script was launched with", barrier,
      barrier_knows},
+    {"doctor", "Find out what this machine allows, and whether a policy holds here", doctor,
+     doctor_knows},
     {"help", "Explain a command", help},
 };
 
@@ -43,7 +45,7 @@ CommandLine program_line(bool& wants_version) {
                     help_option},
         .notes =
             "'syncspawn help COMMAND' explains a command. Manual pages: syncspawn(1), "
-            "syncspawn-run(1), syncspawn-barrier(1)."};
+            "syncspawn-run(1), syncspawn-barrier(1), syncspawn-doctor(1)."};
     for (const Command& command : commands) {
         line.commands.push_back({command.name, command.summary});
     }

@@ -39,7 +39,7 @@ branch_of_zsh() { sed -n "/^        $1)/,/;;/p" "$tools/completion/_syncspawn"; 
 options_of_zsh() { branch_of_zsh "$1" | grep -oE -- '--[a-z][a-z0-9-]+' | as_set; }
 
 commands=$(commands_in_help)
-check "the commands are found in --help" test "$commands" = "barrier help run"
+check "the commands are found in --help" test "$commands" = "barrier doctor help run"
 same "bash completes the commands" "$commands" "$(completed_by_bash syncspawn '' | tr ' ' '\n' | grep -v '^-' | as_set)"
 same "and those that help explains" "$commands" "$(completed_by_bash syncspawn help '' | tr ' ' '\n' | grep -v '^-' | as_set)"
 for branch in 'help' '\*'; do
@@ -52,7 +52,7 @@ done
 
 check "the options are found in --help" test "$(options_in_help barrier)" = "--help --timeout -h"
 check "those of run too" grep -q -- ' --wait-ready ' <<<"$(options_in_help run)"
-for command in run barrier; do
+for command in run barrier doctor; do
     options=$(options_in_help "$command")
     same "syncspawn-$command.1 explains the options" "$options" "$(entries_in_manual "syncspawn-$command" OPTIONS)"
     options=$(only_long <<<"$options")
@@ -83,6 +83,7 @@ for sign in "" "="; do
     same "bash has nothing to say of --setup-timeout $sign" "" "$(completed_by_bash syncspawn run --setup-timeout $sign t)"
     same "nor of --timeout $sign" "" "$(completed_by_bash syncspawn barrier --timeout $sign p)"
 done
+same "bash completes the value of --policy of doctor" "default" "$(completed_by_bash syncspawn doctor --policy /t)"
 same "nor of a limit of readiness" "" "$(completed_by_bash syncspawn run --wait-ready = t)"
 same "nor of the value of a variable" "" "$(completed_by_bash syncspawn run --setenv A t)"
 unset -f compopt

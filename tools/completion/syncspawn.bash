@@ -53,11 +53,17 @@ _syncspawn() {
             choices="place sync wait-next sync-next wait-abortion abort place-and-sync status --timeout --help --"
             COMPREPLY=($(compgen -W "$choices" -- "$current"))
             ;;
+        doctor)
+            case $previous in
+                --policy | --policy=) compopt -o default && return ;;
+            esac
+            COMPREPLY=($(compgen -W "--policy --json --verbose --help" -- "$current"))
+            ;;
         help)
-            COMPREPLY=($(compgen -W "run barrier help --help" -- "$current"))
+            COMPREPLY=($(compgen -W "run barrier doctor help --help" -- "$current"))
             ;;
         *)
-            COMPREPLY=($(compgen -W "run barrier help --help --version -V" -- "$current"))
+            COMPREPLY=($(compgen -W "run barrier doctor help --help --version -V" -- "$current"))
             ;;
     esac
 }

@@ -8,6 +8,7 @@
 #include "policy_plan.hpp"
 #include "run_options.hpp"
 #include "tools/commands.hpp"
+#include "tools/doctor/hint.hpp"
 #include "tools/exit_codes.hpp"
 #include "tools/hooks/hooks.hpp"
 #include "tools/messages.hpp"
@@ -30,7 +31,7 @@ int code_of(const SpawnError& error) {
     return exit_own_failure;
 }
 
-int end_failed_launch(const Outcome& outcome) {
+int end_failed_launch(const Outcome& outcome, const SpawnOptions& options) {
     if (outcome.signal != 0) {
         return die_of(outcome.signal);
     }
@@ -38,13 +39,15 @@ int end_failed_launch(const Outcome& outcome) {
         complain("the program was not ready before its --timeout was over");
         return exit_timed_out;
     }
-    complain(failure_in_words(outcome.error));
+    // What a hook says of itself, this machine does not explain.
+    const std::string words = failure_in_words(outcome.error);
+    complain(words == outcome.error.what() ? explanation_of(outcome.error, options) : words);
     return code_of(outcome.error);
 }
 
-int end_after(const Outcome& outcome) {
+int end_after(const Outcome& outcome, const SpawnOptions& options) {
     if (outcome.error) {
-        return end_failed_launch(outcome);
+        return end_failed_launch(outcome, options);
     }
     if (outcome.ended_by == EndedBy::timeout) {
         return outcome.took_kill ? exit_signal_base + SIGKILL : exit_timed_out;
@@ -66,7 +69,7 @@ int launch(RunSettings& settings) {
     for (const auto& observer : plan.observers) {
         observer->over();
     }
-    return end_after(outcome);
+    return end_after(outcome, plan.spawner.options());
 }
 
 }  // namespace
