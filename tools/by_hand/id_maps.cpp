@@ -142,11 +142,7 @@ IdSteps id_steps(const Surroundings& surroundings, const NamespacePlan& plan) {
     const IdMapWish& wish = surroundings.maps;
     check(wish);
     IdSteps steps;
-    if (!plan.makes(Namespaces::user)) {
-        if (surroundings.user || surroundings.group) {  // of a namespace that was joined
-            steps.last.push_back(become(surroundings.user, surroundings.group, false));
-        }
-    } else if (wish.is_written_by_others) {
+    if (!plan.makes(Namespaces::user) || wish.is_written_by_others) {
         if (surroundings.user || surroundings.group) {
             steps.last.push_back(become(surroundings.user, surroundings.group, false));
         }
