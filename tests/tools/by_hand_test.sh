@@ -154,6 +154,7 @@ beside "those that may be left out are made where they can be" 0 "" "" --strict 
 beside "whose loopback device is up" 0 "" "" --unshare-net \
     'LC_ALL=C bash -c "exec 3<>/dev/tcp/127.0.0.1/9" 2>&1 | grep -q "Connection refused"'
 beside "the host name" 0 box "" --unshare-uts --hostname box 'uname -n'
+wrong "of 64 bytes at most" "--hostname: a host name has 64 bytes at most*" --unshare-uts --hostname "$(printf '%65d' 1)"
 wrong "is the host's own without a namespace" "Specifying --hostname requires --unshare-uts; add --unshare-uts" --hostname b
 beside "a reaper is the first process" 0 2 "" --unshare-pid 'echo $$'
 beside "or the program" 0 1 "" --unshare-pid --as-pid-1 'echo $$'
@@ -167,6 +168,7 @@ beside "by a map of its own" 0 "9 $my_group" "" --map-uid "9:$me" 'echo $(id -u)
 wrong "a map that is none" "--map-uid: '7' is not INSIDE:OUTSIDE*" --map-uid 7
 wrong "a map of nothing" "--map-uid: '7:8:0' has a COUNT of no ids*" --map-uid 7:8:0
 wrong "an id that is in no map" "--uid 8: the map has no such id inside; *" --map-uid "7:$me" --uid 8
+wrong "two identities" "--uid 8: --map-root makes the program user and group 0; *" --map-root --uid 8
 wrong "two maps" "--map-auto maps all ids, root among them; *" --map-auto --map-root
 beside "nobody inside makes another user namespace" 1 "" "*unshare failed: No space left on device" --unshare-user \
     'unshare --user true'
@@ -180,7 +182,23 @@ if $is_root; then
         'echo $(id -u) $(id -G) $(cat /proc/self/setgroups)'
     beside "ranges: another one, once all is laid out" 0 "33 34 0" "" --map-uid 0:100000:65536 \
         --map-gid 0:100000:65536 --uid 33 --gid 34 --tmpfs /tmp 'echo $(id -u) $(id -g) $(stat -c %u /tmp)'
+    beside "ranges and root" 0 "0 3 0" "" --map-root --map-uid 1:100000:9 --map-gid 1:100000:9 --gid 3 --tmpfs /tmp \
+        'echo $(id -u) $(id -g) $(stat -c %g /tmp)'
     beside "ranges without a root" 0 "5 6" "" --map-uid 5:100000:9 --map-gid 6:100000:9 'echo $(id -u) $(id -g)'
+    for more in "" --unshare-user; do
+        # shellcheck disable=SC2086 # a word or none
+        expect "no supplementary group stays $more" 0 0 "" setpriv --groups 5,6 \
+            syncspawn run "${host[@]}" $more -- id -G
+    done
+    if [[ -n $(command -v newuidmap) ]]; then
+        echo root:100000:65536 >subordinate
+        # shellcheck disable=SC2016 # the script's own
+        automatic=(unshare --mount sh -c 'mount --bind subordinate /etc/subuid && mount --bind subordinate /etc/subgid &&
+            exec syncspawn run --map-auto "$@"' sh)
+        expect "all ids that there are" 0 "0 65537" "" "${automatic[@]}" -- \
+            sh -c 'echo $(id -u) $(awk "{ ids += \$3 } END { print ids }" /proc/self/uid_map)'
+        expect "and one of them" 0 "5 6" "" "${automatic[@]}" --uid 5 --gid 6 "${host[@]}" -- sh -c 'echo $(id -u) $(id -g)'
+    fi
 else
     beside "an ordinary user gets a user namespace unasked" 0 "5" "" --uid 5 'id -u'
     beside "and ends without capabilities" 0 "CapEff:0000000000000000" "" 'grep CapEff /proc/self/status | tr -d "\t"'
