@@ -29,10 +29,17 @@ SpawnOptions spawn_options(const RunSettings& settings, const HeldSignals& signa
     return options;
 }
 
+// What holds unasked: nothing, unless the program is in a sandbox.
+std::optional<Manner> manner_of(const RunSettings& settings) {
+    return settings.surroundings.is_sandboxing() ? std::optional(Manner::safe_defaults)
+                                                 : std::nullopt;
+}
+
 // The order of the child's steps: namespaces and maps, host name, keyring, session, mounts, network, gates; then
 // limits, scheduling, ids, capabilities, no_new_privs, Landlock; then hooks, and seccomp last.
 void add_steps(RunPlan& plan, const RunSettings& settings) {
     add_to(plan.spawner, settings.surroundings, Manner::safe_defaults, plan.left_out);
+    add_to(plan.spawner, settings.restrictions, manner_of(settings));
 }
 
 void add_observers(RunPlan& plan, const RunSettings& settings) {
@@ -64,6 +71,7 @@ Supervision supervision_for(const RunPlan& plan, const LaunchSettings& settings)
 }  // namespace
 
 RunPlan make_plan(RunSettings& settings, const HeldSignals& signals) {
+    settings.surroundings.restrictions_are_sandboxing = settings.restrictions.is_sandboxing();
     RunPlan plan{.spawner = SyncedSpawner(spawn_options(settings, signals))};
     add_steps(plan, settings);
     add_observers(plan, settings);

@@ -5,6 +5,7 @@
 #include "options/descriptors.hpp"
 #include "options/launch.hpp"
 #include "options/program.hpp"
+#include "options/restrictions.hpp"
 #include "options/surroundings.hpp"
 #include "tools/command_line/command_line.hpp"
 #include "tools/command_line/duration.hpp"
@@ -18,6 +19,7 @@ std::vector<Option> options_for(RunSettings& settings) {
     add_program_options(rows, settings.spawn);
     add_surroundings_options(rows, settings.surroundings);
     add_descriptor_options(rows, settings.descriptors);
+    add_restriction_options(rows, settings.restrictions);
     add_launch_options(rows, settings.launch, settings.spawn);
     rows.push_back({"--timeline", "", "Draw on stderr what parent and child did when", "",
                     [&](const Given&) { settings.timeline = true; }});

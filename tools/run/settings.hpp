@@ -4,6 +4,7 @@
 
 #include "options/descriptors.hpp"
 #include "options/launch.hpp"
+#include "tools/by_hand/restrictions.hpp"
 #include "tools/by_hand/surroundings.hpp"
 
 namespace syncspawn::tools {
@@ -13,6 +14,7 @@ struct RunSettings {
     SpawnOptions spawn{.program = "-"};
     LaunchSettings launch{};
     DescriptorSettings descriptors{};
+    Restrictions restrictions{};
     Surroundings surroundings{};
     bool timeline = false;
 };
