@@ -151,6 +151,15 @@ expect "--unshare-all makes them all" 0 "0" "" syncspawn run --unshare-all "${ho
 expect "but the one that is shared" 0 "$(own net)" "" syncspawn run --unshare-all --share-net -- readlink /proc/self/ns/net
 beside "those that may be left out are made where they can be" 0 "" "" --strict --unshare-user-try \
     --unshare-cgroup-try "test \"\$(readlink /proc/self/ns/user)\" != '$(own user)'"
+# shellcheck disable=SC2016 # the script's own
+limited=(unshare --user --map-root-user sh -c 'echo 0 >/proc/sys/user/max_user_namespaces && exec syncspawn run "$@"' sh)
+if "${limited[@]}" -- true 2>/dev/null; then
+    expect "those that cannot be made are left out" 0 "" "" "${limited[@]}" --unshare-user-try --unshare-all -- true
+    expect "unless all is wanted" 125 "" "*--strict: a user namespace: no *user.max_user_namespaces is 0*" \
+        "${limited[@]}" --strict --unshare-all -- touch "$scratch/started"
+    expect "or one is wanted in any case" 125 "" "*no space left on device*" "${limited[@]}" --unshare-user -- true
+    expect "that they cannot be made is seen" 0 "" "" "${limited[@]}" --assert-userns-disabled -- true
+fi
 beside "whose loopback device is up" 0 "" "" --unshare-net \
     'LC_ALL=C bash -c "exec 3<>/dev/tcp/127.0.0.1/9" 2>&1 | grep -q "Connection refused"'
 beside "the host name" 0 box "" --unshare-uts --hostname box 'uname -n'
