@@ -151,9 +151,19 @@ expect "--unshare-all makes them all" 0 "0" "" syncspawn run --unshare-all "${ho
 expect "but the one that is shared" 0 "$(own net)" "" syncspawn run --unshare-all --share-net -- readlink /proc/self/ns/net
 beside "those that may be left out are made where they can be" 0 "" "" --strict --unshare-user-try \
     --unshare-cgroup-try "test \"\$(readlink /proc/self/ns/user)\" != '$(own user)'"
+# shellcheck disable=SC2016 # the script's own
+limited=(unshare --user --map-root-user sh -c 'echo 0 >/proc/sys/user/max_user_namespaces && exec syncspawn run "$@"' sh)
+if "${limited[@]}" -- true 2>/dev/null; then
+    expect "those that cannot be made are left out" 0 "" "" "${limited[@]}" --unshare-user-try --unshare-all -- true
+    expect "unless all is wanted" 125 "" "*--strict: a user namespace: no *user.max_user_namespaces is 0*" \
+        "${limited[@]}" --strict --unshare-all -- touch "$scratch/started"
+    expect "or one is wanted in any case" 125 "" "*no space left on device*" "${limited[@]}" --unshare-user -- true
+    expect "that they cannot be made is seen" 0 "" "" "${limited[@]}" --assert-userns-disabled -- true
+fi
 beside "whose loopback device is up" 0 "" "" --unshare-net \
     'LC_ALL=C bash -c "exec 3<>/dev/tcp/127.0.0.1/9" 2>&1 | grep -q "Connection refused"'
 beside "the host name" 0 box "" --unshare-uts --hostname box 'uname -n'
+wrong "of 64 bytes at most" "--hostname: a host name has 64 bytes at most*" --unshare-uts --hostname "$(printf '%65d' 1)"
 wrong "is the host's own without a namespace" "Specifying --hostname requires --unshare-uts; add --unshare-uts" --hostname b
 beside "a reaper is the first process" 0 2 "" --unshare-pid 'echo $$'
 beside "or the program" 0 1 "" --unshare-pid --as-pid-1 'echo $$'
@@ -167,6 +177,7 @@ beside "by a map of its own" 0 "9 $my_group" "" --map-uid "9:$me" 'echo $(id -u)
 wrong "a map that is none" "--map-uid: '7' is not INSIDE:OUTSIDE*" --map-uid 7
 wrong "a map of nothing" "--map-uid: '7:8:0' has a COUNT of no ids*" --map-uid 7:8:0
 wrong "an id that is in no map" "--uid 8: the map has no such id inside; *" --map-uid "7:$me" --uid 8
+wrong "two identities" "--uid 8: --map-root makes the program user and group 0; *" --map-root --uid 8
 wrong "two maps" "--map-auto maps all ids, root among them; *" --map-auto --map-root
 beside "nobody inside makes another user namespace" 1 "" "*unshare failed: No space left on device" --unshare-user \
     'unshare --user true'
@@ -180,7 +191,23 @@ if $is_root; then
         'echo $(id -u) $(id -G) $(cat /proc/self/setgroups)'
     beside "ranges: another one, once all is laid out" 0 "33 34 0" "" --map-uid 0:100000:65536 \
         --map-gid 0:100000:65536 --uid 33 --gid 34 --tmpfs /tmp 'echo $(id -u) $(id -g) $(stat -c %u /tmp)'
+    beside "ranges and root" 0 "0 3 0" "" --map-root --map-uid 1:100000:9 --map-gid 1:100000:9 --gid 3 --tmpfs /tmp \
+        'echo $(id -u) $(id -g) $(stat -c %g /tmp)'
     beside "ranges without a root" 0 "5 6" "" --map-uid 5:100000:9 --map-gid 6:100000:9 'echo $(id -u) $(id -g)'
+    for more in "" --unshare-user; do
+        # shellcheck disable=SC2086 # a word or none
+        expect "no supplementary group stays $more" 0 0 "" setpriv --groups 5,6 \
+            syncspawn run "${host[@]}" $more -- id -G
+    done
+    if [[ -n $(command -v newuidmap) ]]; then
+        echo root:100000:65536 >subordinate
+        # shellcheck disable=SC2016 # the script's own
+        automatic=(unshare --mount sh -c 'mount --bind subordinate /etc/subuid && mount --bind subordinate /etc/subgid &&
+            exec syncspawn run --map-auto "$@"' sh)
+        expect "all ids that there are" 0 "0 65537" "" "${automatic[@]}" -- \
+            sh -c 'echo $(id -u) $(awk "{ ids += \$3 } END { print ids }" /proc/self/uid_map)'
+        expect "and one of them" 0 "5 6" "" "${automatic[@]}" --uid 5 --gid 6 "${host[@]}" -- sh -c 'echo $(id -u) $(id -g)'
+    fi
 else
     beside "an ordinary user gets a user namespace unasked" 0 "5" "" --uid 5 'id -u'
     beside "and ends without capabilities" 0 "CapEff:0000000000000000" "" 'grep CapEff /proc/self/status | tr -d "\t"'
@@ -241,6 +268,8 @@ expect "PWD is what a cleared environment has" 0 "PWD=$scratch" "" \
 sleeper="echo >'$scratch/runs'; exec sleep ${nap}1"
 is_running() { pgrep -f "^sleep ${nap}1\$" >/dev/null; }
 is_over() { ! is_running; }
+# Nobody may have waited for it yet.
+is_dead() { ! grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
 launch() { # OPTION...
     rm -f runs
     bash -c 'syncspawn run "$@" & echo $! >command; wait' bash "$@" -- sh -c "$sleeper" 2>/dev/null &
@@ -258,7 +287,7 @@ kill -KILL "$(pgrep -f "^sleep ${nap}1\$")"
 launch --die-with-parent
 kill -KILL "$caller"
 check "with the command's parent if that was asked for" eventually is_over
-check "and so does the command" eventually is_gone "$(cat command)"
+check "and so does the command" eventually is_dead "$(cat command)"
 check "nothing was started by a wrong command line" test ! -e started
 
 if $is_root && [[ -n $(command -v setpriv) ]]; then

@@ -2,8 +2,6 @@
 
 #include <stdexcept>
 
-#include <syncspawn/steps.hpp>
-
 #include "listen_pid.hpp"
 #include "policy_plan.hpp"
 #include "tools/command_line/command_line.hpp"
