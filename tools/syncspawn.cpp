@@ -1,5 +1,7 @@
 // The program: finds the command in the table and runs it.
 
+#include <malloc.h>
+
 #include <exception>
 #include <optional>
 #include <string>
@@ -127,6 +129,8 @@ int print_program_help() {
 
 int main(int argc, char** argv) {
     namespace tools = syncspawn::tools;
+    // The threads of a launch hardly allocate: an arena for each would cost more than it brings.
+    mallopt(M_ARENA_MAX, 1);
     try {
         return tools::run_program(argc, argv);
     } catch (const tools::UsageError& error) {

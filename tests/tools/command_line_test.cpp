@@ -118,6 +118,30 @@ TEST_CASE("a name and its value are two words or one") {
     CHECK(made.refusal_of({"--set", "A", "--", "word"}) == "--set lacks its NAME VALUE");
 }
 
+TEST_CASE("an argument of several words takes as many, whatever is in them") {
+    std::vector<std::string> given_words;
+    const CommandLine line{.command = "made",
+                           .synopsis = "",
+                           .summary = "",
+                           .options = {{"--copy", "SRC WORK DEST", "", "",
+                                        [&](const Given& given) { given_words = given.words; }}}};
+    const auto words_of = [&](std::vector<std::string> words) {
+        words.insert(words.begin(), "made");
+        std::vector<char*> pointers;
+        for (std::string& word : words) {
+            pointers.push_back(word.data());
+        }
+        pointers.push_back(nullptr);
+        (void)syncspawn::tools::parse(line, static_cast<int>(words.size()), pointers.data());
+        return given_words;
+    };
+    CHECK(words_of({"--copy", "a=b", "", "--copy", "word"}) ==
+          std::vector<std::string>{"a=b", "", "--copy"});
+    CHECK(words_of({"--copy=a", "b", "c=d"}) == std::vector<std::string>{"a", "b", "c=d"});
+    CHECK_THROWS_WITH_AS(words_of({"--copy", "a", "b"}), "--copy lacks its SRC WORK DEST",
+                         UsageError);
+}
+
 TEST_CASE("a flag can be negated if its row says so, and takes no value") {
     Made made;
     CHECK(made.parse({"--pty", "--no-pty"}) == "pty no pty |");

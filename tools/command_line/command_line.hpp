@@ -36,6 +36,7 @@ private:
 struct Given {
     std::optional<std::string> value{};  // none for a flag, or where "[=VALUE]" was left out
     std::string second{};                // VALUE of "NAME VALUE"
+    std::vector<std::string> words{};    // of an argument of several words: all of them
     bool negated = false;                // --no-NAME
 };
 
@@ -49,6 +50,7 @@ struct Given {
 //     "DIR"          --chdir DIR or --chdir=DIR
 //     "[=TIMEOUT]"   --wait-ready or --wait-ready=TIMEOUT, but never a word of its own
 //     "NAME VALUE"   --setenv NAME VALUE or --setenv NAME=VALUE
+//     "SRC DEST"     --bind SRC DEST; any number of words
 //
 // A flag named "--[no-]pty" is also --no-pty. Names are written out in full: an abbreviation in a script
 // would break once another option begins as it does.

@@ -1,6 +1,7 @@
 #include <getopt.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "command_line.hpp"
 #include "option_names.hpp"
@@ -12,7 +13,11 @@ constexpr std::string_view separator = "--";
 // What getopt_long(3) returns for a long name: this and its place among the names. Below are letters.
 constexpr int first_long = 256;
 
-bool takes_two(const Option& option) { return option.argument.find(' ') != std::string_view::npos; }
+constexpr std::string_view name_and_value = "NAME VALUE";
+
+std::ptrdiff_t words_of_argument(const Option& option) {
+    return 1 + std::count(option.argument.begin(), option.argument.end(), ' ');
+}
 
 int form_of_argument(const Option& option) {
     if (option.argument.empty()) {
@@ -120,33 +125,43 @@ private:
         if (optarg == nullptr) {
             return result;
         }
-        std::string value = optarg;
+        const std::string value = optarg;
         if (value.empty() && form_of_argument(*name.option) == optional_argument) {
             throw UsageError(name.text + "= lacks its " + argument_name(*name.option));
         }
-        if (takes_two(*name.option)) {
-            const std::size_t sign = value.find('=');
-            if (sign != std::string::npos && sign > 0) {
-                result.second = value.substr(sign + 1);
-                value.resize(sign);
-            } else if (optind < argc_ && argv_[optind] != separator) {
-                result.second = argv_[optind++];
-            } else {
-                throw UsageError(name.text + " lacks its " + argument_name(*name.option));
-            }
+        result.words.push_back(value);
+        const std::size_t sign = value.find('=');
+        if (name.option->argument == name_and_value && sign != std::string::npos && sign > 0) {
+            result.words = {value.substr(0, sign), value.substr(sign + 1)};
         }
-        result.value = std::move(value);
+        while (std::ssize(result.words) < words_of_argument(*name.option)) {
+            result.words.push_back(next_word(name));
+        }
+        result.value = result.words.front();
+        result.second = result.words.size() > 1 ? result.words[1] : "";
         return result;
+    }
+
+    std::string next_word(const OptionName& name) const {
+        if (optind >= argc_ || argv_[optind] == separator) {
+            throw UsageError(name.text + " lacks its " + argument_name(*name.option));
+        }
+        return argv_[optind++];
     }
 
     static void apply(const OptionName& name, const Given& given) {
         try {
             name.option->apply(given);
         } catch (const UsageError& error) {
-            throw UsageError(name.text + ": " + error.what(), error.advice());
+            throw UsageError(about(name, error.what()), error.advice());
         } catch (const std::invalid_argument& error) {
-            throw UsageError(name.text + ": " + error.what());
+            throw UsageError(about(name, error.what()));
         }
+    }
+
+    // The text names the option, if only once.
+    static std::string about(const OptionName& name, const std::string& text) {
+        return text.starts_with(name.text + " ") ? text : name.text + ": " + text;
     }
 
     std::vector<OptionName> names_;

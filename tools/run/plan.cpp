@@ -30,7 +30,8 @@ private:
 
 // Without any of a sandbox a launch is one as by env(1) or timeout(1).
 bool is_plain(const RunSettings& settings) {
-    return !settings.map_root && !settings.policy.is_used();
+    return settings.surroundings.first_option.empty() && !settings.restrictions.is_sandboxing() &&
+           !settings.policy.is_used();
 }
 
 SpawnOptions spawn_options(const RunSettings& settings, const HeldSignals& signals) {
@@ -44,23 +45,38 @@ SpawnOptions spawn_options(const RunSettings& settings, const HeldSignals& signa
     if (settings.launch.pty || settings.launch.new_session.value_or(false)) {
         options.ending.scope = KillScope::session;
     }
-    if (settings.map_root) {
-        options.birth.namespaces = Namespaces::user;
-    }
     return options;
+}
+
+// What holds unasked: nothing, unless the program is in a sandbox.
+std::optional<Manner> manner_of(const RunSettings& settings) {
+    return settings.surroundings.is_sandboxing() ? std::optional(Manner::safe_defaults)
+                                                 : std::nullopt;
 }
 
 // The order of the child's steps: namespaces and maps, host name, keyring, session, mounts, network, gates; then
 // limits, scheduling, ids, capabilities, no_new_privs, Landlock; then hooks, and seccomp last.
-void add_steps(SyncedSpawner& spawner, const RunSettings& settings) {
-    if (settings.map_root) {
-        spawner.step(steps::map_root());
+void add_steps(RunPlan& plan, RunSettings& settings) {
+    if (settings.policy.is_used()) {
+        add_policy_surroundings(plan, settings);
+        add_to(plan.spawner, settings.restrictions, std::nullopt);
+        pass_on_listen_pid(plan.spawner);
+        add_policy_restrictions(plan, settings);
+        return;
     }
+    add_to(plan.spawner, settings.surroundings, Manner::safe_defaults, plan.left_out);
+    add_to(plan.spawner, settings.restrictions, manner_of(settings));
+    pass_on_listen_pid(plan.spawner);
 }
 
 void add_observers(RunPlan& plan, const RunSettings& settings) {
     if (settings.timeline) {
         plan.observers.push_back(std::make_unique<TimelineText>());
+    }
+    for (const auto& observer : plan.observers) {
+        for (const std::string& what : plan.left_out) {
+            observer->left_out(what);
+        }
     }
 }
 
@@ -84,16 +100,14 @@ Supervision supervision_for(const RunPlan& plan, const LaunchSettings& settings)
 
 RunPlan make_plan(RunSettings& settings, const HeldSignals& signals) {
     check(settings.launch);
-    refuse_both(settings.policy.first_option, settings.map_root ? "--map-root" : "");
+    refuse_both(settings.policy.first_option, settings.surroundings.first_option);
+    settings.surroundings.restrictions_are_sandboxing = settings.restrictions.is_sandboxing();
     RunPlan plan{.spawner = SyncedSpawner(spawn_options(settings, signals))};
     if (settings.launch.pty) {
         plan.pty = std::make_unique<Pty>(options_like_our_terminal());
         plan.pty->add_to(plan.spawner);
     }
-    add_policy_surroundings(plan, settings);
-    add_steps(plan.spawner, settings);
-    pass_on_listen_pid(plan.spawner);
-    add_policy_restrictions(plan, settings);
+    add_steps(plan, settings);
     add_observers(plan, settings);
     plan.supervision = supervision_for(plan, settings.launch);
     return plan;

@@ -20,6 +20,7 @@ namespace syncspawn::tools {
 struct RunPlan {
     SyncedSpawner spawner;
     std::optional<sandbox::Sandbox> sandbox{};  // of a policy
+    std::vector<std::string> left_out{};        // what options with -try have given up
     std::unique_ptr<Pty> pty{};
     std::vector<std::unique_ptr<LoopClient>> clients{};
     std::vector<std::unique_ptr<Observer>> observers{};

@@ -8,6 +8,8 @@
 #include "options/launch.hpp"
 #include "options/policy.hpp"
 #include "options/program.hpp"
+#include "options/restrictions.hpp"
+#include "options/surroundings.hpp"
 #include "tools/command_line/command_line.hpp"
 #include "tools/command_line/duration.hpp"
 #include "tools/commands.hpp"
@@ -18,11 +20,11 @@ namespace {
 // All rows, one call for each group, in the order of --help.
 std::vector<Option> options_for(RunSettings& settings) {
     std::vector<Option> rows;
-    rows.push_back({"--map-root", "", "Make the caller root in a new user namespace", "Namespaces",
-                    [&](const Given&) { settings.map_root = true; }});
     add_program_options(rows, settings.spawn);
+    add_surroundings_options(rows, settings.surroundings);
     add_descriptor_options(rows, settings.descriptors);
     add_policy_options(rows, settings.policy);
+    add_restriction_options(rows, settings.restrictions);
     add_launch_options(rows, settings.launch, settings.spawn);
     rows.push_back({"--timeline", "", "Draw on stderr what parent and child did when", "",
                     [&](const Given&) { settings.timeline = true; }});

@@ -6,6 +6,8 @@
 #include "options/inspection.hpp"
 #include "options/launch.hpp"
 #include "options/policy.hpp"
+#include "tools/by_hand/restrictions.hpp"
+#include "tools/by_hand/surroundings.hpp"
 
 namespace syncspawn::tools {
 
@@ -16,7 +18,8 @@ struct RunSettings {
     DescriptorSettings descriptors{};
     PolicySettings policy{};
     InspectionSettings inspection{};
-    bool map_root = false;
+    Restrictions restrictions{};
+    Surroundings surroundings{};
     bool timeline = false;
 };
 

@@ -149,7 +149,8 @@ struct SYNCSPAWN_API Mount {
     [[nodiscard]] static FileOperation directory(std::string destination, mode_t mode = 0755);
     /// A symbolic link. One that is there must say the same.
     [[nodiscard]] static FileOperation symlink(std::string target, std::string destination);
-    /// A new file with this content; the umask applies.
+    /// A new file with this content; the umask applies. One that is there is refused, or with
+    /// HostFiles::may_change written over.
     [[nodiscard]] static FileOperation file(std::string text, std::string destination,
                                             mode_t mode = 0666);
     /// A file with this content, in memory, over what is there.

@@ -54,6 +54,23 @@ bool set_mode(MountWork& work, int file, const char* path, mode_t mode) noexcept
     return opened && syscall(SYS_fchmod, opened.get(), mode) == 0;
 }
 
+// With its mode as it is.
+bool write_over(MountWork& work, const MountAction& action) noexcept {
+    const Opened file =
+        open_by(work, work.root.get(), action.destination, O_WRONLY | O_NONBLOCK | O_NOCTTY,
+                RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+    struct statx about {};
+    if (!file || !calls::statx(file.get(), STATX_TYPE, about)) {
+        return refuse(work, "open what is there");
+    }
+    if (!S_ISREG(about.stx_mode)) {
+        return refuse(work, "what is there is no file", EEXIST);
+    }
+    return (syscall(SYS_ftruncate, file.get(), 0) == 0 &&
+            write_all(file.get(), action.text, action.text_size)) ||
+           refuse(work, "write");
+}
+
 }  // namespace
 
 bool write_new_file(MountWork& work, int directory, const char* name, const MountAction& action,
@@ -97,6 +114,9 @@ bool make_symlink(MountWork& work, const MountAction& action) noexcept {
 }
 
 bool make_file(MountWork& work, const MountAction& action) noexcept {
+    if (work.plan.may_change_host && find(work, action.destination)) {
+        return write_over(work, action);
+    }
     const Opened directory = workplace(work, action.destination);
     return directory && write_new_file(work, directory.get(), last_name(action.destination), action,
                                        action.mode & ~work.umask);

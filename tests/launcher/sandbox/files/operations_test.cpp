@@ -42,6 +42,28 @@ TEST_CASE("a mode is changed, of what is the sandbox's own") {
     CHECK(seen("stat -c %a " + file, operations, {.host_files = HostFiles::may_change}) == "600\n");
 }
 
+TEST_CASE("a file that is there is written over only if files of the host may change") {
+    SKIP_WITHOUT_USER_NAMESPACES();
+    const TemporaryDirectory directory;
+    const std::string file = directory.file("f", "longer\n", 0640);
+    const Operations operations =
+        on_the_host({Mount::bind_writable(directory.path(), directory.path()),
+                     Mount::file("text\n", file), Mount::file("new\n", file)});
+    CHECK(contains(seen("true", operations), "file '" + file + "'"));
+    CHECK(seen("cat " + file + "; stat -c %a " + file, operations,
+               {.host_files = HostFiles::may_change}) == "new\n640\n");
+    CHECK(contains(seen("true",
+                        on_the_host({Mount::tmpfs("/tmp"), Mount::directory("/tmp/d"),
+                                     Mount::file("", "/tmp/d")}),
+                        {.host_files = HostFiles::may_change}),
+                   "open what is there"));
+    CHECK(contains(
+        seen("true",
+             on_the_host({Mount::bind_devices("/dev", "/dev"), Mount::file("", "/dev/null")}),
+             {.host_files = HostFiles::may_change}),
+        "no file"));
+}
+
 TEST_CASE("data covers what is there, and is read-only or writable") {
     SKIP_WITHOUT_USER_NAMESPACES();
     const TemporaryDirectory directory;
