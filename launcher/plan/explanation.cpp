@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <ranges>
 #include <utility>
+#include <vector>
 
 namespace syncspawn {
 namespace detail {
@@ -43,7 +43,9 @@ public:
         if (options_.readiness.within) {
             parent("waits for the program to be ready");
         }
-        for (const Step* const step : std::ranges::reverse_view(schedule_.after_end)) {
+        const std::vector<const Step*> last_first(schedule_.after_end.rbegin(),
+                                                  schedule_.after_end.rend());
+        for (const Step* const step : last_first) {
             parent("'" + step->name + "', after the end");
         }
         return std::move(plan_);

@@ -120,6 +120,7 @@ a door to a name|--door: 'example.org:80' is no address that a door can lead to:
 a door to port 0|--door: '127.0.0.1:0' is no address *its port*|--door p=127.0.0.1:0
 a descriptor that is not open|--bind-descriptor: descriptor 77 is not open*|--bind-descriptor input=77
 a descriptor without a name|--bind-descriptor: '0' is not NAME=FD*|--bind-descriptor 0
+operations by hand|--bind lays the tree out by hand, --sandbox is of a policy*|--sandbox --bind / /
 nothing to read back|--enforcement reads back what holds a policy, and there is none; say --sandbox*|--enforcement
 END
     expect "an empty path" 125 "" "syncspawn run: --writable: a path must not be empty*" syncspawn run --writable "" true
@@ -161,6 +162,14 @@ bindings() {
     refused "one that the file does not name" "*'other': is nothing that the policy names*" --sandbox --bind-descriptor other=0
 }
 
+# Options that are no words of a policy, but that it has keys for.
+others() {
+    script "limits of each process" 0 "99 3" --sandbox --rlimit nofile=99 --nice 3 -- 'echo $(ulimit -n) $(nice)'
+    expect "$whose: a time limit asks, and is the command's" 124 "" "" "${as[@]}" syncspawn run --sandbox --timeout 0.1 -- sleep "${nap}5"
+    expect "$whose: they are written as keys" 0 $'[limits]\nnice = 3\nopen_files = 99' "" \
+        "${as[@]}" syncspawn run --sandbox --save-policy - --rlimit nofile=99 --nice 3
+}
+
 dry_run() {
     syncspawn run --dry-run --chdir / -- touch "$scratch/tree/dry" >plain
     check "a plain launch is told" grep -q "^  *| execve 'touch'$" plain
@@ -196,6 +205,7 @@ for_one_user() {
     errors
     policy_files
     bindings
+    others
     enforcement
 }
 

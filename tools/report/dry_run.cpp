@@ -35,12 +35,17 @@ std::string holdings_of(const sandbox::Sandbox& sandbox) {
 
 }  // namespace
 
-std::string dry_run_of(const SyncedSpawner& spawner, const sandbox::Sandbox* sandbox) {
+std::string dry_run_of(const SyncedSpawner& spawner, const sandbox::Sandbox* sandbox,
+                       const std::vector<std::string>& left_out) {
+    std::string text = sandbox == nullptr ? "" : holdings_of(*sandbox);
+    for (const std::string& what : left_out) {
+        text += "Left out: " + printable(what) + "\n";
+    }
     PlannedLaunch plan = spawner.explain();
     for (PlannedEvent& event : plan) {
         event = {.parent = printable(event.parent), .child = printable(event.child)};
     }
-    return (sandbox == nullptr ? "" : holdings_of(*sandbox)) + draw(plan);
+    return text + (left_out.empty() ? "" : "\n") + draw(plan);
 }
 
 }  // namespace syncspawn::tools

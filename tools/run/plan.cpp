@@ -39,12 +39,20 @@ std::optional<Manner> manner_of(const RunSettings& settings) {
 
 // The order of the child's steps: namespaces and maps, host name, keyring, session, mounts, network, gates; then
 // hooks; then limits, scheduling, ids, capabilities, no_new_privs, Landlock, and seccomp last.
-void add_steps(RunPlan& plan, const RunSettings& settings) {
-    add_early_gates(plan.spawner, settings.gates);
-    add_to(plan.spawner, settings.surroundings, Manner::safe_defaults, plan.left_out);
+void add_steps(RunPlan& plan, RunSettings& settings) {
+    if (settings.policy.is_used()) {
+        add_policy_surroundings(plan, settings);
+    } else {
+        add_early_gates(plan.spawner, settings.gates);
+        add_to(plan.spawner, settings.surroundings, Manner::safe_defaults, plan.left_out);
+    }
     add_late_gates(plan.spawner, settings.gates);
     add_to(plan.spawner, settings.hooks);
     add_to(plan.spawner, settings.restrictions, manner_of(settings));
+    pass_on_listen_pid(plan.spawner);
+    if (settings.policy.is_used()) {
+        add_policy_restrictions(plan, settings);
+    }
 }
 
 void add_observers(RunPlan& plan, const RunSettings& settings) {
@@ -90,10 +98,7 @@ RunPlan make_plan(RunSettings& settings, const HeldSignals& signals) {
         plan.pty = std::make_unique<Pty>(options_like_our_terminal());
         plan.pty->add_to(plan.spawner);
     }
-    add_policy_surroundings(plan, settings);
     add_steps(plan, settings);
-    pass_on_listen_pid(plan.spawner);
-    add_policy_restrictions(plan, settings);
     add_observers(plan, settings);
     plan.supervision = supervision_for(plan, settings.launch);
     return plan;

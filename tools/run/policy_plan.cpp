@@ -37,16 +37,6 @@ std::vector<std::string> lines_of(std::string_view text) {
     return lines;
 }
 
-Policy whole_policy(const PolicySettings& settings) {
-    try {
-        return policy_of(settings);
-    } catch (const sandbox::PolicyFileError& error) {
-        throw Complaints(lines_of(error.what()));
-    } catch (const std::system_error& error) {
-        throw Complaints({"--policy " + settings.file + ": " + error.code().message()});
-    }
-}
-
 // What the library calls by members of Policy, in the words of the command line.
 std::string in_words(Problem problem, const PolicySettings& settings) {
     const auto word = settings.words.find(problem.where);
@@ -147,11 +137,8 @@ sandbox::Sandbox planned(const Policy& policy, const PolicySettings& settings, P
 
 }  // namespace
 
-void add_policy_surroundings(RunPlan& plan, const RunSettings& settings) {
-    if (!settings.policy.is_used()) {
-        return;
-    }
-    const Policy policy = whole_policy(settings.policy);
+void add_policy_surroundings(RunPlan& plan, RunSettings& settings) {
+    const Policy policy = whole_policy(settings);
     std::unique_ptr<DoorRelay> doors = relay_for(policy, settings.policy);
     plan.sandbox = planned(policy, settings.policy, plan.pty.get(), doors.get());
     plan.sandbox->add_surroundings_to(plan.spawner);
@@ -162,9 +149,6 @@ void add_policy_surroundings(RunPlan& plan, const RunSettings& settings) {
 }
 
 void add_policy_restrictions(RunPlan& plan, const RunSettings& settings) {
-    if (!plan.sandbox) {
-        return;
-    }
     plan.sandbox->add_restrictions_to(plan.spawner);
     if (settings.inspection.enforcement) {
         auto reader =
@@ -175,11 +159,26 @@ void add_policy_restrictions(RunPlan& plan, const RunSettings& settings) {
     }
 }
 
-void save_policy(const PolicySettings& settings) {
-    const std::string& path = *settings.save_to;
+Policy whole_policy(RunSettings& settings) {
+    const PolicySettings& words = settings.policy;
+    try {
+        Policy policy = policy_of(words);
+        move_into(policy, settings.restrictions);
+        if (settings.surroundings.die_with_parent != Choice::by_manner) {
+            policy.processes.die_with_parent = settings.surroundings.die_with_parent == Choice::on;
+        }
+        return policy;
+    } catch (const sandbox::PolicyFileError& error) {
+        throw Complaints(lines_of(error.what()));
+    } catch (const std::system_error& error) {
+        throw Complaints({"--policy " + words.file + ": " + error.code().message()});
+    }
+}
+
+void save_policy(const Policy& policy, const std::string& path) {
     std::string text;
     try {
-        text = to_text(whole_policy(settings));
+        text = to_text(policy);
     } catch (const std::invalid_argument& error) {
         throw Complaints({"--save-policy: " + std::string(error.what())});
     }

@@ -59,10 +59,11 @@ int launch(RunSettings& settings) {
     const HeldSignals signals;
     const RunPlan plan = make_plan(settings, signals);
     if (settings.policy.save_to) {
-        save_policy(settings.policy);
+        save_policy(plan.sandbox->policy(), *settings.policy.save_to);
     }
     if (settings.inspection.dry_run) {
-        return print(dry_run_of(plan.spawner, plan.sandbox ? &*plan.sandbox : nullptr));
+        return print(
+            dry_run_of(plan.spawner, plan.sandbox ? &*plan.sandbox : nullptr, plan.left_out));
     }
     const Descendants descendants;
     const Outcome outcome = supervise(plan.spawner, plan.supervision, signals, descendants);
@@ -81,7 +82,8 @@ int run(int argc, char** argv) {
     }
     try {
         if (settings->spawn.program.empty()) {
-            save_policy(settings->policy);
+            refuse_both(settings->policy.first_option, settings->surroundings.first_option);
+            save_policy(whole_policy(*settings), *settings->policy.save_to);
             return 0;
         }
         return launch(*settings);

@@ -27,8 +27,8 @@ std::vector<Option> options_for(RunSettings& settings) {
     add_surroundings_options(rows, settings.surroundings);
     add_gate_options(rows, settings.gates);
     add_descriptor_options(rows, settings.descriptors);
-    add_restriction_options(rows, settings.restrictions);
     add_policy_options(rows, settings.policy);
+    add_restriction_options(rows, settings.restrictions);
     add_launch_options(rows, settings.launch, settings.spawn);
     add_hook_options(rows, settings.hooks);
     add_report_options(rows, settings.reports);

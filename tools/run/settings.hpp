@@ -20,12 +20,12 @@ struct RunSettings {
     LaunchSettings launch{};
     DescriptorSettings descriptors{};
     PolicySettings policy{};
+    InspectionSettings inspection{};
     Restrictions restrictions{};
     Surroundings surroundings{};
     Gates gates{};
     ReportSettings reports{};
     HookSettings hooks{};
-    InspectionSettings inspection{};
 };
 
 }  // namespace syncspawn::tools

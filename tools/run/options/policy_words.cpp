@@ -89,7 +89,7 @@ Services parse_services(const std::string& text) {
                   std::array{std::pair("none", Services::none), std::pair("host", Services::host)});
 }
 
-double parse_cpus(const std::string& text) {
+double parse_cpu_count(const std::string& text) {
     double number = 0;
     const char* const end = text.data() + text.size();
     const auto [rest, error] = std::from_chars(text.data(), end, number, std::chars_format::fixed);

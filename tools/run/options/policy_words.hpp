@@ -15,7 +15,7 @@ sandbox::Tree parse_tree(const std::string& text);
 sandbox::Network parse_network(const std::string& text);
 sandbox::Services parse_services(const std::string& text);
 // "1.5"
-double parse_cpus(const std::string& text);
+double parse_cpu_count(const std::string& text);
 // One, or "all".
 std::vector<sandbox::Guarantee> parse_guarantees(const std::string& text);
 
