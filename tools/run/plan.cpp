@@ -2,8 +2,6 @@
 
 #include <cstdio>
 
-#include <syncspawn/steps.hpp>
-
 #include "tools/command_line/command_line.hpp"
 #include "tools/messages.hpp"
 
