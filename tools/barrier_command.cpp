@@ -217,22 +217,27 @@ int speak(const BarrierSettings& settings) {
 CommandLine barrier_line(BarrierSettings& settings) {
     return {
         .command = "syncspawn barrier",
-        .synopsis = "[--timeout TIMEOUT] OP... [-- PROGRAM [ARG]...]",
+        .synopsis = "[--timeout DURATION] OP... [-- PROGRAM [ARG]...]",
         .summary =
             "Speak on the barrier that the calling script was launched with: do each OP "
             "in order. Then execute PROGRAM, if there is one, and hand the barrier on to it.",
-        .options = {{"--timeout", "TIMEOUT", "Limit the time for all operations together", "",
+        .options = {{"--timeout", "DURATION", "Limit the time for all operations together", "",
                      [&](const Given& given) { settings.timeout = parse_duration(*given.value); }},
                     help_option},
         .notes = "An OP is " + listed(names_of_operations(), "or") +
                  ".\n"
-                 "A TIMEOUT is 2, 1.5s, 200ms or 3m.\n"
+                 "A DURATION is 2, 1.5s, 200ms, 3m, 1h30m or 2d.\n"
                  "Exits with 0 if every OP succeeded, 1 if a side has aborted or is gone, "
-                 "124 after TIMEOUT, and 125 without a barrier or if the command line is wrong.",
+                 "124 after DURATION, and 125 without a barrier or if the command line is wrong.",
         .operand_place = OperandPlace::among_options};
 }
 
 }  // namespace
+
+bool barrier_knows(std::string_view option) {
+    BarrierSettings unused;
+    return knows(barrier_line(unused), option);
+}
 
 int barrier(int argc, char** argv) {
     BarrierSettings settings;

@@ -9,6 +9,8 @@ struct Command {
     const char* summary;
     // argv[0] is the command's name. Returns what to exit with; may throw UsageError.
     int (*run)(int argc, char** argv);
+    // Whether it has such an option.
+    bool (*knows)(std::string_view option) = nullptr;
 };
 
 // Looks in the table, which is in syncspawn.cpp. Throws UsageError if there is none of that name.
@@ -23,5 +25,8 @@ int print_program_help();
 int run(int argc, char** argv);
 int barrier(int argc, char** argv);
 int help(int argc, char** argv);
+
+bool run_knows(std::string_view option);
+bool barrier_knows(std::string_view option);
 
 }  // namespace syncspawn::tools

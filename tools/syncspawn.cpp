@@ -1,6 +1,7 @@
 // The program: finds the command in the table and runs it.
 
 #include <exception>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,8 +15,9 @@ namespace syncspawn::tools {
 namespace {
 
 constexpr Command commands[] = {
-    {"run", "Launch a program behind a barrier and wait for its end", run},
-    {"barrier", "Speak on the barrier that the calling script was launched with", barrier},
+    {"run", "Launch a program behind a barrier and wait for its end", run, run_knows},
+    {"barrier", "Speak on the barrier that the calling script was launched with", barrier,
+     barrier_knows},
     {"help", "Explain a command", help},
 };
 
@@ -46,6 +48,30 @@ CommandLine program_line(bool& wants_version) {
     return line;
 }
 
+// "syncspawn --timeline run ...": an option of the command that comes behind it.
+[[noreturn]] void say_where_it_belongs(const UnknownOption& unknown) {
+    std::vector<std::string_view> owners;
+    for (const Command& command : commands) {
+        if (command.knows != nullptr && command.knows(unknown.option())) {
+            owners.emplace_back(command.name);
+        }
+    }
+    if (owners.empty()) {
+        throw UnknownOption(unknown);
+    }
+    throw UsageError(
+        "the option '" + unknown.option() + "' belongs behind " + listed(owners, "or"),
+        "say: syncspawn " + std::string(owners.front()) + " " + unknown.option() + " ...");
+}
+
+std::optional<Operands> parse_program_line(const CommandLine& line, int argc, char** argv) {
+    try {
+        return parse(line, argc, argv);
+    } catch (const UnknownOption& unknown) {
+        say_where_it_belongs(unknown);
+    }
+}
+
 int complain_of_usage(const UsageError& error, const std::string& speaker) {
     complain(error.what() +
                  (error.advice().empty() ? " (see " + speaker + " --help)" : "; " + error.advice()),
@@ -55,7 +81,7 @@ int complain_of_usage(const UsageError& error, const std::string& speaker) {
 
 int run_program(int argc, char** argv) {
     bool wants_version = false;
-    const auto operands = parse(program_line(wants_version), argc, argv);
+    const auto operands = parse_program_line(program_line(wants_version), argc, argv);
     if (!operands) {
         return print_program_help();
     }

@@ -26,6 +26,7 @@
 ///     resource_usage.hpp   what a program has used
 ///     spawn_error.hpp      why a launch failed
 ///     launch.hpp           a launch for your own event loop
+///     launch_wait.hpp      what it waits for
 ///     run.hpp              start, input, output, time limit and end in one call; pipelines
 ///     pty.hpp              a terminal of its own for the program
 ///     raw_terminal.hpp     your terminal in raw mode, and back
@@ -33,6 +34,7 @@
 ///     timeline.hpp         who did what, and when
 
 #include <syncspawn/launcher/launch.hpp>
+#include <syncspawn/launcher/launch_wait.hpp>
 #include <syncspawn/launcher/process.hpp>
 #include <syncspawn/launcher/process_set.hpp>
 #include <syncspawn/launcher/pty.hpp>

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <vector>
 
+#include <syncspawn/launcher/launch_wait.hpp>
 #include <syncspawn/launcher/process.hpp>
 #include <syncspawn/launcher/spawn_error.hpp>
 
@@ -48,6 +49,8 @@ public:
     [[nodiscard]] bool has_started() const noexcept {
         return phase_ >= Phase::items && !without_child_;
     }
+    // The item that keeps it, and since when.
+    [[nodiscard]] LaunchWait waits_for() const;
     // Gives up: advance() goes on until the child is gone. Nothing happens if it is over.
     void cancel();
     // Whether its program runs and nothing else is left to do, although nobody has looked yet; calls no
@@ -112,6 +115,9 @@ private:
     Progress fail_without_child(SpawnError::Facts facts);
     Progress fail_without_child(const std::system_error& failure);
     [[nodiscard]] std::string in_time(std::optional<std::chrono::nanoseconds> limit) const;
+    [[nodiscard]] std::chrono::nanoseconds time_of_child_in(std::uint32_t item) const;
+    [[nodiscard]] LaunchWait waits_for_child() const;
+    [[nodiscard]] LaunchWait waits_for_part(std::uint32_t item) const;
     [[nodiscard]] Failure late_child() const;
     [[nodiscard]] Failure late_before(std::uint32_t item) const;
     [[nodiscard]] Failure late(WhichSide side, std::uint32_t item, const std::string& what) const;

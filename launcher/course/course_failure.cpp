@@ -134,14 +134,9 @@ Failure Course::late(WhichSide side, std::uint32_t item, const std::string& what
 
 Failure Course::late_child() const {
     const std::uint32_t item = child_.item();
-    std::int64_t began = child_.record().times(WhichSide::child, item).began;
-    const std::int64_t now = monotonic_now();
-    if (began <= began_ || began > now) {  // not even there yet, or nonsense
-        began = began_;
-    }
     return late(WhichSide::child, item,
                 "the child has been in '" + schedule_.items[item].name + "' for " +
-                    in_words(std::chrono::nanoseconds(now - began)));
+                    in_words(time_of_child_in(item)));
 }
 
 Failure Course::late_before(std::uint32_t item) const {

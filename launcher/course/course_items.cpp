@@ -146,6 +146,53 @@ Course::Progress Course::after_meeting(std::uint32_t item, Outcome outcome) {
     return judge(was_late ? Outcome::timed_out : outcome, item);
 }
 
+std::chrono::nanoseconds Course::time_of_child_in(std::uint32_t item) const {
+    std::int64_t began = child_.record().times(WhichSide::child, item).began;
+    const std::int64_t now = monotonic_now();
+    if (began <= began_ || began > now) {  // not even there yet, or nonsense
+        began = began_;
+    }
+    return std::chrono::nanoseconds(now - began);
+}
+
+LaunchWait Course::waits_for_child() const {
+    const std::uint32_t item = child_.item();
+    return {stage_of(schedule_.items[item].kind), WhichSide::child, schedule_.items[item].name,
+            time_of_child_in(item)};
+}
+
+LaunchWait Course::waits_for_part(std::uint32_t item) const {
+    const std::int64_t began = phase_ == Phase::before_start
+                                   ? before_start_.back().began
+                                   : child_.record().times(WhichSide::parent, item).began.load();
+    return {stage_of(schedule_.items[item].kind), WhichSide::parent, schedule_.items[item].name,
+            std::chrono::nanoseconds(monotonic_now() - began)};
+}
+
+LaunchWait Course::waits_for() const {
+    switch (phase_) {
+        case Phase::before_start:
+        case Phase::items:
+        case Phase::after_execve: {
+            const auto& items = phase_ == Phase::before_start ? schedule_.before_start
+                                : phase_ == Phase::items      ? schedule_.parent
+                                                              : schedule_.after_execve;
+            if (!has_begun_ || next_ >= items.size()) {
+                return {};
+            }
+            const bool is_meeting = schedule_.items[items[next_]].kind == ItemKind::rendezvous;
+            return is_meeting ? waits_for_child() : waits_for_part(items[next_]);
+        }
+        case Phase::execve:
+            return waits_for_child();
+        case Phase::readiness:
+            return {Stage::readiness, WhichSide::child, schedule_.items[schedule_.readiness].name,
+                    waits_for_part(schedule_.readiness).since};
+        default:
+            return {};
+    }
+}
+
 // What the end of an operation on the barrier means for the launch.
 Course::Progress Course::judge(Outcome outcome, std::uint32_t item) {
     switch (outcome) {

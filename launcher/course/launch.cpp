@@ -42,6 +42,8 @@ bool Launch::advance() {
 
 int Launch::descriptor() const { return course().descriptor(); }
 
+LaunchWait Launch::waits_for() const { return course().waits_for(); }
+
 UniqueFd Launch::take_standard_input() { return course().take_stream(0); }
 UniqueFd Launch::take_standard_output() { return course().take_stream(1); }
 UniqueFd Launch::take_standard_error() { return course().take_stream(2); }

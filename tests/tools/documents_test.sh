@@ -15,7 +15,7 @@ same() {
 # The rows of a list in --help begin with two blanks, the lines that go on with more.
 commands_in_help() { guarded syncspawn help | sed -n '/^Commands:/,/^$/s/^  \([a-z]\S*\).*/\1/p' | as_set; }
 options_in_help() { # COMMAND...
-    guarded syncspawn "$@" --help | sed -n 's/^  \(-.*\)/\1/p' | sed 's/  .*//' | grep -oE -- '(^| )--?[][a-z-]+' |
+    guarded syncspawn "$@" --help | sed -n 's/^  \(-.*\)/\1/p' | sed 's/  .*//' | grep -oE -- '(^| )--?[][a-zA-Z0-9-]+' |
         sed -n 's/^ *--\[no-\]\(.*\)/--\1\n--no-\1/p; t; s/^ *//; s/\[$//; p' | as_set
 }
 operations_in_help() {
@@ -25,7 +25,7 @@ only_long() { tr ' ' '\n' | grep -- '^--.' | as_set; }
 
 # An entry of the manual is a line that begins in bold; a section goes up to the next.
 synopsis=$(sed -n '/^# SYNOPSIS/,/^# DESCRIPTION/p' "$tools/man/syncspawn.1.scd")
-entries_in_manual() { sed -n "/^# $2/,/^# /s/^\(\*.*\)/\1/p" "$tools/man/$1.1.scd" | grep -oE '\*[a-z-]+\*' | tr -d '*' | as_set; }
+entries_in_manual() { sed -n "/^# $2/,/^# /s/^\(\*.*\)/\1/p" "$tools/man/$1.1.scd" | grep -oE '\*[a-zA-Z0-9-]+\*' | tr -d '*' | as_set; }
 
 source "$tools/completion/syncspawn.bash"
 completed_by_bash() { # WORD..., of which the last one is begun
@@ -36,7 +36,7 @@ completed_by_bash() { # WORD..., of which the last one is begun
 }
 # What zsh offers behind a command; `*` is the program itself.
 branch_of_zsh() { sed -n "/^        $1)/,/;;/p" "$tools/completion/_syncspawn"; }
-options_of_zsh() { branch_of_zsh "$1" | grep -oE -- '--[a-z][a-z-]+' | as_set; }
+options_of_zsh() { branch_of_zsh "$1" | grep -oE -- '--[a-z][a-z0-9-]+' | as_set; }
 
 commands=$(commands_in_help)
 check "the commands are found in --help" test "$commands" = "barrier help run"
@@ -51,7 +51,7 @@ for command in $commands; do
 done
 
 check "the options are found in --help" test "$(options_in_help barrier)" = "--help --timeout -h"
-check "those of run too" grep -q -- ' --wait-ready -h$' <<<"$(options_in_help run)"
+check "those of run too" grep -q -- ' --wait-ready ' <<<"$(options_in_help run)"
 for command in run barrier; do
     options=$(options_in_help "$command")
     same "syncspawn-$command.1 explains the options" "$options" "$(entries_in_manual "syncspawn-$command" OPTIONS)"

@@ -58,8 +58,10 @@ expect "an abbreviation is no option, for it may soon begin another one too" 125
 expect "whatever else is wrong" 125 "" "syncspawn run: unknown option '-x' (see syncspawn run --help)" \
     syncspawn run --timeline --setenv A=B -x
 expect "also without a command" 125 "" "syncspawn: unknown option '-x' (see syncspawn --help)" syncspawn -x
-expect "and before a command" 125 "" "syncspawn: unknown option '--chdir' (see syncspawn --help)" \
-    syncspawn --chdir / run true
+expect "one of a command before the command is told where it belongs" 125 "" \
+    "syncspawn: the option '--chdir' belongs behind run; say: syncspawn run --chdir ..." syncspawn --chdir / run true
+expect "or of two" 125 "" "syncspawn: the option '--timeout' belongs behind run or barrier; say: *" \
+    syncspawn --timeout 1s run true
 expect "also with a value" 125 "" "syncspawn run: unknown option '--bogus' (see syncspawn run --help)" \
     syncspawn run --bogus=3 -- true
 expect "also of the other command" 125 "" "syncspawn barrier: unknown option '-x' (see syncspawn barrier --help)" \
@@ -100,18 +102,18 @@ for name in "" "B=c"; do
         "syncspawn run: --unsetenv: a name must not be empty or contain '=' *" syncspawn run --unsetenv "$name" true
 done
 expect "an empty directory is refused" 125 "" "*--chdir: must not be empty*" syncspawn run --chdir "" -- true
-expect "an empty limit is refused" 125 "" "*--wait-ready= lacks its TIMEOUT*" syncspawn run --wait-ready= -- true
+expect "an empty limit is refused" 125 "" "*--wait-ready= lacks its DURATION*" syncspawn run --wait-ready= -- true
 expect "but may be an argument of the program" 0 "--wait-ready=" "" syncspawn run echo --wait-ready=
 expect "a limit beyond the range is refused" 125 "" "*is too long: less than 9000000000 seconds*" \
     syncspawn run --setup-timeout 9000000000 -- true
 expect "help that cannot be written is a failure" 125 "" "syncspawn: cannot write to standard output" \
     bash -c 'syncspawn run --help >/dev/full'
-expect "no other descriptor reaches the program" 0 "" "" \
-    bash -c 'exec 7</dev/null; syncspawn run -- sh -c "test ! -e /proc/self/fd/7"'
+expect "of all other descriptors the program gets what any command would" 0 hello "" \
+    bash -c 'syncspawn run -- cat <(echo hello)'
 
 expect "a script reports ready" 3 "ready" "" \
     syncspawn run --wait-ready=30s -- sh -c 'syncspawn barrier place-and-sync && echo ready; exit 3'
-expect "a program that is never ready" 125 "" \
+expect "a program that is never ready" 124 "" \
     "syncspawn: the program was not ready within 200 ms; the program itself never attached to its barrier" \
     syncspawn run --wait-ready=200ms -- sh -c 'sleep '"$nap"'21 & sleep '"$nap"'21'
 check "and nothing of it is left" test -z "$(pgrep -f 'sleep '"$nap"'21')"
@@ -123,7 +125,7 @@ expect "a program that aborts before it is ready" 125 "" \
     "syncspawn: the program aborted the barrier before it was ready" \
     syncspawn run --wait-ready -- sh -c 'syncspawn barrier abort; sleep '"$nap"'22'
 check "and nothing of that is left" test -z "$(pgrep -f 'sleep '"$nap"'22')"
-expect "a daemonised descendant of a failed launch is ended too" 125 "" "*" \
+expect "a daemonised descendant of a failed launch is ended too" 124 "" "*" \
     syncspawn run --wait-ready=300ms -- sh -c 'setsid sh -c "setsid sleep '"$nap"'23 &"; sleep '"$nap"'23'
 check "and nothing of that either" test -z "$(pgrep -f 'sleep '"$nap"'23')"
 

@@ -20,6 +20,18 @@ private:
     std::string advice_;
 };
 
+// There is no such option in the command's table.
+class UnknownOption : public UsageError {
+public:
+    UnknownOption(std::string option, std::string advice)
+        : UsageError("unknown option '" + option + "'", std::move(advice)),
+          option_(std::move(option)) {}
+    [[nodiscard]] const std::string& option() const noexcept { return option_; }
+
+private:
+    std::string option_;
+};
+
 // How an option was given.
 struct Given {
     std::optional<std::string> value{};  // none for a flag, or where "[=VALUE]" was left out
@@ -83,6 +95,9 @@ struct Operands {
 
 // Applies the options of argv[1] and on. Nothing is returned if one of them asks for help.
 std::optional<Operands> parse(const CommandLine& line, int argc, char* const* argv);
+
+// Whether an option of that name is in the table.
+bool knows(const CommandLine& line, std::string_view option);
 
 // The whole text of --help, within 80 columns.
 std::string help_of(const CommandLine& line);

@@ -112,8 +112,7 @@ private:
             known.emplace_back(name.text);
         }
         const std::string meant(nearest_to(word, known));
-        throw UsageError("unknown option '" + word + "'",
-                         meant.empty() ? "" : "did you mean '" + meant + "'?");
+        throw UnknownOption(word, meant.empty() ? "" : "did you mean '" + meant + "'?");
     }
 
     Given given(const OptionName& name) const {
@@ -163,6 +162,12 @@ private:
 
 std::optional<Operands> parse(const CommandLine& line, int argc, char* const* argv) {
     return Parser(line, argc, argv).run();
+}
+
+bool knows(const CommandLine& line, std::string_view option) {
+    const std::vector<OptionName> names = names_in(line.options);
+    return std::any_of(names.begin(), names.end(),
+                       [&](const OptionName& name) { return name.text == option; });
 }
 
 }  // namespace syncspawn::tools

@@ -23,7 +23,8 @@ _syncspawn() {
                     --setenv=*=*) ;;
                     --setenv=*) ((index += 1)) ;;
                     --setenv) [[ ${words[index + 1]} == *=* ]] && ((index += 1)) || ((index += 2)) ;;
-                    --setup-timeout | --chdir | --unsetenv) ((index += 1)) ;;
+                    --setup-timeout | --chdir | --unsetenv | --timeout | --signal | --kill-after | --keep-fd | --argv0 | \
+                        -C | -E | -u | -s | -k) ((index += 1)) ;;
                     --) ((index++)) && break ;;
                     -*) ;;
                     *) break ;;
@@ -36,10 +37,12 @@ _syncspawn() {
             case $previous in
                 --chdir | --chdir=) compopt -o dirnames && return ;;
                 --unsetenv | --setenv | --unsetenv= | --setenv=) choices=$(compgen -v) ;;
-                --setup-timeout | --setup-timeout= | --wait-ready=) return ;;
+                --setup-timeout | --setup-timeout= | --wait-ready= | --timeout | --timeout= | --kill-after | --kill-after=) return ;;
+                --signal | --signal=) choices=$(compgen -A signal) ;;
                 *) ((index > last)) && return # the value of --setenv
                     choices="--map-root --wait-ready --setup-timeout --chdir --setenv --unsetenv --clearenv
-                        --timeline --help --" ;;
+                        --timeline --timeout --signal --kill-after --pty --no-pty --new-session --no-new-session --keep-fd
+                        --quiet --no-quiet --argv0 --help --" ;;
             esac
             COMPREPLY=($(compgen -W "$choices" -- "$current"))
             [[ $current == -* || $previous == --*env || $previous == --*env= ]] ||

@@ -1,18 +1,32 @@
 #include "plan.hpp"
 
+#include <stdexcept>
+
 #include <syncspawn/steps.hpp>
 
+#include "listen_pid.hpp"
 #include "tools/command_line/command_line.hpp"
 #include "tools/hooks/hooks.hpp"
 #include "tools/report/observers.hpp"
+#include "tools/supervise/terminal_session.hpp"
 
 namespace syncspawn::tools {
 namespace {
+
+// Without any of a sandbox a launch is one as by env(1) or timeout(1).
+bool is_plain(const RunSettings& settings) { return !settings.map_root; }
 
 SpawnOptions spawn_options(const RunSettings& settings, const HeldSignals& signals) {
     SpawnOptions options = settings.spawn;
     options.signals.mask = signals.callers_mask();
     options.setup.cancel_when_readable = signals.ending();
+    options.descriptors.passed = settings.descriptors.kept;
+    if (is_plain(settings)) {
+        options.descriptors.others = OtherDescriptors::leave;
+    }
+    if (settings.launch.pty || settings.launch.new_session.value_or(false)) {
+        options.ending.scope = KillScope::session;
+    }
     if (settings.map_root) {
         options.birth.namespaces = Namespaces::user;
     }
@@ -35,11 +49,12 @@ void add_observers(RunPlan& plan, const RunSettings& settings) {
 }
 
 Supervision supervision_for(const RunPlan& plan, const LaunchSettings& settings) {
-    Supervision supervision{.timeout = settings.timeout,
-                            .kill_after = settings.kill_after,
-                            .timeout_signal = settings.timeout_signal,
-                            .verbosity = settings.verbosity,
-                            .pty = plan.pty.get()};
+    Supervision supervision;
+    supervision.timeout = settings.timeout;
+    supervision.kill_after = settings.kill_after.value_or(supervision.kill_after);
+    supervision.timeout_signal = settings.timeout_signal.value_or(supervision.timeout_signal);
+    supervision.verbosity = settings.verbosity;
+    supervision.pty = plan.pty.get();
     for (const auto& client : plan.clients) {
         supervision.clients.push_back(client.get());
     }
@@ -52,8 +67,14 @@ Supervision supervision_for(const RunPlan& plan, const LaunchSettings& settings)
 }  // namespace
 
 RunPlan make_plan(RunSettings& settings, const HeldSignals& signals) {
+    check(settings.launch);
     RunPlan plan{.spawner = SyncedSpawner(spawn_options(settings, signals))};
+    if (settings.launch.pty) {
+        plan.pty = std::make_unique<Pty>(options_like_our_terminal());
+        plan.pty->add_to(plan.spawner);
+    }
     add_steps(plan.spawner, settings);
+    pass_on_listen_pid(plan.spawner);
     add_observers(plan, settings);
     plan.supervision = supervision_for(plan, settings.launch);
     return plan;

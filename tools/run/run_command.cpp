@@ -1,5 +1,6 @@
 // `syncspawn run`: launches the program, stands by until it ends, and ends as it did.
 
+#include <csignal>
 #include <system_error>
 
 #include "end_as.hpp"
@@ -17,6 +18,9 @@ namespace syncspawn::tools {
 namespace {
 
 int code_of(const SpawnError& error) {
+    if (error.cause() == Cause::timed_out) {
+        return exit_timed_out;
+    }
     if (error.stage() == Stage::execve && error.cause() == Cause::error) {
         return error.code() == std::errc::no_such_file_or_directory ? exit_not_found
                                                                     : exit_not_executable;
@@ -28,8 +32,22 @@ int end_failed_launch(const Outcome& outcome) {
     if (outcome.signal != 0) {
         return die_of(outcome.signal);
     }
+    if (outcome.ended_by == EndedBy::timeout) {
+        complain("the program was not ready before its --timeout was over");
+        return exit_timed_out;
+    }
     complain(failure_in_words(outcome.error));
     return code_of(outcome.error);
+}
+
+int end_after(const Outcome& outcome) {
+    if (outcome.error) {
+        return end_failed_launch(outcome);
+    }
+    if (outcome.ended_by == EndedBy::timeout) {
+        return outcome.took_kill ? exit_signal_base + SIGKILL : exit_timed_out;
+    }
+    return end_as(outcome.status);
 }
 
 int launch(RunSettings& settings) {
@@ -40,7 +58,7 @@ int launch(RunSettings& settings) {
     for (const auto& observer : plan.observers) {
         observer->over();
     }
-    return outcome.error ? end_failed_launch(outcome) : end_as(outcome.status);
+    return end_after(outcome);
 }
 
 }  // namespace

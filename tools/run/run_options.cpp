@@ -1,5 +1,6 @@
 #include "run_options.hpp"
 
+#include <string_view>
 #include <vector>
 
 #include "options/descriptors.hpp"
@@ -9,6 +10,7 @@
 #include "options/reports.hpp"
 #include "tools/command_line/command_line.hpp"
 #include "tools/command_line/duration.hpp"
+#include "tools/commands.hpp"
 
 namespace syncspawn::tools {
 namespace {
@@ -33,10 +35,10 @@ CommandLine run_line(RunSettings& settings) {
             .summary = "Launch PROGRAM behind a barrier and wait for its end.",
             .options = options_for(settings),
             .notes =
-                "A TIMEOUT is 2, 1.5s, 200ms or 3m.\n"
+                "A DURATION is 2, 1.5s, 200ms, 3m, 1h30m or 2d.\n"
                 "Ends as PROGRAM does, with the same exit status or by the same signal. Exits "
-                "with 125 if the launch fails, 126 if PROGRAM cannot be executed, and 127 if "
-                "it does not exist."};
+                "with 124 if a DURATION was over (137 if it took KILL), 125 if the launch fails, "
+                "126 if PROGRAM cannot be executed, and 127 if it does not exist."};
 }
 
 // "--wait-ready 2s prog" waits for ever, and for a program named 2s.
@@ -44,12 +46,17 @@ void refuse_detached_timeout(const RunSettings& settings, const Operands& operan
     if (settings.spawn.readiness.within == no_limit && !operands.words.empty() &&
         is_duration(operands.words.front())) {
         const std::string& word = operands.words.front();
-        throw UsageError("a TIMEOUT of --wait-ready is joined to it: say --wait-ready=" + word +
+        throw UsageError("a DURATION of --wait-ready is joined to it: say --wait-ready=" + word +
                          "; a program of that name is ./" + word);
     }
 }
 
 }  // namespace
+
+bool run_knows(std::string_view option) {
+    RunSettings unused;
+    return knows(run_line(unused), option);
+}
 
 std::string run_help() {
     RunSettings unused;

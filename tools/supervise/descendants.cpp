@@ -1,5 +1,6 @@
 #include "descendants.hpp"
 
+#include <dirent.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -7,6 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -29,17 +32,40 @@ std::vector<pid_t> numbers_of(const std::string& process) {
     return numbers;
 }
 
-// All are children of this thread (CONFIG_PROC_CHILDREN): it launches, and as the first of the process
-// it is the one that orphans are given to. By the numbers that this process knows them by: /proc may be
-// of an outer pid namespace, a child in one further in.
-std::vector<pid_t> children_of_this_process() {
+// A process by its number in /proc, and by that which this process knows it by: /proc may be of an outer pid
+// namespace, a child in one further in.
+struct Known {
+    std::string in_proc;
+    pid_t pid;
+};
+
+// CONFIG_PROC_CHILDREN.
+std::vector<Known> children_of_thread(const std::string& thread) {
     const std::size_t level = numbers_of("self").size();
-    detail::proc::File list("/proc/thread-self/children");
-    std::vector<pid_t> found;
+    detail::proc::File list("/proc/", thread, "/children");
+    std::vector<Known> found;
     while (const auto listed = level > 0 ? list.number() : std::nullopt) {
-        const std::vector<pid_t> numbers = numbers_of(std::to_string(*listed));
+        const std::string in_proc = std::to_string(*listed);
+        const std::vector<pid_t> numbers = numbers_of(in_proc);
         if (numbers.size() >= level) {  // else it has gone
-            found.push_back(numbers[level - 1]);
+            found.push_back({in_proc, numbers[level - 1]});
+        }
+    }
+    return found;
+}
+
+// All are children of this thread: it launches, and as the first of the process it is the one that orphans are
+// given to.
+std::vector<Known> children_of_this_process() { return children_of_thread("thread-self"); }
+
+std::vector<Known> children_of(const std::string& process) {
+    const std::string threads = "/proc/" + process + "/task";
+    const std::unique_ptr<DIR, int (*)(DIR*)> list(opendir(threads.c_str()), closedir);
+    std::vector<Known> found;
+    while (const dirent* const thread = list ? readdir(list.get()) : nullptr) {
+        if (thread->d_name[0] != '.') {
+            const auto more = children_of_thread(process + "/task/" + thread->d_name);
+            found.insert(found.end(), more.begin(), more.end());
         }
     }
     return found;
@@ -47,18 +73,41 @@ std::vector<pid_t> children_of_this_process() {
 
 }  // namespace
 
-Descendants::Descendants() : foreign_(children_of_this_process()) {
+Descendants::Descendants() {
+    for (const Known& child : children_of_this_process()) {
+        foreign_.push_back(child.pid);
+    }
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) {
         throw std::system_error(errno, std::generic_category(), "prctl(PR_SET_CHILD_SUBREAPER)");
     }
 }
 
+bool Descendants::is_foreign(pid_t pid) const {
+    return std::find(foreign_.begin(), foreign_.end(), pid) != foreign_.end();
+}
+
 std::vector<pid_t> Descendants::children() const {
-    std::vector<pid_t> ours = children_of_this_process();
-    std::erase_if(ours, [&](pid_t pid) {
-        return std::find(foreign_.begin(), foreign_.end(), pid) != foreign_.end();
-    });
+    std::vector<pid_t> ours;
+    for (const Known& child : children_of_this_process()) {
+        if (!is_foreign(child.pid)) {
+            ours.push_back(child.pid);
+        }
+    }
     return ours;
+}
+
+void Descendants::signal_group_of(pid_t program, int signal) const {
+    const pid_t group = getpgid(program);
+    std::vector<Known> found = children_of_this_process();
+    std::erase_if(found, [this](const Known& child) { return is_foreign(child.pid); });
+    for (std::size_t at = 0; at < found.size(); ++at) {
+        const Known process = found[at];
+        const std::vector<Known> below = children_of(process.in_proc);
+        found.insert(found.end(), below.begin(), below.end());
+        if (process.pid != program && getpgid(process.pid) == group) {
+            (void)kill(process.pid, signal);  // it may have gone, or belong to another user
+        }
+    }
 }
 
 void Descendants::reap_orphans(pid_t kept) {

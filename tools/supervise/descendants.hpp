@@ -14,6 +14,10 @@ public:
     Descendants();
     // Reaps the children of this process that have ended, up to `kept`, which is left to its owner.
     static void reap_orphans(pid_t kept);
+    // The signal to what the program has started and left in its process group.
+    void signal_group_of(pid_t program, int signal) const;
+    // As far as /proc tells.
+    [[nodiscard]] bool are_gone() const { return children().empty(); }
     // SIGKILL to all of them, wave by wave as the orphans arrive, until none is left. Complains of those
     // that may not be killed.
     void kill_all() const;
@@ -21,6 +25,7 @@ public:
     [[nodiscard]] std::vector<pid_t> children() const;
 
 private:
+    [[nodiscard]] bool is_foreign(pid_t pid) const;
     std::vector<pid_t> foreign_;
 };
 

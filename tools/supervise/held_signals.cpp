@@ -67,6 +67,11 @@ void HeldSignals::hold_stops() const {
     }
 }
 
+void HeldSignals::hold_stop_key() const {
+    const sigset_t set = set_of(SIGTSTP);
+    sigprocmask(SIG_BLOCK, &set, nullptr);
+}
+
 sigset_t set_of(int signal) {
     sigset_t set;
     sigemptyset(&set);

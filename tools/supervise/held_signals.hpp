@@ -17,6 +17,8 @@ public:
     HeldSignals();
     // Once the program runs, it decides whether a ^Z stops anything.
     void hold_stops() const;
+    // That of ^Z alone: in the background a terminal's reader and writer still stop.
+    void hold_stop_key() const;
 
     [[nodiscard]] const sigset_t& callers_mask() const noexcept { return callers_mask_; }
     // Readable if HUP, INT, QUIT or TERM came.

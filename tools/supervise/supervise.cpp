@@ -1,166 +1,319 @@
 #include "supervise.hpp"
 
-#include <poll.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <csignal>
+#include <chrono>
 #include <string>
 #include <system_error>
+#include <utility>
 
-#include "descendants.hpp"
-#include "held_signals.hpp"
-#include "job_control.hpp"
+#include "barrier/linux/time_left.hpp"
+#include "barrier/linux/waiting.hpp"
+#include "loop_client.hpp"
+#include "supervisor.hpp"
 #include "tools/messages.hpp"
 #include "tools/report/observer.hpp"
 
 namespace syncspawn::tools {
 namespace {
 
-class Supervisor {
-public:
-    Supervisor(Process& process, const HeldSignals& signals)
-        : process_(process), signals_(signals) {}
+bool has_passed(const std::optional<Deadline>& deadline) {
+    return deadline && std::chrono::steady_clock::now() >= *deadline;
+}
 
-    EndedBy run() {
-        signals_.hold_stops();
-        while (!has_ended_) {
-            wait();
-            has_ended_ = process_.try_wait().has_value();
-            take_signals();
-            if (children_have_changed_) {
-                children_have_changed_ = false;
-                Descendants::reap_orphans(process_.pid());
-                stop_with_the_program();
-            }
-        }
-        return ended_by_;
-    }
-
-private:
-    void wait() const {
-        std::array<pollfd, 3> watched{{{signals_.ending(), POLLIN, 0},
-                                       {signals_.others(), POLLIN, 0},
-                                       {process_.pidfd(), POLLIN, 0}}};
-        // Without pidfds SIGCHLD tells of the end.
-        if (poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR) {
-            throw std::system_error(errno, std::generic_category(), "poll");
-        }
-    }
-
-    void take_signals() {
-        signalfd_siginfo signal{};
-        while (HeldSignals::take(signals_.ending(), signal) ||
-               HeldSignals::take(signals_.others(), signal)) {
-            const int number = static_cast<int>(signal.ssi_signo);
-            if (number == SIGCHLD) {
-                children_have_changed_ = true;
-                continue;
-            }
-            if (ends_a_launch(number)) {
-                ended_by_ = EndedBy::a_signal;
-            }
-            if (number == SIGCONT && foreground_.give_back()) {
-                continue;
-            }
-            if (!has_ended_ && !program_has_it(signal)) {
-                pass_on(signal);
-            }
-        }
-    }
-
-    // The terminal sends these to the whole foreground group: who is in ours has them already. A
-    // hang-up goes to the leader of the session, and to the group only once that has ended: better
-    // twice than not.
-    [[nodiscard]] bool program_has_it(const signalfd_siginfo& signal) const {
-        constexpr std::array of_the_terminal{SIGINT, SIGQUIT, SIGWINCH, SIGTSTP, SIGTTIN, SIGTTOU};
-        if (signal.ssi_code == SI_USER) {
-            const auto sender = static_cast<pid_t>(signal.ssi_pid);
-            // It sent it to its whole group; or it is a SIGPIPE of our own.
-            return sender == process_.pid() || sender == getpid();
-        }
-        return signal.ssi_code == SI_KERNEL && getpgid(process_.pid()) == getpgrp() &&
-               std::find(of_the_terminal.begin(), of_the_terminal.end(),
-                         static_cast<int>(signal.ssi_signo)) != of_the_terminal.end();
-    }
-
-    // The program was not reaped yet, so its pid names nothing else.
-    void pass_on(const signalfd_siginfo& signal) const {
-        const int number = static_cast<int>(signal.ssi_signo);
-        sigval value{};
-        // Only the program knows whether it is a pointer. NOLINTNEXTLINE(performance-no-int-to-ptr)
-        value.sival_ptr = reinterpret_cast<void*>(signal.ssi_ptr);
-        const int result = signal.ssi_code == SI_QUEUE ? sigqueue(process_.pid(), number, value)
-                                                       : kill(process_.pid(), number);
-        if (result < 0 && errno != ESRCH) {
-            complain(signal_name(number) + " is not passed on to the program, process " +
-                     std::to_string(process_.pid()) + ": " +
-                     (errno == EPERM ? "not permitted (it runs as another user now)"
-                                     : std::generic_category().message(errno)));
-        }
-    }
-
-    // A program that stopped by SIGSTOP, too, stops us by SIGTSTP: in an orphaned process group,
-    // where no shell could continue us, that does nothing. Going on is passed on as any SIGCONT.
-    void stop_with_the_program() {
-        siginfo_t stopped{};
-        if (has_ended_ ||
-            waitid(P_PID, static_cast<id_t>(process_.pid()), &stopped, WSTOPPED | WNOHANG) < 0 ||
-            stopped.si_pid == 0) {
-            return;
-        }
-        foreground_.remember(process_.pid());
-        stop_by(stopped.si_status == SIGTTIN || stopped.si_status == SIGTTOU ? stopped.si_status
-                                                                             : SIGTSTP);
-    }
-
-    Process& process_;
-    const HeldSignals& signals_;
-    Foreground foreground_;
-    EndedBy ended_by_ = EndedBy::itself;
-    bool has_ended_ = false;
-    bool children_have_changed_ = false;
-};
+std::optional<Deadline> earlier(const std::optional<Deadline>& one,
+                                const std::optional<Deadline>& other) {
+    return !one || (other && *other < *one) ? other : one;
+}
 
 }  // namespace
 
 Outcome supervise(const SyncedSpawner& spawner, const Supervision& supervision,
                   const HeldSignals& signals, const Descendants& descendants) {
-    Outcome outcome;
-    for (Observer* const observer : supervision.observers) {
-        observer->begins();
+    return Supervisor(spawner, supervision, signals, descendants).run();
+}
+
+Supervisor::Supervisor(const SyncedSpawner& spawner, const Supervision& supervision,
+                       const HeldSignals& signals, const Descendants& descendants)
+    : spawner_(spawner),
+      how_(supervision),
+      signals_(signals),
+      descendants_(descendants),
+      launch_(spawner.launch()),
+      notice_(supervision.verbosity) {
+    if (how_.pty != nullptr) {
+        session_.emplace(*how_.pty);
     }
-    Process process = spawner.spawn(outcome.error);
-    if (outcome.error) {
-        for (Observer* const observer : supervision.observers) {
-            observer->failed(outcome.error);
+}
+
+Outcome Supervisor::run() {
+    launch();
+    if (outcome_.error) {
+        conclude_failure();
+    } else {
+        attend();
+        conclude();
+    }
+    return std::move(outcome_);
+}
+
+// Our terminal is raw while the program has one of its own: not for what is written here.
+template <class Tell>
+void Supervisor::tell(Tell what) {
+    if (how_.observers.empty()) {
+        return;
+    }
+    if (session_) {
+        session_->leave();
+    }
+    for (Observer* const observer : how_.observers) {
+        what(*observer);
+    }
+    if (session_) {
+        session_->come_back();
+    }
+}
+
+void Supervisor::launch() {
+    tell([](Observer& observer) { observer.begins(); });
+    while (!launch_.advance()) {
+        look_at_the_launch();
+        wait();
+        serve_clients();
+        take_signals();
+        if (session_) {
+            session_->advance();
         }
-        // A hook may have left something, too.
-        if (outcome.error.program_may_have_run() || !outcome.error.survivor()) {
-            descendants.kill_all();
+    }
+    notice_.erase();
+    process_ = launch_.take_process(outcome_.error);
+}
+
+void Supervisor::look_at_the_launch() {
+    const bool may_run = !program_runs_ && spawner_.options().readiness.within;
+    if (may_run && launch_.waits_for().stage == Stage::readiness) {
+        note_that_the_program_runs();
+    }
+    if (has_passed(notice_.due())) {
+        notice_.update(launch_.waits_for());
+    }
+    if (has_passed(times_out_at_)) {
+        times_out_at_.reset();
+        outcome_.ended_by = EndedBy::timeout;
+        launch_.cancel();
+    }
+}
+
+void Supervisor::note_that_the_program_runs() {
+    if (std::exchange(program_runs_, true)) {
+        return;
+    }
+    if (how_.timeout) {
+        times_out_at_ = detail::after(*how_.timeout);
+    }
+    if (session_) {
+        signals_.hold_stop_key();
+        session_->begin();
+    }
+}
+
+void Supervisor::conclude_failure() {
+    session_.reset();
+    tell([this](Observer& observer) { observer.failed(outcome_.error); });
+    // A hook may have left something, too.
+    if (outcome_.error.program_may_have_run() || !outcome_.error.survivor()) {
+        descendants_.kill_all();
+    }
+    signalfd_siginfo signal{};
+    // The terminal's signal may have ended the child before it could cancel the launch here.
+    if (HeldSignals::take(signals_.ending(), signal)) {
+        outcome_.ended_by = EndedBy::a_signal;
+        outcome_.signal = static_cast<int>(signal.ssi_signo);
+    }
+}
+
+void Supervisor::attend() {
+    tell([this](Observer& observer) { observer.runs(process_); });
+    note_that_the_program_runs();
+    if (session_) {
+        session_->launch_is_over();
+    } else {
+        signals_.hold_stops();
+    }
+    job_.emplace(process_, session_ ? &*session_ : nullptr);
+    for (;;) {
+        look_at_the_program();
+        look_at_the_clock();
+        look_at_the_terminal();
+        if (is_over()) {
+            break;
         }
-        signalfd_siginfo signal{};
-        // The terminal's signal may have ended the child before it could cancel the launch here.
-        if (HeldSignals::take(signals.ending(), signal)) {
-            outcome.signal = static_cast<int>(signal.ssi_signo);
+        wait();
+        serve_clients();
+    }
+}
+
+void Supervisor::look_at_the_program() {
+    has_ended_ = has_ended_ || process_.try_wait().has_value();
+    take_signals();
+    if (std::exchange(children_have_changed_, false)) {
+        Descendants::reap_orphans(process_.pid());
+        has_ended_ = has_ended_ || process_.try_wait().has_value();
+        if (!has_ended_) {
+            job_->stop_with_the_program();
         }
-        return outcome;
     }
-    for (Observer* const observer : supervision.observers) {
-        observer->runs(process);
+}
+
+void Supervisor::look_at_the_clock() {
+    if (has_ended_) {
+        return;
     }
-    outcome.ended_by = Supervisor(process, signals).run();
-    if (outcome.ended_by == EndedBy::a_signal) {
-        descendants.kill_all();
+    if (has_passed(times_out_at_)) {
+        end_by_timeout();
     }
-    outcome.status = process.wait();
-    for (Observer* const observer : supervision.observers) {
-        observer->ended(process, outcome.status);
+    if (has_passed(kills_at_)) {
+        kills_at_.reset();
+        outcome_.took_kill = true;
+        send(SIGKILL);
     }
-    return outcome;
+}
+
+void Supervisor::look_at_the_terminal() {
+    if (!session_) {
+        return;
+    }
+    if (has_ended_) {
+        session_->finish();
+    }
+    session_->advance();
+    if (!has_ended_ && session_->is_lost()) {
+        hang_up();
+    }
+}
+
+bool Supervisor::is_over() const { return has_ended_ && (!session_ || session_->is_over()); }
+
+void Supervisor::end_by_timeout() {
+    times_out_at_.reset();
+    kills_at_ = detail::after(how_.kill_after);
+    outcome_.ended_by = EndedBy::timeout;
+    outcome_.took_kill = how_.timeout_signal == SIGKILL;
+    tell([](Observer& observer) { observer.ending("timeout"); });
+    // As timeout(1), all of the program's group is asked. One that it leads, the launcher reaches by itself.
+    const SpawnOptions& options = spawner_.options();
+    if (options.ending.scope == KillScope::process &&
+        (options.birth.namespaces & Namespaces::pid) == Namespaces::none) {
+        descendants_.signal_group_of(process_.pid(), how_.timeout_signal);
+    }
+    send(how_.timeout_signal);
+}
+
+// The kernel hangs up at the program when nobody has the other end of its terminal any more.
+void Supervisor::hang_up() {
+    session_->hang_up();
+    if (outcome_.ended_by == EndedBy::itself) {
+        outcome_.ended_by = EndedBy::a_signal;
+    }
+    kills_at_ = detail::after(how_.kill_after);
+}
+
+// To the kill scope, and wakes what is stopped.
+void Supervisor::send(int signal) {
+    try {
+        (void)process_.stop({Stop::signal(signal, std::chrono::nanoseconds(0))});
+    } catch (const std::system_error& error) {
+        complain("the program, process " + std::to_string(process_.pid()) + ", cannot be sent " +
+                 signal_name(signal) + ": " + error.code().message() +
+                 (error.code().value() == EPERM ? " (it runs as another user now)" : ""));
+    }
+}
+
+void Supervisor::conclude() {
+    outcome_.status = process_.wait();
+    job_.reset();
+    session_.reset();
+    if (outcome_.ended_by != EndedBy::itself) {
+        descendants_.kill_all();
+    }
+    if (!process_.after_end_failures().empty()) {
+        complain(process_.after_end_failures());
+    }
+    tell([this](Observer& observer) { observer.ended(process_, outcome_.status); });
+    if (!how_.observers.empty() && descendants_.are_gone()) {
+        tell([](Observer& observer) { observer.gone(); });
+    }
+}
+
+void Supervisor::wait() {
+    watched_.clear();
+    watched_.push_back(detail::readable(signals_.others()));
+    std::optional<Deadline> until;
+    if (!process_) {
+        // The launch looks at those signals that end it itself.
+        watched_.push_back(detail::readable(launch_.descriptor()));
+        until = earlier(notice_.due(), times_out_at_);
+    } else {
+        watched_.push_back(detail::readable(signals_.ending()));
+        // Without pidfds SIGCHLD tells of the end.
+        watched_.push_back(detail::readable(has_ended_ ? -1 : process_.pidfd()));
+        until = has_ended_ ? std::nullopt : earlier(times_out_at_, kills_at_);
+    }
+    watched_.push_back(detail::readable(session_ ? session_->descriptor() : -1));
+    for (const LoopClient* const client : how_.clients) {
+        watched_.push_back(detail::readable(client->descriptor()));
+    }
+    if (detail::wait_for_any_of(watched_, until ? &*until : nullptr) == detail::wait_failed) {
+        throw std::system_error(errno, std::generic_category(), "poll");
+    }
+}
+
+// They are the last ones in the list.
+void Supervisor::serve_clients() {
+    const std::size_t first = watched_.size() - how_.clients.size();
+    for (std::size_t at = 0; at < how_.clients.size(); ++at) {
+        if (watched_[first + at].revents != 0) {
+            how_.clients[at]->advance();
+        }
+    }
+}
+
+void Supervisor::take_signals() {
+    signalfd_siginfo signal{};
+    while ((process_ && HeldSignals::take(signals_.ending(), signal)) ||
+           HeldSignals::take(signals_.others(), signal)) {
+        if (!process_ && session_ && signal.ssi_signo == SIGWINCH) {
+            session_->resize();
+        } else {
+            arrived_.push_back(signal);
+        }
+    }
+    if (process_) {
+        for (const signalfd_siginfo& one : std::exchange(arrived_, {})) {
+            deal_with(one);
+        }
+    }
+}
+
+void Supervisor::deal_with(const signalfd_siginfo& signal) {
+    const int number = static_cast<int>(signal.ssi_signo);
+    if (number == SIGCHLD) {
+        children_have_changed_ = true;
+        return;
+    }
+    if (ends_a_launch(number)) {
+        if (outcome_.ended_by == EndedBy::itself) {
+            outcome_.ended_by = EndedBy::a_signal;
+            tell([&](Observer& observer) { observer.ending(signal_name(number)); });
+        }
+        // Or, once the program has ended, whoever does not read its last words keeps us.
+        if (session_ && (has_ended_ || number == SIGHUP)) {
+            hang_up();
+        }
+    }
+    if (!has_ended_) {
+        job_->take(signal);
+    }
 }
 
 }  // namespace syncspawn::tools

@@ -34,7 +34,8 @@ struct Outcome {
     SpawnError error{};   // the launch failed
     ExitStatus status{};  // else: how the program ended
     EndedBy ended_by = EndedBy::itself;
-    int signal = 0;  // of a launch that a signal has ended: which
+    int signal = 0;          // of a launch that a signal has ended: which
+    bool took_kill = false;  // SIGKILL was sent for the timeout
 };
 
 // Launches, and stands between the caller and the program until that has ended: passes signals on, stops when

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include <syncspawn/launcher/launch_wait.hpp>
 #include <syncspawn/launcher/process.hpp>
 #include <syncspawn/launcher/spawn_error.hpp>
 
@@ -64,6 +65,8 @@ public:
     /// the same from the first advance() until the launch is over, else -1. No other process shares it, so
     /// your loop may set flags on it.
     [[nodiscard]] int descriptor() const;
+    /// What it waits for now, for somebody who wonders why it takes so long.
+    [[nodiscard]] LaunchWait waits_for() const;
     /// Your end of a Stdio::pipe(), from the first advance() that starts the child until the launch is over: to
     /// write to the program or read from it before it is ready. The Process has none then. Throws
     /// std::logic_error if there is none (any more).

@@ -275,6 +275,45 @@ TEST_CASE("advance does not wait for a child that is asleep in its part") {
     }
 }
 
+TEST_CASE("a launch tells what it waits for") {
+    const NothingIsLeft nothing;
+    SUBCASE("the child, in its part") {
+        HeldLaunch held(program_true(StartMethod::automatic));
+        CHECK(held.spawner().launch().waits_for().stage == Stage::none);
+        Launch launch = held.launch();
+        const LaunchWait wait = launch.waits_for();
+        CHECK(wait.stage == Stage::step);
+        CHECK(wait.side == WhichSide::child);
+        CHECK(wait.step == "held");
+        CHECK(wait.since < std::chrono::hours(1));
+        held.let_go();
+        drive(launch);
+        CHECK(launch.waits_for().stage == Stage::none);
+        CHECK(launch.take_process().wait().success());
+    }
+    SUBCASE("the parent, in its part") {
+        SyncedSpawner spawner({.program = "true"});
+        spawner.step({.name = "endless",
+                      .parent = [](ParentSide& side) { return side.wait_until(Deadline::max()); }});
+        Launch launch = spawner.launch();
+        CHECK_FALSE(launch.advance());
+        CHECK(launch.waits_for().stage == Stage::step);
+        CHECK(launch.waits_for().side == WhichSide::parent);
+        CHECK(launch.waits_for().step == "endless");
+    }
+    SUBCASE("the program, to be ready") {
+        Launch launch = SyncedSpawner({.program = "sleep",
+                                       .arguments = {"1000"},
+                                       .readiness = {.within = std::chrono::hours(1)}})
+                            .launch();
+        while (launch.waits_for().stage != Stage::readiness) {
+            REQUIRE_FALSE(launch.advance());
+        }
+        CHECK(launch.waits_for().side == WhichSide::child);
+        CHECK(launch.waits_for().step == "ready");
+    }
+}
+
 TEST_CASE("each part runs once, however often advance is called") {
     for (const StartMethod method : start_methods()) {
         CAPTURE(static_cast<int>(method));

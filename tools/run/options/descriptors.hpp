@@ -1,6 +1,5 @@
 #pragma once
 
-#include <string>
 #include <vector>
 
 #include <syncspawn/launcher.hpp>
@@ -10,7 +9,7 @@
 namespace syncspawn::tools {
 
 struct DescriptorSettings {
-    std::vector<PassedDescriptor> kept{};  // in order; the last of a number in the program wins
+    std::vector<PassedDescriptor> kept{};  // each number in the program once
 };
 
 void add_descriptor_options(std::vector<Option>& rows, DescriptorSettings& settings);
