@@ -77,6 +77,21 @@ class Lines(Status):
             times = [step["time"] for step in steps if step["side"] == side]
             self.assertEqual(times, sorted(times))
 
+    def test_steps_are_told_while_the_launch_goes_on(self):
+        path = os.path.join(self.directory(), "status")
+        told = f"grep -q 'child hook .true.*done' {path}"
+        with open(path, "wb") as file:
+            hooks = ["--child-hook", "true", "--parent-hook", "true", "--parent-hook", f"until {told}; do sleep 0.01; done"]
+            self.assertEqual(run_with(file.fileno(), *hooks, "true").returncode, 0)
+        with open(path, encoding="utf-8") as file:
+            lines = [json.loads(line) for line in file]
+        times = [line["time"] for line in lines if line.get("side", "parent") == "parent"]
+        self.assertEqual(times, sorted(times))
+        steps = [(line["side"], line["kind"], line["name"], line["state"]) for line in lines if line["event"] == "step"]
+        self.assertEqual(steps.count(("child", "step", "child hook 'true'", "done")), 1)
+        self.assertEqual(steps.count(("child", "execve", "execve 'true'", "start")), 1)
+        self.only(lines, "exec")
+
     def test_readiness(self):
         lines, result = self.lines_of("--wait-ready", "--", "syncspawn", "barrier", "place-and-sync")
         self.assertEqual(result.returncode, 0, result.stderr)

@@ -21,6 +21,10 @@
 // What runs in the child is in HookInChild. Its memory is a copy of the parent's, whose locks may be held for
 // ever here: bare system calls only, and no memory but what was made before.
 
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
 namespace syncspawn::tools {
 namespace {
 
@@ -80,6 +84,8 @@ private:
         if (parent == child || parent == 0) {  // 0: in another pid namespace
             keep_capabilities();
             syscall(SYS_dup3, null_, STDIN_FILENO, 0);
+            // What it leaves in the background would keep a pipe of the caller's open (Linux 5.9).
+            syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
             syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask_, nullptr, kernel_signal_set_size);
             const std::array<const char*, 4> arguments{"sh", "-c", command_.c_str(), nullptr};
             syscall(SYS_execve, shell, arguments.data(), entries_.data());

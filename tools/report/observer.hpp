@@ -17,6 +17,8 @@ public:
     // Right before the launch: what a Timeline counts from.
     virtual void begins() {}
     virtual void left_out(const std::string& /*what*/) {}
+    // It is not over, and something has happened.
+    virtual void goes_on(const Launch& /*launch*/) {}
     // It was executed, and is ready if that was asked for.
     virtual void runs(const Process& /*program*/) {}
     virtual void failed(const SpawnError& /*error*/) {}

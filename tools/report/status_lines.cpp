@@ -10,6 +10,7 @@ namespace syncspawn::tools {
 namespace {
 
 constexpr int version = 1;
+constexpr pid_t not_yet_known = 0;
 // For the last lines, where nobody may read them.
 constexpr auto patience = std::chrono::seconds(1);
 
@@ -75,9 +76,14 @@ void StatusLines::left_out(const std::string& what) {
 
 void StatusLines::tell_steps(const Timeline& timeline, pid_t program) {
     std::array<std::size_t, 2> seen{};
+    std::array<bool, 2> is_at_execve{};
     for (const TimelineEvent& event : timeline) {
         const auto side = static_cast<std::size_t>(event.side);
         if (++seen.at(side) <= told_.at(side)) {
+            continue;
+        }
+        is_at_execve.at(side) |= event.subject == TimelineSubject::execve;
+        if (is_at_execve.at(side) && program == not_yet_known) {
             continue;
         }
         ++told_.at(side);
@@ -92,6 +98,8 @@ void StatusLines::tell_steps(const Timeline& timeline, pid_t program) {
         }
     }
 }
+
+void StatusLines::goes_on(const Launch& launch) { tell_steps(launch.timeline(), not_yet_known); }
 
 void StatusLines::runs(const Process& program) { tell_steps(program.timeline(), program.pid()); }
 

@@ -21,6 +21,7 @@ public:
 
     void begins() override;
     void left_out(const std::string& what) override;
+    void goes_on(const Launch& launch) override;
     void runs(const Process& program) override;
     void failed(const SpawnError& error) override;
     void ending(const std::string& why) override;
@@ -31,7 +32,7 @@ public:
 private:
     void tell(const JsonObject& line) { lines_->add(line.to_string()); }
     [[nodiscard]] JsonObject event_now(const char* name) const;
-    // What was not told yet: each side's events come in order.
+    // What was not told yet: each side's events come in order. Up to execve, if the program is not known yet.
     void tell_steps(const Timeline& timeline, pid_t program);
 
     std::shared_ptr<LineQueue> lines_;

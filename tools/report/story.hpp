@@ -27,9 +27,10 @@ struct Story {
     Timeline launch{};
     std::vector<std::string> left_out{};
     std::optional<StoryFailure> failure{};
-    std::vector<StoryEvent> endings{};  // how it was made to end: "ends it: timeout"
-    std::optional<StoryEvent> exit{};   // "exited with code 3"
-    std::optional<StoryEvent> gone{};   // and all that it had started
+    std::vector<StoryEvent>
+        endings{};  // how it was made to end: "ends it: timeout", "passes on SIGTERM"
+    std::optional<StoryEvent> exit{};  // "exited with code 3"
+    std::optional<StoryEvent> gone{};  // and all that it had started
 
     // The last moment that is known.
     [[nodiscard]] std::chrono::nanoseconds end() const;

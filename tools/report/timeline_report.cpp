@@ -22,7 +22,9 @@ void TimelineReport::failed(const SpawnError& error) {
 }
 
 void TimelineReport::ending(const std::string& why) {
-    story_.endings.push_back({clock_.elapsed(), "ends it: " + why});
+    const bool is_signal = why.starts_with("SIG");
+    story_.endings.push_back(
+        {clock_.elapsed(), is_signal ? "passes on " + why : "ends it: " + why});
     show();
 }
 

@@ -76,7 +76,9 @@ void Supervisor::tell(Tell what) {
 }
 
 void Supervisor::launch() {
+    tell([](Observer& observer) { observer.begins(); });
     while (!launch_.advance()) {
+        tell([this](Observer& observer) { observer.goes_on(launch_); });
         look_at_the_launch();
         wait();
         serve_clients();
