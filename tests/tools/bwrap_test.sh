@@ -78,7 +78,7 @@ check "the child is there" kill -0 "$(sed -n 's/.*"child-pid": \([0-9]*\).*/\1/p
 echo >&7
 wait "$launcher"
 check "the exit code passes through" test $? -eq 3
-cat >json.py <<'EOF'
+cat >lines.py <<'EOF'
 import json, sys
 info, first, last = json.load(open("info.json")), json.loads(sys.argv[1]), json.loads(sys.argv[2])
 assert info == first, (info, first)
@@ -88,7 +88,7 @@ assert pid > 0 and info == inside, (info, inside)
 assert last == {"exit-code": 3}, last
 EOF
 read -r last <&6
-check "the namespaces are those inside, and the last line has the code" python3 json.py "$first" "$last"
+check "the namespaces are those inside, and the last line has the code" python3 lines.py "$first" "$last"
 exec 5<&- 6<&- 7>&-
 wait
 
