@@ -268,6 +268,7 @@ class AJobWithAPty(OfATerminal):
         eventually(lambda: is_raw(terminal.fd))
         os.write(terminal.fd, b"again\r")
         terminal.expect("read-again")
+        eventually(lambda: not is_raw(terminal.fd))
         terminal.shell_answers()
 
 
