@@ -212,6 +212,16 @@ while True:
         self.assertEqual(screen.ends(), (0, True))
 
 
+# No shell: one that has just started a command by vfork(2) does not stop before that does.
+LASTING = """
+import signal
+signal.signal(signal.SIGCONT, lambda *_: print("goes-42", flush=True))
+print("job", flush=True)
+while True:
+    signal.pause()
+"""
+
+
 class AJobWithAPty(OfATerminal):
     """In an interactive shell."""
 
@@ -225,7 +235,7 @@ class AJobWithAPty(OfATerminal):
         terminal.type("syncspawn run --pty -- bash --norc --noprofile --noediting -i")
         terminal.type("PS1=; stty -echo; echo inner-$((1 + 1))")
         terminal.expect("inner-2")
-        terminal.type("sh -c 'trap \"echo goes-$((40 + 2))\" CONT; echo job; while :; do sleep 0.02; done'")
+        terminal.type("python3 " + self.program(LASTING))
         terminal.expect("job\r\n")
         terminal.press("Z")
         terminal.expect("Stopped")
