@@ -183,6 +183,20 @@ while True:
         run.stdout.close()
         self.assertEqual(run.wait(), -signal.SIGHUP)
 
+    def test_nor_does_it_become_ready_for_nobody(self):
+        run = subprocess.Popen(
+            [SYNCSPAWN, "run", "--pty", "--wait-ready", "--", "yes"],
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        run.stdout.readline()
+        run.stdout.close()
+        self.assertIn(b"cancelled", run.stderr.read())
+        run.stderr.close()
+        self.assertEqual(run.wait(), 125)
+
     def test_without_a_terminal_of_ours_there_is_one_for_the_program(self):
         run = subprocess.Popen(
             [SYNCSPAWN, "run", "--pty", "--", "sh", "-c", 'test -t 0 && test -t 1 && stty size && read line && echo "[$line]"; exit 6'],

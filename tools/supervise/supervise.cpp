@@ -101,6 +101,10 @@ void Supervisor::look_at_the_launch() {
         outcome_.ended_by = EndedBy::timeout;
         launch_.cancel();
     }
+    if (session_ && session_->is_lost()) {
+        launch_.cancel();
+        session_->hang_up();
+    }
 }
 
 void Supervisor::note_that_the_program_runs() {
