@@ -6,6 +6,7 @@ What a machine refuses here is made by tests/support/environment.hpp; the true c
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -243,6 +244,28 @@ class Doctor(case.Case):
         everything = self.found("--policy", self.policy('network = "host"\n[files]\ntree = "host"\n'))["verdict"]
         self.assertNotIn("network", [one["guarantee"] for one in everything["guarantees"]])
 
+    def test_subordinate_ids_are_those_of_the_files_and_take_the_program(self):
+        given = os.path.join(self.directory(), "ids")
+        with open(given, "w") as file:
+            file.write("root:100000:65536\n")
+        cover = f"mount --bind {given} /etc/subuid && mount --bind {given} /etc/subgid || exit {LEFT_OUT}\n"
+        for change, cause in (
+            ("", None if shutil.which("newuidmap") else "newuidmap is not installed"),
+            ("export PATH=/no/such\n", "newuidmap is not installed"),
+            (f"echo 'somebody:1:1' >{given}\n", "/etc/subuid has no ids for 'root'"),
+        ):
+            with self.subTest(cause=cause):
+                script = cover + change + f"exec {PATH_OF_PROGRAM} doctor --json"
+                call = ["unshare", "--mount", "sh", "-c", script]
+                run = subprocess.run(call, env=case.ENVIRONMENT, capture_output=True, text=True)
+                if os.geteuid() != 0 or run.returncode not in (0, 1):
+                    self.leave_out("only root covers /etc/subuid, where it is there and mounts are allowed")
+                abilities = {one["name"]: one for one in json.loads(run.stdout)["abilities"]}
+                one = abilities["ids.subordinate"]
+                if not abilities["ids.own"]["allowed"]:
+                    self.leave_out("this machine forbids user namespaces")
+                self.assertEqual((one["allowed"], one.get("cause")), (cause is None, cause), one)
+
     def test_a_limit_that_nothing_holds_is_told_with_the_cause(self):
         found = self.found("--policy", self.policy('[limits]\nmemory = "1G"\n'))
         memory = next(one for one in found["abilities"] if one["name"] == "cgroups.memory")
@@ -256,6 +279,7 @@ class Doctor(case.Case):
     def test_a_policy_that_hides_the_program_of_the_trial_is_planned_alone(self):
         verdict = self.found("--policy", self.policy('[files]\ntree = "named_only"\n'))["verdict"]
         self.assertFalse(verdict["launched"])
+        self.assertEqual(verdict["holds"], bool(verdict["why_not_launched"]))
 
     def test_names_in_a_policy_stand_for_nothing_and_leave_nothing(self):
         empty = self.directory()

@@ -1,9 +1,11 @@
 #include "tools/doctor/hint.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
 #include <cerrno>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include <syncspawn/launcher.hpp>
@@ -118,6 +120,22 @@ TEST_CASE("a failure that no refusal of this machine explains has no hint") {
         SpawnError error;
         const Process process = spawner.spawn(error);
         expect(tools::explanation_of(error, spawner.options()) == error.what());
+    });
+    CHECK_REACHED_THE_END_OR_SKIP(peer);
+}
+
+TEST_CASE("where no child can be made to find a hint the error is told without one") {
+    Peer peer([] {
+        become_ordinary_user();
+        constexpr rlimit none{0, 0};
+        expect(setrlimit(RLIMIT_NPROC, &none) == 0);
+        SyncedSpawner spawner({.program = "true", .birth = {.namespaces = Namespaces::user}});
+        SpawnError error;
+        const Process process = spawner.spawn(error);
+        if (error.code() != std::errc::resource_unavailable_try_again) {
+            leave_out_here("this user's processes are not limited");
+        }
+        expect(tools::hint_after(error, spawner.options()).empty());
     });
     CHECK_REACHED_THE_END_OR_SKIP(peer);
 }

@@ -102,10 +102,14 @@ std::string hint_after(const SpawnError& error, const SpawnOptions& options) {
     if (error.cause() != Cause::error || !is_setup || !is_from_the_kernel) {
         return {};
     }
-    for (const Ability& suspect : suspects(error, options, Machine::probe())) {
-        if (!suspect && is_the_same(suspect.refusal.value(), code.value())) {
-            return suspect.cause + (suspect.remedy.empty() ? "" : "; " + suspect.remedy);
+    try {
+        for (const Ability& suspect : suspects(error, options, Machine::probe())) {
+            if (!suspect && is_the_same(suspect.refusal.value(), code.value())) {
+                return suspect.cause + (suspect.remedy.empty() ? "" : "; " + suspect.remedy);
+            }
         }
+    } catch (const std::system_error&) {
+        // No child can be made, so nothing can be tried. The error is told without a hint.
     }
     return {};
 }

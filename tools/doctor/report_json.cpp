@@ -115,6 +115,7 @@ std::string json_of(const Verdict& verdict, const std::string& policy) {
         .text("policy", policy.empty() ? "default" : policy)
         .truth("holds", verdict.holds())
         .truth("launched", verdict.launch.has_run)
+        .text("why_not_launched", verdict.launch.why_not)
         .raw("problems", array_of(verdict.problems, [](const auto& one) { return json_of(one); }))
         .raw("accept_weaker",
              array_of(verdict.accept_weaker, [](auto one) { return quoted(name_of(one)); }))

@@ -94,8 +94,10 @@ SpawnError error_of_steps(SyncedSpawner spawner) {
                                          return side.fail(ECANCELED,
                                                           "all that was asked for is done");
                                      })});
+    SpawnOptions options = spawner.options();
+    options.setup.within = longest_launch;
     SpawnError error;
-    const Process process = spawner.spawn(error);
+    const Process process = spawner.with(std::move(options)).spawn(error);
     return error.stage() == Stage::step && error.step() == last_step ? SpawnError() : error;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 
@@ -31,6 +32,9 @@ bool is_filters_answer(const Answer& answer, const KnownCall& call);
 // else it may be about, the caller says.
 sandbox::Ability judged(const Answer& answer, const KnownCall& call,
                         const std::string& other_cause = {}, const std::string& other_remedy = {});
+
+// No launch of a trial takes longer.
+constexpr auto longest_launch = std::chrono::seconds(20);
 
 sandbox::Ability refusal(int error, std::string call, std::string cause, std::string remedy);
 

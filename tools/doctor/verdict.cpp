@@ -9,6 +9,7 @@
 
 #include "groups.hpp"
 #include "stand_ins.hpp"
+#include "trial.hpp"
 
 namespace syncspawn::tools {
 namespace {
@@ -88,6 +89,7 @@ Problem problem_of(const SpawnError& error) {
 void judge_launch(const Sandbox& sandbox, Verdict& verdict) {
     SpawnOptions options{.program = "cat", .working_directory = "/"};
     options.streams = {.input = Stdio::pipe(), .output = Stdio::null(), .error = Stdio::null()};
+    options.setup.within = longest_launch;
     SyncedSpawner spawner(std::move(options));
     sandbox.add_to(spawner);
     SpawnError error;
