@@ -115,9 +115,8 @@ class InTheirWorlds(Hooks):
         self.assertEqual((result.returncode, result.stdout), (0, "0\n"), result.stderr)
 
     def test_the_environment_is_that_of_the_side(self):
-        result = run(
-            "--setenv", "PLACE", "inside", "--parent-hook", "echo ${PLACE-outside}", "--child-hook", "echo $PLACE", "--", "true"
-        )
+        hooks = ["--parent-hook", "echo ${PLACE-outside}", "--child-hook", "echo $PLACE"]
+        result = run("--setenv", "PLACE", "inside", *hooks, "--", "true")
         self.assertEqual(result.stdout, "outside\ninside\n")
 
     def test_the_input_is_the_programs(self):
