@@ -34,7 +34,7 @@ constexpr Limit known_limits[]{
          to.processes = static_cast<std::uint64_t>(
              parse_whole_number(text, 1, std::numeric_limits<int>::max()));
      }},
-    {"cpus", [](CgroupLimits& to, const std::string& text) { to.cpus = parse_cpus(text); }},
+    {"cpus", [](CgroupLimits& to, const std::string& text) { to.cpus = parse_cpu_count(text); }},
     {"cpu-weight",
      [](CgroupLimits& to, const std::string& text) { to.cpu_weight = parse_weight(text); }},
     {"io-weight",
