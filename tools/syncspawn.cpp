@@ -14,9 +14,10 @@ namespace syncspawn::tools {
 namespace {
 
 constexpr Command commands[] = {
-    {"run", "Launch a program behind a barrier and wait for its end", run},
-    {"barrier", "Speak on the barrier that the calling script was launched with", barrier},
-    {"help", "Explain a command", help},
+    {"run", "Launch a program behind a barrier and wait for its end", run, describe_run},
+    {"barrier", "Speak on the barrier that the calling script was launched with", barrier,
+     describe_barrier},
+    {"help", "Explain a command", help, describe_help},
 };
 
 std::vector<std::string_view> names_of_commands() {
@@ -57,7 +58,7 @@ int run_program(int argc, char** argv) {
     bool wants_version = false;
     const auto operands = parse(program_line(wants_version), argc, argv);
     if (!operands) {
-        return print_program_help();
+        return print_help(describe_program);
     }
     if (wants_version) {
         return print("syncspawn " SYNCSPAWN_VERSION "\n");
@@ -67,16 +68,26 @@ int run_program(int argc, char** argv) {
         throw UsageError("a command is required: " + listed(names_of_commands(), "or"));
     }
     const int count = static_cast<int>(words.size());
+    if (words.front() == "complete") {
+        return complete(count, argv + argc - count);
+    }
     return perform(command_named(words.front()), count, argv + argc - count);
 }
 
 }  // namespace
 
-const Command& command_named(std::string_view name) {
+const Command* find_command(std::string_view name) {
     for (const Command& command : commands) {
         if (command.name == name) {
-            return command;
+            return &command;
         }
+    }
+    return nullptr;
+}
+
+const Command& command_named(std::string_view name) {
+    if (const Command* command = find_command(name)) {
+        return *command;
     }
     const std::string meant(nearest_to(name, names_of_commands()));
     throw UsageError("unknown command '" + std::string(name) + "'",
@@ -92,9 +103,9 @@ int perform(const Command& command, int argc, char** argv) {
     }
 }
 
-int print_program_help() {
+void describe_program(const LineUser& use) {
     bool ignored = false;
-    return print(help_of(program_line(ignored)));
+    use(program_line(ignored));
 }
 
 }  // namespace syncspawn::tools

@@ -82,7 +82,7 @@ int launch(RunSettings& settings) {
 
 int run(int argc, char** argv) {
     auto settings = parse_run_options(argc, argv);
-    return settings ? launch(*settings) : print(run_help());
+    return settings ? launch(*settings) : print_help(describe_run);
 }
 
 }  // namespace syncspawn::tools

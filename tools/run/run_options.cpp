@@ -5,6 +5,7 @@
 
 #include "tools/command_line/command_line.hpp"
 #include "tools/command_line/duration.hpp"
+#include "tools/commands.hpp"
 
 namespace syncspawn::tools {
 namespace {
@@ -74,9 +75,9 @@ void refuse_detached_timeout(const RunSettings& settings, const Operands& operan
 
 }  // namespace
 
-std::string run_help() {
+void describe_run(const LineUser& use) {
     RunSettings unused;
-    return help_of(run_line(unused));
+    use(run_line(unused));
 }
 
 std::optional<RunSettings> parse_run_options(int argc, char** argv) {

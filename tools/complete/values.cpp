@@ -1,0 +1,124 @@
+#include "values.hpp"
+
+#include <csignal>
+#include <cstring>
+
+#include "tools/commands.hpp"
+
+namespace syncspawn::tools {
+namespace {
+
+std::vector<Candidate> without_help(const std::vector<std::string_view>& words) {
+    std::vector<Candidate> candidates;
+    for (const std::string_view word : words) {
+        candidates.push_back({std::string(word)});
+    }
+    return candidates;
+}
+
+// A word after the other, with a blank between.
+std::vector<Candidate> split(std::string_view words, char at = ' ') {
+    std::vector<Candidate> candidates;
+    while (!words.empty()) {
+        const std::string_view word = words.substr(0, words.find(at));
+        candidates.push_back({std::string(word)});
+        words.remove_prefix(std::min(words.size(), word.size() + 1));
+    }
+    return candidates;
+}
+
+std::vector<Candidate> operations() { return without_help(names_of_operations()); }
+
+std::vector<Candidate> commands() {
+    std::vector<Candidate> candidates;
+    describe_program([&](const CommandLine& line) {
+        for (const Entry& command : line.commands) {
+            candidates.push_back({std::string(command.name), std::string(command.summary)});
+        }
+    });
+    return candidates;
+}
+
+std::vector<Candidate> signals() {
+    std::vector<Candidate> candidates;
+    for (int number = 1; number < SIGRTMIN; ++number) {
+        if (const char* name = sigabbrev_np(number)) {
+            candidates.push_back({name, strsignal(number)});
+        }
+    }
+    return candidates;
+}
+
+std::vector<Candidate> guarantees() {
+    return {{"files", "what it reads and writes"},
+            {"network", "what it reaches"},
+            {"services", "unix sockets of the host"},
+            {"processes", "what it sees and signals"},
+            {"privileges", "capabilities and the like"},
+            {"system calls", "what it may call"},
+            {"limits", "what it may use up"}};
+}
+
+std::vector<Candidate> namespaces() { return split("user mount pid network ipc uts cgroup time"); }
+
+std::vector<Candidate> resources() {
+    return split(
+        "as= core= cpu= data= fsize= locks= memlock= msgqueue= nice= nofile= nproc= rss= rtprio= "
+        "rttime= sigpending= stack=");
+}
+
+std::vector<Candidate> capabilities() {
+    return split(
+        "ALL CAP_AUDIT_CONTROL CAP_AUDIT_READ CAP_AUDIT_WRITE CAP_BLOCK_SUSPEND CAP_BPF "
+        "CAP_CHECKPOINT_RESTORE CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER "
+        "CAP_FSETID CAP_IPC_LOCK CAP_IPC_OWNER CAP_KILL CAP_LEASE CAP_LINUX_IMMUTABLE "
+        "CAP_MAC_ADMIN CAP_MAC_OVERRIDE CAP_MKNOD CAP_NET_ADMIN CAP_NET_BIND_SERVICE "
+        "CAP_NET_BROADCAST CAP_NET_RAW CAP_PERFMON CAP_SETFCAP CAP_SETGID CAP_SETPCAP CAP_SETUID "
+        "CAP_SYSLOG CAP_SYS_ADMIN CAP_SYS_BOOT CAP_SYS_CHROOT CAP_SYS_MODULE CAP_SYS_NICE "
+        "CAP_SYS_PACCT CAP_SYS_PTRACE CAP_SYS_RAWIO CAP_SYS_RESOURCE CAP_SYS_TIME "
+        "CAP_SYS_TTY_CONFIG CAP_WAKE_ALARM");
+}
+
+struct Row {
+    std::string_view argument;
+    Kind kind;
+    std::vector<Candidate> (*words)();
+};
+
+constexpr Row rows[] = {
+    {"DIR", Kind::directories, nullptr},    {"WORKDIR", Kind::directories, nullptr},
+    {"RWSRC", Kind::directories, nullptr},  {"FILE", Kind::files, nullptr},
+    {"PATH", Kind::files, nullptr},         {"SRC", Kind::files, nullptr},
+    {"DEST", Kind::files, nullptr},         {"TARGET", Kind::files, nullptr},
+    {"LINK", Kind::files, nullptr},         {"PROGRAM", Kind::programs, nullptr},
+    {"CMD", Kind::programs, nullptr},       {"VAR", Kind::variables, nullptr},
+    {"USER", Kind::users, nullptr},         {"GROUP", Kind::groups, nullptr},
+    {"COMMAND", Kind::words, commands},     {"OP", Kind::words, operations},
+    {"SIGNAL", Kind::words, signals},       {"GUARANTEE", Kind::words, guarantees},
+    {"NAMESPACE", Kind::words, namespaces}, {"RESOURCE=LIMIT", Kind::words, resources},
+    {"CAP", Kind::words, capabilities},
+};
+
+}  // namespace
+
+Values values_of(std::string_view option, std::string_view argument) {
+    if (argument.find('|') != std::string_view::npos) {
+        return {.words = split(argument, '|')};
+    }
+    // NAME is of many things.
+    if (option.ends_with("setenv")) {
+        return {.kind = argument == "NAME" ? Kind::variables : Kind::words};
+    }
+    for (const Row& row : rows) {
+        // GROUP,... and GROUP[,GROUP]... are lists.
+        if (argument == row.argument ||
+            (argument.starts_with(row.argument) &&
+             (argument[row.argument.size()] == ',' || argument[row.argument.size()] == '['))) {
+            return {.kind = row.kind,
+                    .words = row.words != nullptr ? row.words() : std::vector<Candidate>()};
+        }
+    }
+    return {};
+}
+
+}  // namespace syncspawn::tools
