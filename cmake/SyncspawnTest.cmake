@@ -44,7 +44,7 @@ endif()
 # Adds any command as a test; its first word may be a target. Exit status 77 means skipped, and the
 # output must then say "SKIP-REASON: ...".
 # SERIAL: nothing else runs meanwhile.
-# A test that hangs is ended after half an hour; no machine is so slow that another one takes as long.
+# A test that hangs is ended after ten minutes; no machine is so slow that another one takes as long.
 function(syncspawn_register_test name)
     cmake_parse_arguments(PARSE_ARGV 1 test "SERIAL" "" "COMMAND;LABELS")
     list(POP_FRONT test_COMMAND program)
@@ -54,7 +54,7 @@ function(syncspawn_register_test name)
     add_test(NAME ${name} COMMAND ${program} ${test_COMMAND})
     set_tests_properties(${name} PROPERTIES
         LABELS "${test_LABELS}"
-        TIMEOUT 1800
+        TIMEOUT 600
         RUN_SERIAL ${test_SERIAL}
         SKIP_RETURN_CODE 77
         ENVIRONMENT "${syncspawn_test_environment}"

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import unittest
 
-LIMIT = 600
+LIMIT = 300
 SYNCSPAWN = os.path.abspath(sys.argv.pop(1))
 ENVIRONMENT = {
     **os.environ,

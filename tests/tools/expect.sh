@@ -18,7 +18,7 @@ failures=0
 is_sanitized() { [[ -n ${ASAN_OPTIONS-} ]]; }
 
 # No call may hang: a watchdog ends it. That says so, for the verdict is then about the clock, not about the call.
-limit=600
+limit=300
 watchdog=(timeout --foreground --verbose --kill-after=5 "$limit")
 guarded() { "${watchdog[@]}" "$@"; }
 was_hanging() { grep -q "^timeout: sending signal TERM to command" "$scratch/err"; }

@@ -6,9 +6,9 @@
 #include <csignal>
 #include <cstdio>
 
-#include "held_signals.hpp"
 #include "tools/exit_codes.hpp"
 #include "tools/messages.hpp"
+#include "tools/supervise/held_signals.hpp"
 
 namespace syncspawn::tools {
 

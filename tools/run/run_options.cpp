@@ -1,8 +1,10 @@
 #include "run_options.hpp"
 
-#include <chrono>
 #include <vector>
 
+#include "options/descriptors.hpp"
+#include "options/launch.hpp"
+#include "options/program.hpp"
 #include "tools/command_line/command_line.hpp"
 #include "tools/command_line/duration.hpp"
 #include "tools/commands.hpp"
@@ -10,45 +12,18 @@
 namespace syncspawn::tools {
 namespace {
 
-constexpr auto no_limit = std::chrono::nanoseconds::max();
-
+// All rows, one call for each group, in the order of --help.
 std::vector<Option> options_for(RunSettings& settings) {
-    SpawnOptions& spawn = settings.spawn;
-    return {
-        {"--map-root", "", "Make the caller root in a new user namespace", "Namespaces",
-         [&](const Given&) { settings.map_root = true; }},
-
-        {"--chdir", "DIR", "Start in DIR", "Program",
-         [&](const Given& given) {
-             if (given.value->empty()) {
-                 throw UsageError("must not be empty");
-             }
-             spawn.working_directory = *given.value;
-         }},
-        {"--setenv", "NAME VALUE", "Set an environment variable; NAME=VALUE works too", "",
-         [&](const Given& given) { spawn.environment.set(*given.value, given.second); }},
-        {"--unsetenv", "NAME", "Remove an environment variable", "",
-         [&](const Given& given) {
-             if (given.value->empty() || given.value->find('=') != std::string::npos) {
-                 throw UsageError("a name must not be empty or contain '='");
-             }
-             spawn.environment.unset(*given.value);
-         }},
-        {"--clearenv", "", "Remove all environment variables set so far", "",
-         [&](const Given&) { spawn.environment.clear(); }},
-
-        {"--wait-ready", "[=TIMEOUT]",
-         "Hand the barrier over, and fail unless the program says it is ready (within TIMEOUT)",
-         "Launch",
-         [&](const Given& given) {
-             spawn.readiness.within = given.value ? parse_duration(*given.value) : no_limit;
-         }},
-        {"--setup-timeout", "TIMEOUT", "Fail unless the program is executed within TIMEOUT", "",
-         [&](const Given& given) { spawn.setup.within = parse_duration(*given.value); }},
-        {"--timeline", "", "Draw on stderr what parent and child did when", "",
-         [&](const Given&) { settings.timeline = true; }},
-        help_option,
-    };
+    std::vector<Option> rows;
+    rows.push_back({"--map-root", "", "Make the caller root in a new user namespace", "Namespaces",
+                    [&](const Given&) { settings.map_root = true; }});
+    add_program_options(rows, settings.spawn);
+    add_descriptor_options(rows, settings.descriptors);
+    add_launch_options(rows, settings.launch, settings.spawn);
+    rows.push_back({"--timeline", "", "Draw on stderr what parent and child did when", "",
+                    [&](const Given&) { settings.timeline = true; }});
+    rows.push_back(help_option);
+    return rows;
 }
 
 CommandLine run_line(RunSettings& settings) {

@@ -1,4 +1,4 @@
-#include "supervisor.hpp"
+#include "supervise.hpp"
 
 #include <poll.h>
 #include <sys/wait.h>
@@ -15,6 +15,7 @@
 #include "held_signals.hpp"
 #include "job_control.hpp"
 #include "tools/messages.hpp"
+#include "tools/report/observer.hpp"
 
 namespace syncspawn::tools {
 namespace {
@@ -126,8 +127,33 @@ private:
 
 }  // namespace
 
-EndedBy supervise(Process& process, const HeldSignals& signals) {
-    return Supervisor(process, signals).run();
+Outcome supervise(const SyncedSpawner& spawner, const Supervision& supervision,
+                  const HeldSignals& signals, const Descendants& descendants) {
+    Outcome outcome;
+    Process process = spawner.spawn(outcome.error);
+    if (outcome.error) {
+        for (Observer* const observer : supervision.observers) {
+            observer->failed(outcome.error);
+        }
+        if (outcome.error.program_may_have_run()) {
+            descendants.kill_all();
+        }
+        signalfd_siginfo signal{};
+        // The terminal's signal may have ended the child before it could cancel the launch here.
+        if (HeldSignals::take(signals.ending(), signal)) {
+            outcome.signal = static_cast<int>(signal.ssi_signo);
+        }
+        return outcome;
+    }
+    for (Observer* const observer : supervision.observers) {
+        observer->runs(process);
+    }
+    outcome.ended_by = Supervisor(process, signals).run();
+    if (outcome.ended_by == EndedBy::a_signal) {
+        descendants.kill_all();
+    }
+    outcome.status = process.wait();
+    return outcome;
 }
 
 }  // namespace syncspawn::tools
