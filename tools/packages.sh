@@ -37,6 +37,8 @@ declare -A purpose=(
     [libseccomp-dev]="filters of system calls, for the sandbox library"
     [libtomlplusplus-dev]="policy files, for the sandbox library"
     [libuv1-dev]="libuv, a peer in the benchmarks"
+    [zsh]="tries its completion"
+    [fish]="tries its completion"
     [golang-go]="Go, a peer in the benchmarks"
     [bubblewrap]="a peer in the benchmarks"
 )
@@ -45,7 +47,7 @@ sandbox_packages=(libcap-dev libseccomp-dev libtomlplusplus-dev)
 quickstart_packages=(g++ cmake ninja-build python3)
 test_packages=("${quickstart_packages[@]}" "${boost_packages[@]}" "${sandbox_packages[@]}" doctest-dev scdoc pkg-config strace valgrind util-linux procps musl-tools)
 # For what `test` leaves out and `test --all` has.
-further_test_packages=(spin g++-aarch64-linux-gnu qemu-user mmdebstrap uidmap user-mode-linux ccache)
+further_test_packages=(zsh fish spin g++-aarch64-linux-gnu qemu-user mmdebstrap uidmap user-mode-linux ccache)
 clang_packages=(clang libclang-rt-14-dev llvm)
 bench_packages=(g++ cmake ninja-build python3 libbenchmark-dev "${boost_packages[@]}" "${sandbox_packages[@]}")
 lint_packages=(clang clang-format clang-tidy shellcheck libbenchmark-dev libuv1-dev)
@@ -57,7 +59,7 @@ declare -A program=(
     [g++]=g++ [cmake]=cmake [ninja-build]=ninja [pkg-config]=pkg-config [python3]=python3
     [scdoc]=scdoc [spin]=spin [strace]=strace [valgrind]=valgrind [util-linux]=setarch
     [procps]=pgrep [musl-tools]=musl-gcc [mmdebstrap]=mmdebstrap [user-mode-linux]=linux.uml [ccache]=ccache [clang]=clang++ [llvm]=llvm-symbolizer [clang-format]=clang-format
-    [clang-tidy]=clang-tidy [shellcheck]=shellcheck
+    [clang-tidy]=clang-tidy [shellcheck]=shellcheck [zsh]=zsh [fish]=fish
 )
 
 is_debian_12() {

@@ -63,8 +63,8 @@ public:
             const Option* option = option_of(word);
             const std::size_t taken = option == nullptr ? 0 : words_behind(*option, at);
             if (at + taken >= last_) {
-                return value(*option, name_in(word), last_ - at - 1 + (is_split(word) ? 0u : 1u),
-                             words_[last_], "");
+                return value(*option, last_ - at - 1 + (is_split(word) ? 0U : 1U), words_[last_],
+                             "");
             }
             at += 1 + taken;
         }
@@ -108,9 +108,9 @@ private:
         const std::size_t sign = word.starts_with("--") ? word.find('=') : std::string::npos;
         if (sign != std::string::npos) {
             const Option* option = option_of(word);
-            return option == nullptr ? Completion{}
-                                     : value(*option, name_in(word), 0, word.substr(sign + 1),
-                                             word.substr(0, sign + 1));
+            return option == nullptr
+                       ? Completion{}
+                       : value(*option, 0, word.substr(sign + 1), word.substr(0, sign + 1));
         }
         return word.starts_with('-') ? options(word) : operand(word);
     }
@@ -151,14 +151,14 @@ private:
                            : Completion{.kind = Kind::program_line, .program = at};
     }
 
-    Completion value(const Option& option, const std::string& name, std::size_t index,
-                     const std::string& begun, const std::string& kept) const {
+    Completion value(const Option& option, std::size_t index, const std::string& begun,
+                     const std::string& kept) const {
         const std::vector<std::string> arguments = arguments_of(option);
         // In NAME=VALUE the second one is begun.
         const bool is_both = arguments.size() == 2 && begun.find('=') != std::string::npos;
         return index >= arguments.size() || is_both
                    ? Completion{}
-                   : chosen(values_of_(name, arguments[index]), begun, kept);
+                   : chosen(values_of_(option.names, arguments[index]), begun, kept);
     }
 
     // Of a list with commas, the last element is begun.

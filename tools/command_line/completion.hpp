@@ -30,8 +30,8 @@ struct Completion {
     std::size_t program = 0;  // Kind::program_line: the word that names the program
 };
 
-// What an argument may be, by the name that --help gives it: "DIR", "SIGNAL". The option is empty for an
-// operand.
+// What an argument may be, by the name that --help gives it: "DIR", "SIGNAL". `option` has the names of the
+// option; for an operand it is empty.
 struct Values {
     Kind kind = Kind::words;
     std::vector<Candidate> words{};
