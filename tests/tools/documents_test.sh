@@ -51,7 +51,7 @@ operations=$(operations_in_help)
 check "the operations are found in --help" test "$(wc -w <<<"$operations")" = 8
 same "the manual explains the operations" "$operations" "$(entries_in_manual syncspawn-barrier OPERATIONS)"
 same "syncspawn-policy.5 explains the keys" \
-    "$(awk -F'|' '/^\/\/\/ \|/ && $3 !~ /key|---/ { gsub(/[ ,]+/, "\n", $3); print $3 }' "$2/include/syncspawn/sandbox/policy_file.hpp" | as_set)" \
+    "$(awk -F'|' '/^\/\/\/ \|/ && $3 !~ / key |---/ { gsub(/[ ,]+/, "\n", $3); print $3 }' "$2/include/syncspawn/sandbox/policy_file.hpp" | as_set)" \
     "$(sed -n '/^# KEYS/,/^# /s/^\(\*.*\)/\1/p' "$tools/man/syncspawn-policy.5.scd" | grep -oE '\*[a-z_]+\*' | tr -d '*' | as_set)"
 if [[ -x $(dirname "$syncspawn")/syncspawn-bwrap ]]; then
     same "syncspawn-bwrap.1 explains the options" "$(options_in_help syncspawn-bwrap)" "$(entries_in_manual syncspawn-bwrap OPTIONS)"

@@ -55,8 +55,9 @@ std::vector<Candidate> guarantees() {
             {"services", "unix sockets of the host"},
             {"processes", "what it sees and signals"},
             {"privileges", "capabilities and the like"},
-            {"system calls", "what it may call"},
-            {"limits", "what it may use up"}};
+            {"system-calls", "what it may call"},
+            {"limits", "what it may use up"},
+            {"all", "all of them"}};
 }
 
 std::vector<Candidate> namespaces() { return split("user mount pid network ipc uts cgroup time"); }
