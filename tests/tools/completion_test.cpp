@@ -27,7 +27,7 @@ CommandLine line_of(std::string_view synopsis, OperandPlace place = OperandPlace
             .operand_place = place};
 }
 
-Values values(std::string_view /*option*/, std::string_view argument) {
+Values values(const Option* /*option*/, std::string_view argument) {
     if (argument == "WHAT" || argument == "OP") {
         return {.words = {{"files"}, {"limits"}, {"system calls"}}};
     }

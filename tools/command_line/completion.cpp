@@ -134,7 +134,7 @@ private:
             return chosen(commands, begun, "");
         }
         const std::string name = operand_in(line_.synopsis);
-        return name.empty() ? Completion{} : chosen(values_of_("", name), begun, "");
+        return name.empty() ? Completion{} : chosen(values_of_(nullptr, name), begun, "");
     }
 
     Completion operands_from(std::size_t at) const {
@@ -158,7 +158,7 @@ private:
         const bool is_both = arguments.size() == 2 && begun.find('=') != std::string::npos;
         return index >= arguments.size() || is_both
                    ? Completion{}
-                   : chosen(values_of_(option.names, arguments[index]), begun, kept);
+                   : chosen(values_of_(&option, arguments[index]), begun, kept);
     }
 
     // Of a list with commas, the last element is begun.

@@ -30,13 +30,12 @@ struct Completion {
     std::size_t program = 0;  // Kind::program_line: the word that names the program
 };
 
-// What an argument may be, by the name that --help gives it: "DIR", "SIGNAL". `option` has the names of the
-// option; for an operand it is empty.
+// What an argument may be, by the name that --help gives it: "DIR", "SIGNAL". `option` is null for an operand.
 struct Values {
     Kind kind = Kind::words;
     std::vector<Candidate> words{};
 };
-using ValuesOf = std::function<Values(std::string_view option, std::string_view argument)>;
+using ValuesOf = std::function<Values(const Option* option, std::string_view argument)>;
 
 // `words` stand behind the name of the command. The last one is begun; it may be empty.
 Completion completion_of(const CommandLine& line, const std::vector<std::string>& words,

@@ -1,5 +1,6 @@
 #include "values.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 
@@ -17,12 +18,26 @@ std::vector<Candidate> without_help(const std::vector<std::string_view>& words) 
 }
 
 // A word after the other, with a blank between.
-std::vector<Candidate> split(std::string_view words, char at = ' ') {
+std::vector<Candidate> split(std::string_view words) {
     std::vector<Candidate> candidates;
     while (!words.empty()) {
-        const std::string_view word = words.substr(0, words.find(at));
+        const std::string_view word = words.substr(0, words.find(' '));
         candidates.push_back({std::string(word)});
         words.remove_prefix(std::min(words.size(), word.size() + 1));
+    }
+    return candidates;
+}
+
+// "The network: none (usual), loopback, host": the first word of each, behind the colon.
+std::vector<Candidate> words_in_help(std::string_view help) {
+    const std::size_t colon = help.rfind(": ");
+    std::string_view rest = colon == std::string_view::npos ? "" : help.substr(colon + 2);
+    std::vector<Candidate> candidates;
+    while (!rest.empty()) {
+        std::string_view item = rest.substr(0, rest.find(", "));
+        rest.remove_prefix(std::min(rest.size(), item.size() + 2));
+        item.remove_prefix(item.starts_with("or ") ? 3 : 0);
+        candidates.push_back({std::string(item.substr(0, item.find(' ')))});
     }
     return candidates;
 }
@@ -102,19 +117,20 @@ constexpr Row rows[] = {
 
 }  // namespace
 
-Values values_of(std::string_view option, std::string_view argument) {
-    if (argument.find('|') != std::string_view::npos) {
-        return {.words = split(argument, '|')};
+Values values_of(const Option* option, std::string_view argument) {
+    if (option != nullptr && argument == "WHAT") {
+        return {.words = words_in_help(option->help)};
     }
     // NAME is of many things.
-    if (option.ends_with("setenv")) {
-        return {.kind = argument == "NAME" ? Kind::variables : Kind::words};
+    if (option != nullptr && argument == "NAME" && option->names.ends_with("setenv")) {
+        return {.kind = Kind::variables};
     }
     for (const Row& row : rows) {
-        // GROUP,... and GROUP[,GROUP]... are lists.
-        if (argument == row.argument ||
-            (argument.starts_with(row.argument) &&
-             (argument[row.argument.size()] == ',' || argument[row.argument.size()] == '['))) {
+        // A list is GROUP,... or GROUP[,GROUP]...
+        const std::string_view rest =
+            argument.substr(std::min(argument.size(), row.argument.size()));
+        if (argument.starts_with(row.argument) &&
+            (rest.empty() || rest.front() == ',' || rest.front() == '[')) {
             return {.kind = row.kind,
                     .words = row.words != nullptr ? row.words() : std::vector<Candidate>()};
         }

@@ -6,7 +6,9 @@
 
 namespace syncspawn::tools {
 
-// What an argument of that name may be. Of a name like "none|loopback|host" the words are its own.
-Values values_of(std::string_view option, std::string_view argument);
+// What an argument of that name may be. WHAT is one of the words that the help of its option ends with:
+//
+//     {"--network", "WHAT", "The network that it has: none (usual), loopback, host", ...}
+Values values_of(const Option* option, std::string_view argument);
 
 }  // namespace syncspawn::tools
