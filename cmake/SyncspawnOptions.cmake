@@ -1,10 +1,11 @@
 include(GNUInstallDirs)
 
-# What is built never depends on what happens to be installed. By default that is what a compiler and CMake
-# suffice for: the libraries, and the program unless this is part of a larger build.
-option(SYNCSPAWN_BUILD_TOOLS "Build the program syncspawn" ${PROJECT_IS_TOP_LEVEL})
+# What is built never depends on what happens to be installed. By default that is the libraries that a
+# compiler and CMake suffice for, and, unless this is part of a larger build, the program with what it needs.
+option(SYNCSPAWN_BUILD_TOOLS "Build the program syncspawn; needs SYNCSPAWN_BUILD_SANDBOX" ${PROJECT_IS_TOP_LEVEL})
 option(SYNCSPAWN_BUILD_MANUAL "Build the manual pages of the program; needs scdoc" OFF)
-option(SYNCSPAWN_BUILD_SANDBOX "Build the sandbox library; needs libseccomp, libcap and toml++" OFF)
+option(SYNCSPAWN_BUILD_SANDBOX "Build the sandbox library; needs libseccomp, libcap and toml++"
+    ${SYNCSPAWN_BUILD_TOOLS})
 option(SYNCSPAWN_BUILD_BOOST "Build the layer for Boost; needs Boost 1.81 or newer" OFF)
 option(SYNCSPAWN_BUILD_EXAMPLES "Build the examples" OFF)
 option(SYNCSPAWN_BUILD_TESTS "Build the tests; needs doctest and Python" OFF)
@@ -20,10 +21,19 @@ if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYP
 endif()
 
 # Ends the configuration: what an option needs is missing.
+# syncspawn_is_missing(<what> <packages of Debian> <option> [<further option to turn off>...])
 function(syncspawn_is_missing what debian_packages option)
+    list(TRANSFORM ARGN REPLACE "(.+)" " -D\\1=OFF" OUTPUT_VARIABLE further)
+    list(JOIN further "" further)
     message(FATAL_ERROR "${what} was not found, and ${option} needs it. Install it (on Debian 12: "
-        "${debian_packages}), or configure with -D${option}=OFF.")
+        "${debian_packages}), or configure with -D${option}=OFF${further}.")
 endfunction()
+
+if(SYNCSPAWN_BUILD_TOOLS AND NOT SYNCSPAWN_BUILD_SANDBOX)
+    message(FATAL_ERROR "The program syncspawn needs the sandbox library, and SYNCSPAWN_BUILD_SANDBOX is OFF. "
+        "Configure with -DSYNCSPAWN_BUILD_SANDBOX=ON (on Debian 12 it takes the packages libseccomp-dev libcap-dev "
+        "libtomlplusplus-dev), or without the program: -DSYNCSPAWN_BUILD_TOOLS=OFF.")
+endif()
 
 # For the whole tree, not per target: nothing is found in a part that is not instrumented.
 if(SYNCSPAWN_SANITIZE)

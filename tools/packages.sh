@@ -44,8 +44,8 @@ declare -A purpose=(
 )
 boost_packages=(libboost1.81-dev libboost-filesystem1.81-dev)
 sandbox_packages=(libcap-dev libseccomp-dev libtomlplusplus-dev)
-quickstart_packages=(g++ cmake ninja-build python3)
-test_packages=("${quickstart_packages[@]}" "${boost_packages[@]}" "${sandbox_packages[@]}" doctest-dev scdoc pkg-config strace valgrind util-linux procps musl-tools)
+quickstart_packages=(g++ cmake ninja-build python3 "${sandbox_packages[@]}")
+test_packages=("${quickstart_packages[@]}" "${boost_packages[@]}" doctest-dev scdoc pkg-config strace valgrind util-linux procps musl-tools)
 # For what `test` leaves out and `test --all` has.
 further_test_packages=(zsh fish spin g++-aarch64-linux-gnu qemu-user mmdebstrap uidmap user-mode-linux ccache)
 clang_packages=(clang libclang-rt-14-dev llvm)
