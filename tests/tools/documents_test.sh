@@ -20,7 +20,7 @@ same() {
 # The rows of a list in --help begin with two blanks, the lines that go on with more.
 commands_in_help() { guarded syncspawn help | sed -n '/^Commands:/,/^$/s/^  \([a-z]\S*\).*/\1/p' | as_set; }
 options_in_help() { # PROGRAM [COMMAND]...
-    guarded "$@" --help | sed -n 's/^  *\(-.*\)/\1/p' | sed 's/  .*//' | grep -oE -- '(^| )--?[][A-Za-z0-9-]+' |
+    guarded "$@" --help | sed -n 's/^ \{2,4\}\(-.*\)/\1/p' | sed 's/  .*//' | grep -oE -- '(^| )--?[][A-Za-z0-9-]+' |
         sed -n 's/^ *--\[no-\]\(.*\)/--\1\n--no-\1/p; t; s/^ *//; s/\[$//; p' | as_set
 }
 operations_in_help() {
@@ -53,7 +53,8 @@ same "the manual explains the operations" "$operations" "$(entries_in_manual syn
 same "syncspawn-policy.5 explains the keys" \
     "$(awk -F'|' '/^\/\/\/ \|/ && $3 !~ / key |---/ { gsub(/[ ,]+/, "\n", $3); print $3 }' "$2/include/syncspawn/sandbox/policy_file.hpp" | as_set)" \
     "$(sed -n '/^# KEYS/,/^# /s/^\(\*.*\)/\1/p' "$tools/man/syncspawn-policy.5.scd" | grep -oE '\*[a-z_]+\*' | tr -d '*' | as_set)"
-if [[ -x $(dirname "$syncspawn")/syncspawn-bwrap ]]; then
+bwrap=$(dirname "$syncspawn")/syncspawn-bwrap
+if [[ -x $bwrap ]]; then
     same "syncspawn-bwrap.1 explains the options" "$(options_in_help syncspawn-bwrap)" "$(entries_in_manual syncspawn-bwrap OPTIONS)"
 fi
 
@@ -67,7 +68,10 @@ completed_by_bash() { # LINE
     read -ra COMP_WORDS <<<"${1//=/ = }"
     [[ $1 != *' ' ]] || COMP_WORDS+=("")
     COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
-    _syncspawn
+    case ${COMP_WORDS[0]} in
+        syncspawn-bwrap) _syncspawn_bwrap "${COMP_WORDS[0]}" "${COMP_WORDS[-1]}" "${COMP_WORDS[-2]}" ;;
+        *) _syncspawn ;;
+    esac
     printf '%s\n' "${COMPREPLY[@]}" | as_set
 }
 completed_by_fish() {
@@ -88,7 +92,7 @@ _normal() { print -r -- "line-of-$words[1]" }
 compset() { PREFIX=${PREFIX#${~2}} }
 words=(${=line})
 [[ $line != *' ' ]] || words+=("")
-CURRENT=$#words PREFIX=$words[-1]
+CURRENT=$#words PREFIX=$words[-1] service=$words[1]
 source $script
 END
 completed_by_zsh() { guarded zsh -f "$scratch/completion.zsh" "$tools/completion/_syncspawn" "$1" | as_set; }
@@ -120,6 +124,8 @@ for shell in "${shells[@]}"; do
         same "$shell completes the options of $command" "$(options_in_help syncspawn "$command" | only_long)" \
             "$(completed "syncspawn $command --")"
     done
+    [[ ! -x $bwrap ]] || same "$shell completes the options of syncspawn-bwrap" "$(options_in_help syncspawn-bwrap)" \
+        "$(completed 'syncspawn-bwrap --')"
     same "$shell completes the operations" "$operations" "$(completed 'syncspawn barrier ' | no_options)"
     same "$shell completes a prefix of a command" "barrier" "$(completed 'syncspawn ba')"
     same "$shell completes a prefix of an operation" "place-and-sync" "$(completed 'syncspawn barrier place place-')"

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include "tools/commands.hpp"
 
@@ -64,18 +66,9 @@ std::vector<Candidate> signals() {
     return candidates;
 }
 
-std::vector<Candidate> guarantees() {
-    return {{"files", "what it reads and writes"},
-            {"network", "what it reaches"},
-            {"services", "unix sockets of the host"},
-            {"processes", "what it sees and signals"},
-            {"privileges", "capabilities and the like"},
-            {"system-calls", "what it may call"},
-            {"limits", "what it may use up"},
-            {"all", "all of them"}};
-}
+std::vector<Candidate> clocks() { return split("boottime= monotonic="); }
 
-std::vector<Candidate> namespaces() { return split("user mount pid network ipc uts cgroup time"); }
+std::vector<Candidate> kinds_of_scheduling() { return split("batch idle usual"); }
 
 std::vector<Candidate> resources() {
     return split(
@@ -102,28 +95,52 @@ struct Row {
 };
 
 constexpr Row rows[] = {
-    {"DIR", Kind::directories, nullptr},    {"WORKDIR", Kind::directories, nullptr},
-    {"RWSRC", Kind::directories, nullptr},  {"FILE", Kind::files, nullptr},
-    {"PATH", Kind::files, nullptr},         {"SRC", Kind::files, nullptr},
-    {"DEST", Kind::files, nullptr},         {"TARGET", Kind::files, nullptr},
-    {"LINK", Kind::files, nullptr},         {"PROGRAM", Kind::programs, nullptr},
-    {"CMD", Kind::programs, nullptr},       {"VAR", Kind::variables, nullptr},
-    {"USER", Kind::users, nullptr},         {"GROUP", Kind::groups, nullptr},
-    {"COMMAND", Kind::words, commands},     {"OP", Kind::words, operations},
-    {"SIGNAL", Kind::words, signals},       {"GUARANTEE", Kind::words, guarantees},
-    {"NAMESPACE", Kind::words, namespaces}, {"RESOURCE=LIMIT", Kind::words, resources},
+    {"DIR", Kind::directories, nullptr},
+    {"WORKDIR", Kind::directories, nullptr},
+    {"RWSRC", Kind::directories, nullptr},
+    {"FILE", Kind::files, nullptr},
+    {"PATH", Kind::files, nullptr},
+    {"SRC", Kind::files, nullptr},
+    {"DEST", Kind::files, nullptr},
+    {"TARGET", Kind::files, nullptr},
+    {"LINK", Kind::files, nullptr},
+    {"PROGRAM", Kind::programs, nullptr},
+    {"CMD", Kind::programs, nullptr},
+    {"VAR", Kind::variables, nullptr},
+    {"USER", Kind::users, nullptr},
+    {"GROUP", Kind::groups, nullptr},
+    {"COMMAND", Kind::words, commands},
+    {"OP", Kind::words, operations},
     {"CAP", Kind::words, capabilities},
+    {"CLOCK=SECONDS", Kind::words, clocks},
+    {"KIND", Kind::words, kinds_of_scheduling},
+    {"NAME=SOFT", Kind::words, resources},
 };
+
+// Names that mean several things.
+std::optional<Values> values_of_option(const Option& option, std::string_view argument) {
+    if (argument == "WHAT" || argument == "GUARANTEE" || option.names.ends_with("-scope")) {
+        return Values{.words = words_in_help(option.help)};
+    }
+    if (argument == "NAME" && option.names.ends_with("setenv")) {
+        return Values{.kind = Kind::variables};
+    }
+    if (option.names.ends_with("--signal")) {
+        return Values{.words = signals()};
+    }
+    if (option.names.ends_with("--groups")) {
+        return Values{.kind = Kind::groups};
+    }
+    return std::nullopt;
+}
 
 }  // namespace
 
 Values values_of(const Option* option, std::string_view argument) {
-    if (option != nullptr && argument == "WHAT") {
-        return {.words = words_in_help(option->help)};
-    }
-    // NAME is of many things.
-    if (option != nullptr && argument == "NAME" && option->names.ends_with("setenv")) {
-        return {.kind = Kind::variables};
+    if (option != nullptr) {
+        if (auto values = values_of_option(*option, argument)) {
+            return *std::move(values);
+        }
     }
     for (const Row& row : rows) {
         // A list is GROUP,... or GROUP[,GROUP]...

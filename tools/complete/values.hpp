@@ -6,7 +6,7 @@
 
 namespace syncspawn::tools {
 
-// What an argument of that name may be. WHAT is one of the words that the help of its option ends with:
+// What an argument of that name may be. WHAT and GUARANTEE are words that the help of the option ends with:
 //
 //     {"--network", "WHAT", "The network that it has: none (usual), loopback, host", ...}
 Values values_of(const Option* option, std::string_view argument);

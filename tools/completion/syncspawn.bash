@@ -1,4 +1,4 @@
-# bash completion for syncspawn(1). What may follow says the program itself: `syncspawn complete WORD...`.
+# bash completion for syncspawn(1) and syncspawn-bwrap(1). What may follow says the program itself: `syncspawn complete WORD...`.
 _syncspawn() {
     local line=$COMP_LINE words=() starts=() word rest index program kind kept answer=()
     COMPREPLY=()
@@ -38,3 +38,18 @@ _syncspawn() {
     esac
 }
 complete -F _syncspawn syncspawn
+
+# Options from --help. Their values are paths, mostly, and a program follows.
+_syncspawn_bwrap() {
+    local word=$2 options
+    COMPREPLY=()
+    if [[ $word == -* ]]; then
+        options=$("$1" --help 2>/dev/null | sed -n 's/^ *\(--[a-z0-9-]*\).*/\1/p')
+        mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
+    elif [[ $word == /* || $word == .* || $3 == -* ]]; then
+        compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "$word")
+    else
+        mapfile -t COMPREPLY < <(compgen -c -- "$word")
+    fi
+}
+complete -F _syncspawn_bwrap syncspawn-bwrap
