@@ -40,14 +40,18 @@ declare -A purpose=(
     [zsh]="tries its completion"
     [fish]="tries its completion"
     [golang-go]="Go, a peer in the benchmarks"
-    [bubblewrap]="a peer in the benchmarks"
+    [bubblewrap]="a peer in the benchmarks, and in tests of what takes its place"
+    [flatpak]="a caller of bubblewrap, in tests"
+    [socat]="what srt, another such caller, needs"
+    [ripgrep]="the same"
+    [curl]="the same"
 )
 boost_packages=(libboost1.81-dev libboost-filesystem1.81-dev)
 sandbox_packages=(libcap-dev libseccomp-dev libtomlplusplus-dev)
 quickstart_packages=(g++ cmake ninja-build python3 "${sandbox_packages[@]}")
 test_packages=("${quickstart_packages[@]}" "${boost_packages[@]}" doctest-dev scdoc pkg-config strace valgrind util-linux procps musl-tools)
 # For what `test` leaves out and `test --all` has.
-further_test_packages=(zsh fish spin g++-aarch64-linux-gnu qemu-user mmdebstrap uidmap user-mode-linux ccache)
+further_test_packages=(zsh fish spin g++-aarch64-linux-gnu qemu-user mmdebstrap uidmap user-mode-linux ccache bubblewrap flatpak socat ripgrep curl)
 clang_packages=(clang libclang-rt-14-dev llvm)
 bench_packages=(g++ cmake ninja-build python3 libbenchmark-dev "${boost_packages[@]}" "${sandbox_packages[@]}")
 lint_packages=(clang clang-format clang-tidy shellcheck libbenchmark-dev libuv1-dev)
@@ -58,7 +62,8 @@ bench_peers=(bubblewrap gnuplot-nox libuv1-dev golang-go strace)
 declare -A program=(
     [g++]=g++ [cmake]=cmake [ninja-build]=ninja [pkg-config]=pkg-config [python3]=python3
     [scdoc]=scdoc [spin]=spin [strace]=strace [valgrind]=valgrind [util-linux]=setarch
-    [procps]=pgrep [musl-tools]=musl-gcc [mmdebstrap]=mmdebstrap [user-mode-linux]=linux.uml [ccache]=ccache [clang]=clang++ [llvm]=llvm-symbolizer [clang-format]=clang-format
+    [procps]=pgrep [musl-tools]=musl-gcc [mmdebstrap]=mmdebstrap [user-mode-linux]=linux.uml [bubblewrap]=bwrap [flatpak]=flatpak [socat]=socat [ripgrep]=rg [curl]=curl
+    [ccache]=ccache [clang]=clang++ [llvm]=llvm-symbolizer [clang-format]=clang-format
     [clang-tidy]=clang-tidy [shellcheck]=shellcheck [zsh]=zsh [fish]=fish
 )
 

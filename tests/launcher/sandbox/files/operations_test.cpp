@@ -72,14 +72,14 @@ TEST_CASE("what is hidden is empty, and what is not there needs no cover") {
     const HostStays host(directory.path());
     for (const Privileges privileges : all_privileges()) {
         CHECK(seen("stat -c '%A %s' " + file + "; cat " + file + "; echo x >" + file + "; rm " +
-                       file + "; mv " + directory.path() + " /tmp/x",
+                       file + "; mv " + directory.path() + " " + directory.path() + "-moved",
                    on_the_host({Mount::bind_writable(directory.path(), directory.path()),
                                 Mount::hide(file), Mount::hide(directory / "absent")}),
                    {}, {.privileges = privileges}) ==
               "---------- 0\n/bin/sh: 1: cannot create " + file +
                   ": Read-only file system\nrm: cannot remove '" + file +
-                  "': Device or resource busy\nmv: cannot move '" + directory.path() +
-                  "' to '/tmp/x': Read-only file system\n[exited with code 1]");
+                  "': Device or resource busy\nmv: cannot move '" + directory.path() + "' to '" +
+                  directory.path() + "-moved': Read-only file system\n[exited with code 1]");
         CHECK(seen("stat -c %A " + directory.path() + "; ls -A " + directory.path() + "; touch " +
                        directory.path() + "/x",
                    on_the_host({Mount::hide(directory.path())}), {}, {.privileges = privileges}) ==
