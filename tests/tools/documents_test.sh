@@ -58,6 +58,17 @@ if [[ -x $bwrap ]]; then
     same "syncspawn-bwrap.1 explains the options" "$(options_in_help syncspawn-bwrap)" "$(entries_in_manual syncspawn-bwrap OPTIONS)"
 fi
 
+# What the program itself says to the shells. The words of a set stand in the help of its option.
+completed_by_program() { guarded syncspawn complete "$@" | tail -n +3 | cut -f 1 | as_set; }
+for option in $(guarded syncspawn run --help | sed -nE 's/^  (--[a-z-]+) (WHAT|GUARANTEE|KIND)\b.*/\1/p'); do
+    words=$(completed_by_program run "$option" "")
+    check "there are words to complete for $option" test "$(wc -w <<<"$words")" -ge 2
+    for word in $words; do
+        check "--help has $word" grep -qw -- "$word" <<<"$(guarded syncspawn run --help)"
+    done
+    same "a word of $option can be completed" "${words##* }" "$(completed_by_program run "$option=${words##* }")"
+done
+
 # What each shell makes of the script that it is given; of a blank-separated line, the last word is begun.
 source "$tools/completion/syncspawn.bash"
 compopt() { :; }
