@@ -113,9 +113,9 @@ int complain_of_policy(const sandbox::PolicyFileError& error) {
 
 }  // namespace
 
-bool doctor_knows(std::string_view option) {
+void describe_doctor(const LineUser& use) {
     DoctorSettings unused;
-    return knows(doctor_line(unused), option);
+    use(doctor_line(unused));
 }
 
 int doctor(int argc, char** argv) {

@@ -78,7 +78,7 @@ int launch(RunSettings& settings) {
 int run(int argc, char** argv) {
     auto settings = parse_run_options(argc, argv);
     if (!settings) {
-        return print(run_help());
+        return print_help(describe_run);
     }
     try {
         if (settings->spawn.program.empty()) {

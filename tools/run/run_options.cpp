@@ -61,14 +61,9 @@ void refuse_detached_timeout(const RunSettings& settings, const Operands& operan
 
 }  // namespace
 
-bool run_knows(std::string_view option) {
+void describe_run(const LineUser& use) {
     RunSettings unused;
-    return knows(run_line(unused), option);
-}
-
-std::string run_help() {
-    RunSettings unused;
-    return help_of(run_line(unused));
+    use(run_line(unused));
 }
 
 std::optional<RunSettings> parse_run_options(int argc, char** argv) {

@@ -7,7 +7,7 @@ void add_inspection_options(std::vector<Option>& rows, InspectionSettings& setti
         {"--dry-run", "",
          "Start nothing: print what parent and child would do, where they would wait for each "
          "other, and what would hold each guarantee of the policy",
-         "Reports", [&](const Given&) { settings.dry_run = true; }});
+         "", [&](const Given&) { settings.dry_run = true; }});
     rows.push_back(
         {"--enforcement", "[=FILE]",
          "Print what the kernel says about each guarantee of the policy, read back right "
