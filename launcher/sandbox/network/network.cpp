@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <exception>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -79,8 +80,8 @@ void take_back(ParentSide& side, const std::string& path) {
     if (!file.made) {
         try {
             remember_file(file, side.take_descriptor());
-        } catch (const std::logic_error&) {
-            return;  // there was none
+        } catch (const std::exception&) {
+            return;  // there was none, or what came was something else
         }
     }
     remove_file(file, path);
