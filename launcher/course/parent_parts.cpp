@@ -134,11 +134,13 @@ std::string ParentParts::undo_all() {
     std::erase_if(kept_, [&](const auto& kept) {
         return std::find(done_.begin(), done_.end(), kept.first) == done_.end();
     });
+    const bool had_child = child_.handle().pid() > 0;
     for (; !done_.empty(); done_.pop_back()) {
         const Step& step = *done_.back();
         PartCall call{.step = &step,
                       .state = take_state(step),  // destroyed behind its undo
-                      .is_child_gone = child_.handle().pid() > 0};
+                      .sent = had_child ? &child_.sent() : nullptr,
+                      .is_child_gone = had_child};
         if (!step.undo) {
             continue;
         }

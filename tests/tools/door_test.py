@@ -235,6 +235,22 @@ print(good)
 """, "127.0.0.1:80", doors=[f"proxy=127.0.0.1:80,{server.address}"])
         self.assertEqual((output, errors), ("300\n", ""))
 
+    def test_a_socket_in_a_directory_of_the_host_goes_with_the_sandbox(self):
+        directory = self.directory()
+        os.chmod(directory, 0o777)
+        path = directory + "/door"
+        for program, code in (("test -S $0", 0), ("rm $0 && touch $0", 0), (None, 127)):
+            with self.subTest(program=program):
+                command = ["sh", "-c", program, path] if program else ["/no/such/program"]
+                run = subprocess.run(
+                    [SYNCSPAWN, "run", "--writable", directory, "--door", f"one={path},127.0.0.1:9", "--", *command],
+                    env=ENVIRONMENT, capture_output=True, text=True, check=False)
+                self.assertEqual(run.returncode, code, run.stderr)
+                is_of_the_program = program is not None and "touch" in program
+                self.assertEqual(os.listdir(directory), ["door"] if is_of_the_program else [])
+                if is_of_the_program:
+                    os.unlink(path)
+
     def test_what_was_sent_right_before_the_end_arrives(self):
         received = []
         is_there = threading.Event()

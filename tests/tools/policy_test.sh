@@ -149,6 +149,21 @@ saving() {
     expect "with a program, that is run as well" 3 "" "" syncspawn run --save-policy saved.toml --writable tree -- sh -c 'exit 3'
     expect "and is what was written" 0 "[files]
 writable = [\"$scratch/tree\"]" "" cat saved.toml
+    expect "what a policy has no words for is told" 0 "" \
+        "syncspawn: --save-policy: a policy has no words for such a --rlimit, --seccomp-policy default: *" \
+        syncspawn run --sandbox --rlimit nofile=5:10 --seccomp-policy default --save-policy -
+}
+
+# Root's sandbox, where root is asked for.
+root_without_groups() {
+    local with_groups=(setpriv "--groups=4,24" env) words
+    for words in "--user root" "--user root --cap-add net_raw"; do
+        # shellcheck disable=SC2086
+        expect "the caller's further groups do not get in: $words" 0 "0 0" "" \
+            "${with_groups[@]}" syncspawn run $words --sandbox -- sh -c 'echo $(id -u) $(id -G)'
+    done
+    expect "root may have another group" 0 "0 7 7" "" \
+        syncspawn run --sandbox --user root --group 7 -- sh -c 'echo $(id -u) $(id -g) $(id -G)'
 }
 
 bindings() {
@@ -218,6 +233,7 @@ if ((EUID == 0)) && "${as[@]}" syncspawn run --sandbox true 2>/dev/null; then
 fi
 usage
 saving
+((EUID != 0)) || root_without_groups
 lay_out
 dry_run
 finish

@@ -48,6 +48,10 @@ wrong "a range of CPUs the wrong way round" "--affinity: '3-1' ends before it be
 wrong "a CPU that is no number" "--affinity: '' is not a whole number*" --affinity 0,
 wrong "no such kind of scheduling" "--scheduling: 'rr' is no kind; there are usual, batch and idle" --scheduling rr
 wrong "a umask with more than permissions" "--umask: '1777' is more than 0777*" --umask 1777
+for words in "--landlock-scope all" "--seccomp-policy default"; do
+    # shellcheck disable=SC2086
+    wrong "new privileges, and $words" "--new-privileges does not go with filters*; leave it out, or *" --new-privileges $words
+done
 check "nothing was started" test ! -e started
 
 # ---- identity and privileges --------------------------------------------------------------------
@@ -57,8 +61,10 @@ wrong "a user without a group" "--user 4711 is a number, which has no group of i
 if $is_root; then
     shell "a user by name, in its groups" 0 "$(id -u nobody) $(id -g nobody) $(id -G nobody)" "" \
         --user nobody 'echo $(id -u) $(id -g) $(id -G)'
-    expect "the same without getent(1)" 0 "$(id -G nobody)" "" \
-        env PATH=/no/such "$syncspawn" run --user nobody -- "$(type -P id)" -G
+    mkdir planted && printf '#!/bin/sh\ntouch %s/was-run\n' "$PWD" >planted/getent && chmod 755 planted/getent
+    expect "the same, and no program of the caller's PATH is asked" 0 "$(id -G nobody)" "" \
+        env PATH="$PWD/planted" "$syncspawn" run --user nobody -- "$(type -P id)" -G
+    check "which was not run" test ! -e was-run
     shell "a user by number" 0 "4711 4712 4712" "" \
         --user 4711 --group 4712 'echo $(id -u) $(id -g) $(id -G)'
     shell "the groups, by name and number" 0 "4711 4712 4712 0 4713" "" \

@@ -1,5 +1,6 @@
 #include "restrictions.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include <syncspawn/sandbox/privileges.hpp>
@@ -7,6 +8,7 @@
 #include "capability_changes.hpp"
 #include "identity_wish.hpp"
 #include "system_call_filters.hpp"
+#include "tools/command_line/command_line.hpp"
 
 namespace syncspawn::tools {
 namespace {
@@ -21,6 +23,7 @@ public:
         : spawner_(spawner), wanted_(restrictions), manner_(manner) {}
 
     void add() {
+        require_what_confining_takes();
         // A keyring belongs to whom the child is when it is made, and bubblewrap makes none.
         if (holds(wanted_.new_keyring, manner_ == Manner::safe_defaults)) {
             spawner_.step(sandbox::new_session_keyring(sandbox::WithoutKeyrings::go_on));
@@ -40,6 +43,26 @@ public:
     }
 
 private:
+    // The kernel lets only those confine themselves who gain nothing by execve(2), or have CAP_SYS_ADMIN.
+    void require_what_confining_takes() const {
+        const bool is_confining = !wanted_.filters.empty() || wanted_.has_landlock();
+        if (wanted_.no_new_privileges == Choice::off && is_confining && !keeps_sys_admin()) {
+            throw UsageError(
+                "--new-privileges does not go with filters of system calls and Landlock, which "
+                "take no_new_privs or CAP_SYS_ADMIN",
+                "leave it out, or say --cap-add sys_admin");
+        }
+    }
+
+    [[nodiscard]] bool keeps_sys_admin() const {
+        if (!capabilities_ || !capabilities_->effective) {
+            return true;
+        }
+        const sandbox::CapabilityNames& names = *capabilities_->effective;
+        return std::any_of(names.begin(), names.end(),
+                           [](const std::string& name) { return name.ends_with("sys_admin"); });
+    }
+
     void restrict_by_landlock() {
         sandbox::LandlockRules rules = wanted_.landlock;
         if (rules.paths) {
@@ -51,8 +74,7 @@ private:
                      sandbox::LandlockLookup::if_present});
             }
         }
-        if (rules.paths || rules.bind_ports || rules.connect_ports ||
-            rules.scopes != sandbox::LandlockScopes::none) {
+        if (wanted_.has_landlock()) {
             spawner_.step(sandbox::landlock(rules));
         }
     }
@@ -102,6 +124,11 @@ private:
 };
 
 }  // namespace
+
+bool Restrictions::has_landlock() const noexcept {
+    return landlock.paths || landlock.bind_ports || landlock.connect_ports ||
+           landlock.scopes != sandbox::LandlockScopes::none;
+}
 
 std::vector<int> Restrictions::descriptors() const {
     std::vector<int> descriptors;

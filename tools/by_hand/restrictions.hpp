@@ -68,6 +68,7 @@ struct Restrictions {
     // Whether the defaults of a sandbox hold: with capabilities, Landlock and filters, but not with what env(1),
     // nice(1) and setpriv(1) have, too.
     [[nodiscard]] bool is_sandboxing() const noexcept { return !first_sandboxing.empty(); }
+    [[nodiscard]] bool has_landlock() const noexcept;
     // Those that filters are read from: the program gets none of them.
     [[nodiscard]] std::vector<int> descriptors() const;
 };

@@ -111,6 +111,22 @@ void write_file(const std::string& path, std::string_view text) {
     }
 }
 
+// Restrictions that a policy has no words for.
+std::string words_beside(const Restrictions& restrictions) {
+    std::string words;
+    const auto add = [&](bool is_there, const std::string& word) {
+        words += !is_there ? "" : (words.empty() ? "" : ", ") + word;
+    };
+    add(!restrictions.limits.empty(), "such a --rlimit");
+    add(restrictions.umask.has_value(), "--umask");
+    add(restrictions.oom_score_adj.has_value(), "--oom-score-adj");
+    add(restrictions.has_landlock(), "--landlock-...");
+    for (const FilterSource& filter : restrictions.filters) {
+        add(true, filter.typed);
+    }
+    return words;
+}
+
 // What the program has sent through its doors right before its end still goes out.
 class DoorsEnd : public Observer {
 public:
@@ -175,7 +191,8 @@ Policy whole_policy(RunSettings& settings) {
     }
 }
 
-void save_policy(const Policy& policy, const std::string& path) {
+void save_policy(const Policy& policy, const RunSettings& settings) {
+    const std::string& path = *settings.policy.save_to;
     std::string text;
     try {
         text = to_text(policy);
@@ -186,6 +203,10 @@ void save_policy(const Policy& policy, const std::string& path) {
         write_file(path, text);
     } else if (print(text) != 0) {
         throw Complaints({});
+    }
+    if (const std::string words = words_beside(settings.restrictions); !words.empty()) {
+        complain("--save-policy: a policy has no words for " + words +
+                 ": say that again where you use the file");
     }
 }
 

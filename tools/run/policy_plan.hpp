@@ -19,7 +19,8 @@ void add_policy_restrictions(RunPlan& plan, const RunSettings& settings);
 // the restrictions. Throws UsageError, or Complaints.
 sandbox::Policy whole_policy(RunSettings& settings);
 
-// --save-policy. Throws Complaints. Whether this machine can hold it does not matter.
-void save_policy(const sandbox::Policy& policy, const std::string& path);
+// --save-policy. Throws Complaints. Whether this machine can hold it does not matter. What the file cannot say is told
+// on standard error.
+void save_policy(const sandbox::Policy& policy, const RunSettings& settings);
 
 }  // namespace syncspawn::tools

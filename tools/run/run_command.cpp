@@ -59,7 +59,7 @@ int launch(RunSettings& settings) {
     const HeldSignals signals;
     const RunPlan plan = make_plan(settings, signals);
     if (settings.policy.save_to) {
-        save_policy(plan.sandbox->policy(), *settings.policy.save_to);
+        save_policy(plan.sandbox->policy(), settings);
     }
     if (settings.inspection.dry_run) {
         return print(
@@ -83,7 +83,7 @@ int run(int argc, char** argv) {
     try {
         if (settings->spawn.program.empty()) {
             refuse_both(settings->policy.first_option, settings->surroundings.first_option);
-            save_policy(whole_policy(*settings), *settings->policy.save_to);
+            save_policy(whole_policy(*settings), *settings);
             return 0;
         }
         return launch(*settings);

@@ -31,10 +31,13 @@ struct Answer {
 };
 
 Answer ask_getent(const char* database, const std::string& key) {
+    // Not by the caller's PATH: a directory there may be in the hands of those who are to be shut in.
     syncspawn::SpawnError error;
     syncspawn::RunResult result = syncspawn::run(
         {.program = "getent",
          .arguments = {database, "--", key},
+         .environment = syncspawn::Environment::current().set(
+             "PATH", "/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin"),
          .streams = {.input = Stdio::null(), .output = Stdio::pipe(), .error = Stdio::null()}},
         {}, error);
     return error ? Answer{} : Answer{true, std::move(result.output)};

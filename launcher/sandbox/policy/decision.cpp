@@ -72,8 +72,10 @@ private:
         ids.host_group = wanted.host_group.value_or(is_root ? ids.host_user : caller_.group);
         ids.user = wanted.user.value_or(ids.host_user);
         ids.group = wanted.group.value_or(ids.host_group);
+        // Who may not change its groups keeps them, as the kernel demands.
+        const bool drops_groups = caller_.may_change_ids && caller_.has_further_groups;
         result_.is_callers_identity =
-            ids.host_user == caller_.user && ids.host_group == caller_.group;
+            ids.host_user == caller_.user && ids.host_group == caller_.group && !drops_groups;
         if (!is_root && !caller_.may_change_ids && !result_.is_callers_identity) {
             problems_.push_back({"privileges.host_user",
                                  "only who has CAP_SETUID and CAP_SETGID can launch a program as "
@@ -365,7 +367,8 @@ Caller Caller::now() noexcept {
     return {.user = geteuid(),
             .group = getegid(),
             .has_sys_admin = has(CAP_SYS_ADMIN),
-            .may_change_ids = has(CAP_SETUID) && has(CAP_SETGID)};
+            .may_change_ids = has(CAP_SETUID) && has(CAP_SETGID),
+            .has_further_groups = getgroups(0, nullptr) > 0};
 }
 
 Namespaces Decisions::namespaces(const Policy& policy) const noexcept {

@@ -21,6 +21,7 @@ struct Caller {
     gid_t group = 0;
     bool has_sys_admin = false;  // whatever filters and modules leave of it
     bool may_change_ids = false;
+    bool has_further_groups = false;
 
     static Caller now() noexcept;
 };
@@ -45,7 +46,7 @@ struct Ids {
 struct Decisions {
     std::vector<Holding> holdings{};
     Ids ids{};
-    bool is_callers_identity = true;  // the program is outside who the caller is
+    bool is_callers_identity = true;  // the program is outside who the caller is, groups included
     bool has_user_namespace = false;
     FilesBy files = FilesBy::nothing;
     NetworkBy network = NetworkBy::nothing;

@@ -253,8 +253,7 @@ void Building::set_limits() {
 }
 
 void Building::change_identity() {
-    if (!decisions_.has_user_namespace && decisions_.ids.host_user != 0 &&
-        !decisions_.is_callers_identity) {
+    if (!decisions_.has_user_namespace && !decisions_.is_callers_identity) {
         const Ids& ids = decisions_.ids;
         add("privileges.host_user", [&] { return secure_bits(SecureBits::keep_capabilities); });
         add("privileges.host_user",

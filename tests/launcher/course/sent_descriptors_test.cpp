@@ -278,7 +278,8 @@ TEST_CASE("to take what has not come is misuse, which says whose it would be") {
         spawner.step({.name = "undone", .parent = [](ParentSide&) {}, .undo = take});
         spawner.step(step);
         CHECK(text_after(way, spawner) == "x in the parent: no: input/output error");
-        CHECK(text == "syncspawn::ParentSide: no descriptors come without a child");
+        CHECK(text ==
+              "syncspawn::ParentSide: the child's parts of 'undone' have sent no descriptor");
     });
     SyncedSpawner spawner = spawner_of_true(StartMethod::automatic);
     spawner.step(sending([](ChildSide& side) { return side.done(); },
@@ -287,6 +288,19 @@ TEST_CASE("to take what has not come is misuse, which says whose it would be") {
         std::string(failure_of(spawner).what()) ==
         "x in the parent: exception: syncspawn::ParentSide: the child's parts of 'x' have sent no "
         "descriptor");
+}
+
+TEST_CASE("what has come, and nobody has taken, an undo may take") {
+    for_each_launch([](Way way, SyncedSpawner spawner) {
+        std::string content;
+        Step step = sending([](ChildSide& side) { return send_memory(side, "secret"); },
+                            [](ParentSide& side) { return side.fail(EIO, "no"); }, 1);
+        step.before_start = [](ParentSide&) {};
+        step.undo = [&](ParentSide& side) { content = content_of(side.take_descriptor()); };
+        spawner.step(step);
+        CHECK(text_after(way, spawner) == "x in the parent: no: input/output error");
+        CHECK(content == "secret");
+    });
 }
 
 TEST_CASE("whatever a hostile child sends fails its step, and leaves nothing") {
