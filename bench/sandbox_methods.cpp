@@ -1,15 +1,9 @@
 #include "sandbox_methods.hpp"
 
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <memory>
-#include <stdexcept>
 #include <utility>
 
 #include <syncspawn/launcher.hpp>
@@ -19,6 +13,7 @@
 #include "bare_sandbox.hpp"
 #include "machine.hpp"
 #include "mount_scene.hpp"
+#include "spawned.hpp"
 
 namespace syncspawn::bench {
 namespace {
@@ -105,36 +100,6 @@ SyncedSpawner by_policy(const std::string& program) {
                            .birth = {.method = StartMethod::shared_memory}});
     sandbox::Sandbox(sandbox::Policy{}).add_to(spawner);
     return spawner;
-}
-
-// ---- by posix_spawn -----------------------------------------------------------------------------------
-
-using Words = std::vector<std::string>;
-
-std::function<void()> posix_spawner_of(const Words& words) {
-    return [words] {
-        std::vector<char*> arguments;
-        for (const std::string& word : words) {
-            arguments.push_back(const_cast<char*>(word.c_str()));
-        }
-        arguments.push_back(nullptr);
-        pid_t child = -1;
-        int status = -1;
-        expect(
-            posix_spawnp(&child, arguments[0], nullptr, nullptr, arguments.data(), environ) == 0 &&
-                waitpid(child, &status, 0) == child && status == 0,
-            words[0].c_str());
-    };
-}
-
-std::function<void()> bubblewrap(Words options, const std::string& program) {
-    static const bool is_installed = std::system("bwrap --version >/dev/null 2>&1") == 0;
-    if (!is_installed) {
-        throw std::runtime_error("it is not installed");
-    }
-    options.insert(options.begin(), "bwrap");
-    options.insert(options.end(), {"--", program});
-    return posix_spawner_of(options);
 }
 
 // ---- all ------------------------------------------------------------------------------------------

@@ -29,7 +29,6 @@ option(SYNCSPAWN_STATIC_TOOLS "Link the programs statically; needs the static C 
 
 # syncspawn_link_program(<target>), of a target with sources of its own
 function(syncspawn_link_program target)
-    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
     if(SYNCSPAWN_STATIC_TOOLS)
         target_sources(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tools/static/user_database.cpp")
         set(replaced dlopen getpwnam_r getpwuid_r getgrnam_r getgrouplist)

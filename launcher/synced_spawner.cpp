@@ -5,6 +5,7 @@
 #include "barrier/linux/cancellation.hpp"
 #include "launcher/course/course.hpp"
 #include "launcher/plan/draft.hpp"
+#include "launcher/plan/explanation.hpp"
 #include "launcher/start/parked_thread.hpp"
 
 namespace syncspawn {
@@ -57,6 +58,10 @@ Launch SyncedSpawner::launch() const { return launch(Deadline::max()); }
 Launch SyncedSpawner::launch(Deadline deadline) const {
     return Launch(std::make_unique<detail::Course>(draft_->definition(),
                                                    detail::Waiter::Manner::looks, deadline));
+}
+
+PlannedLaunch SyncedSpawner::explain() const {
+    return detail::explanation_of(*draft_->definition());
 }
 
 const SpawnOptions& SyncedSpawner::options() const noexcept { return draft_->options(); }

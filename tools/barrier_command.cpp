@@ -71,14 +71,6 @@ Outcome perform(const NamedOperation& operation, Barrier& barrier,
     return outcome;
 }
 
-std::vector<std::string_view> names_of_operations() {
-    std::vector<std::string_view> names;
-    for (const NamedOperation& operation : operations) {
-        names.push_back(operation.name);
-    }
-    return names;
-}
-
 const NamedOperation& operation_named(const std::string& name) {
     for (const NamedOperation& operation : operations) {
         if (operation.name == name) {
@@ -234,9 +226,17 @@ CommandLine barrier_line(BarrierSettings& settings) {
 
 }  // namespace
 
-bool barrier_knows(std::string_view option) {
+std::vector<std::string_view> names_of_operations() {
+    std::vector<std::string_view> names;
+    for (const NamedOperation& operation : operations) {
+        names.push_back(operation.name);
+    }
+    return names;
+}
+
+void describe_barrier(const LineUser& use) {
     BarrierSettings unused;
-    return knows(barrier_line(unused), option);
+    use(barrier_line(unused));
 }
 
 int barrier(int argc, char** argv) {

@@ -7,27 +7,30 @@
 
 namespace syncspawn::tools {
 
+void describe_help(const LineUser& use) {
+    use({.command = "syncspawn help",
+         .synopsis = "[COMMAND]",
+         .summary = "Explain a command, or list them all.",
+         .options = {help_option}});
+}
+
+int print_help(void (*describe)(const LineUser& use)) {
+    std::string text;
+    describe([&](const CommandLine& line) { text = help_of(line); });
+    return print(text);
+}
+
 int help(int argc, char** argv) {
-    const CommandLine line{.command = "syncspawn help",
-                           .synopsis = "[COMMAND]",
-                           .summary = "Explain a command, or list them all.",
-                           .options = {help_option}};
-    const auto operands = parse(line, argc, argv);
+    std::optional<Operands> operands;
+    describe_help([&](const CommandLine& line) { operands = parse(line, argc, argv); });
     if (!operands) {
-        return print(help_of(line));
+        return print_help(describe_help);
     }
     const std::vector<std::string>& words = operands->behind_options();
-    if (words.empty()) {
-        return print_program_help();
-    }
     if (words.size() > 1) {
         throw UsageError("one command at a time");
     }
-    const Command& command = command_named(words.front());
-    std::string name = command.name;
-    std::string option = "--help";
-    char* its_words[] = {name.data(), option.data(), nullptr};
-    return perform(command, 2, its_words);
+    return print_help(words.empty() ? describe_program : command_named(words.front()).describe);
 }
 
 }  // namespace syncspawn::tools

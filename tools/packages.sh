@@ -37,9 +37,12 @@ declare -A purpose=(
     [libseccomp-dev]="filters of system calls, for the sandbox library"
     [libtomlplusplus-dev]="policy files, for the sandbox library"
     [libuv1-dev]="libuv, a peer in the benchmarks"
+    [zsh]="tries its completion"
+    [fish]="tries its completion"
     [golang-go]="Go, a peer in the benchmarks"
     [bubblewrap]="a peer in the benchmarks, and in tests of what takes its place"
     [flatpak]="a caller of bubblewrap, in tests"
+    [tmux]="a real terminal, in tests"
     [socat]="what srt, another such caller, needs"
     [ripgrep]="the same"
     [curl]="the same"
@@ -49,7 +52,7 @@ sandbox_packages=(libcap-dev libseccomp-dev libtomlplusplus-dev)
 quickstart_packages=(g++ cmake ninja-build python3 "${sandbox_packages[@]}")
 test_packages=("${quickstart_packages[@]}" "${boost_packages[@]}" doctest-dev scdoc pkg-config strace valgrind util-linux procps musl-tools)
 # For what `test` leaves out and `test --all` has.
-further_test_packages=(spin g++-aarch64-linux-gnu qemu-user mmdebstrap uidmap user-mode-linux ccache bubblewrap flatpak socat ripgrep curl)
+further_test_packages=(spin g++-aarch64-linux-gnu qemu-user mmdebstrap uidmap user-mode-linux ccache bubblewrap flatpak socat ripgrep curl tmux zsh fish)
 clang_packages=(clang libclang-rt-14-dev llvm)
 bench_packages=(g++ cmake ninja-build python3 libbenchmark-dev "${boost_packages[@]}" "${sandbox_packages[@]}")
 lint_packages=(clang clang-format clang-tidy shellcheck libbenchmark-dev libuv1-dev)
@@ -60,9 +63,9 @@ bench_peers=(bubblewrap gnuplot-nox libuv1-dev golang-go strace)
 declare -A program=(
     [g++]=g++ [cmake]=cmake [ninja-build]=ninja [pkg-config]=pkg-config [python3]=python3
     [scdoc]=scdoc [spin]=spin [strace]=strace [valgrind]=valgrind [util-linux]=setarch
-    [procps]=pgrep [musl-tools]=musl-gcc [mmdebstrap]=mmdebstrap [user-mode-linux]=linux.uml [bubblewrap]=bwrap [flatpak]=flatpak [socat]=socat [ripgrep]=rg [curl]=curl
+    [procps]=pgrep [musl-tools]=musl-gcc [mmdebstrap]=mmdebstrap [user-mode-linux]=linux.uml [bubblewrap]=bwrap [flatpak]=flatpak [socat]=socat [ripgrep]=rg [curl]=curl [tmux]=tmux
     [ccache]=ccache [clang]=clang++ [llvm]=llvm-symbolizer [clang-format]=clang-format
-    [clang-tidy]=clang-tidy [shellcheck]=shellcheck
+    [clang-tidy]=clang-tidy [shellcheck]=shellcheck [zsh]=zsh [fish]=fish
 )
 
 is_debian_12() {

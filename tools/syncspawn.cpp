@@ -17,10 +17,12 @@ namespace syncspawn::tools {
 namespace {
 
 constexpr Command commands[] = {
-    {"run", "Launch a program behind a barrier and wait for its end", run, run_knows},
+    {"run", "Launch a program behind a barrier and wait for its end", run, describe_run},
     {"barrier", "Speak on the barrier that the calling script was launched with", barrier,
-     barrier_knows},
-    {"help", "Explain a command", help},
+     describe_barrier},
+    {"doctor", "Find out what this machine allows, and whether a policy holds here", doctor,
+     describe_doctor},
+    {"help", "Explain a command", help, describe_help},
 };
 
 std::vector<std::string_view> names_of_commands() {
@@ -43,7 +45,7 @@ CommandLine program_line(bool& wants_version) {
                     help_option},
         .notes =
             "'syncspawn help COMMAND' explains a command. Manual pages: syncspawn(1), "
-            "syncspawn-run(1), syncspawn-barrier(1)."};
+            "syncspawn-run(1), syncspawn-barrier(1), syncspawn-doctor(1)."};
     for (const Command& command : commands) {
         line.commands.push_back({command.name, command.summary});
     }
@@ -54,7 +56,10 @@ CommandLine program_line(bool& wants_version) {
 [[noreturn]] void say_where_it_belongs(const UnknownOption& unknown) {
     std::vector<std::string_view> owners;
     for (const Command& command : commands) {
-        if (command.knows != nullptr && command.knows(unknown.option())) {
+        bool is_its_own = false;
+        command.describe(
+            [&](const CommandLine& line) { is_its_own = knows(line, unknown.option()); });
+        if (is_its_own) {
             owners.emplace_back(command.name);
         }
     }
@@ -85,7 +90,7 @@ int run_program(int argc, char** argv) {
     bool wants_version = false;
     const auto operands = parse_program_line(program_line(wants_version), argc, argv);
     if (!operands) {
-        return print_program_help();
+        return print_help(describe_program);
     }
     if (wants_version) {
         return print("syncspawn " SYNCSPAWN_VERSION "\n");
@@ -95,16 +100,26 @@ int run_program(int argc, char** argv) {
         throw UsageError("a command is required: " + listed(names_of_commands(), "or"));
     }
     const int count = static_cast<int>(words.size());
+    if (words.front() == "complete") {
+        return complete(count, argv + argc - count);
+    }
     return perform(command_named(words.front()), count, argv + argc - count);
 }
 
 }  // namespace
 
-const Command& command_named(std::string_view name) {
+const Command* find_command(std::string_view name) {
     for (const Command& command : commands) {
         if (command.name == name) {
-            return command;
+            return &command;
         }
+    }
+    return nullptr;
+}
+
+const Command& command_named(std::string_view name) {
+    if (const Command* command = find_command(name)) {
+        return *command;
     }
     const std::string meant(nearest_to(name, names_of_commands()));
     throw UsageError("unknown command '" + std::string(name) + "'",
@@ -120,9 +135,9 @@ int perform(const Command& command, int argc, char** argv) {
     }
 }
 
-int print_program_help() {
+void describe_program(const LineUser& use) {
     bool ignored = false;
-    return print(help_of(program_line(ignored)));
+    use(program_line(ignored));
 }
 
 }  // namespace syncspawn::tools

@@ -32,6 +32,7 @@
 ///     raw_terminal.hpp     your terminal in raw mode, and back
 ///     terminal_relay.hpp   what passes between the two
 ///     timeline.hpp         who did what, and when
+///     planned_launch.hpp   who will do what
 
 #include <syncspawn/launcher/launch.hpp>
 #include <syncspawn/launcher/launch_wait.hpp>

@@ -51,6 +51,7 @@ public:
     }
     // The item that keeps it, and since when.
     [[nodiscard]] LaunchWait waits_for() const;
+    [[nodiscard]] Timeline timeline() const;
     // Gives up: advance() goes on until the child is gone. Nothing happens if it is over.
     void cancel();
     // Whether its program runs and nothing else is left to do, although nobody has looked yet; calls no

@@ -199,6 +199,8 @@ SpawnError Course::conclude(std::string undo_failures) const {
     return SpawnError(std::move(facts));
 }
 
+Timeline Course::timeline() const { return is_over() ? Timeline() : timeline_of(trace()); }
+
 Trace Course::trace() const {
     const std::shared_ptr<const Schedule> schedule{definition_, &schedule_};
     Trace trace = child_.has_record() ? Trace(schedule, began_, child_.record(), parts_.waits())

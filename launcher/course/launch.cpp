@@ -44,6 +44,8 @@ int Launch::descriptor() const { return course().descriptor(); }
 
 LaunchWait Launch::waits_for() const { return course().waits_for(); }
 
+Timeline Launch::timeline() const { return course().timeline(); }
+
 UniqueFd Launch::take_standard_input() { return course().take_stream(0); }
 UniqueFd Launch::take_standard_output() { return course().take_stream(1); }
 UniqueFd Launch::take_standard_error() { return course().take_stream(2); }

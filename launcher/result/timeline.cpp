@@ -39,6 +39,23 @@ Wording wording(const Item& item, WhichSide side) {
     return {};
 }
 
+TimelineSubject subject_of(ItemKind kind) {
+    switch (kind) {
+        case ItemKind::begin:
+            return TimelineSubject::start;
+        case ItemKind::rendezvous:
+            return TimelineSubject::rendezvous;
+        case ItemKind::working_directory:
+            return TimelineSubject::working_directory;
+        case ItemKind::execve:
+            return TimelineSubject::execve;
+        case ItemKind::readiness:
+            return TimelineSubject::readiness;
+        default:
+            return TimelineSubject::step;
+    }
+}
+
 // 0 is no time. The child's may be anything.
 std::int64_t by_own_clock(std::int64_t at, std::int64_t ahead) {
     std::int64_t own = 0;
@@ -80,28 +97,32 @@ std::string wait_in_words(int descriptor) {
 
 Timeline timeline_of(const Trace& trace) {
     Timeline timeline;
-    const auto add = [&](std::int64_t at, WhichSide side, const std::string& what) {
+    const auto add = [&](std::int64_t at, WhichSide side, const std::string& what, const Item& item,
+                         TimelineMoment moment) {
         if (at != 0 && !what.empty()) {
             // The child's times may be anything: no overflow.
             std::int64_t since = 0;
             if (!__builtin_sub_overflow(at, trace.launch_began, &since)) {
-                timeline.push_back({std::chrono::nanoseconds(since), side, what});
+                timeline.push_back({std::chrono::nanoseconds(since), side, what,
+                                    subject_of(item.kind), moment, item.name});
             }
         }
     };
     for (const WhichSide side : {WhichSide::parent, WhichSide::child}) {
         for (std::size_t index = 0; trace.schedule && index < trace.schedule->items.size();
              ++index) {
-            const Wording words = wording(trace.schedule->items[index], side);
+            const Item& item = trace.schedule->items[index];
+            const Wording words = wording(item, side);
             const Trace::Moments& moments =
                 side == WhichSide::parent ? trace.parent[index] : trace.child[index];
-            add(moments.began, side, words.began);
-            add(moments.ended, side, words.ended);
+            add(moments.began, side, words.began, item, TimelineMoment::begin);
+            add(moments.ended, side, words.ended, item, TimelineMoment::end);
         }
     }
     for (const Trace::Wait& wait : trace.waits) {
-        add(wait.at, WhichSide::parent,
-            trace.schedule->items[wait.item].name + ": " + wait_in_words(wait.descriptor));
+        const Item& item = trace.schedule->items[wait.item];
+        add(wait.at, WhichSide::parent, item.name + ": " + wait_in_words(wait.descriptor), item,
+            TimelineMoment::wait);
     }
     std::stable_sort(timeline.begin(), timeline.end(),
                      [](const auto& left, const auto& right) { return left.at < right.at; });

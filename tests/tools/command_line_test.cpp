@@ -245,7 +245,8 @@ TEST_CASE("a duration has a unit, or is in seconds") {
     CHECK(parse_duration("1h30m") == milliseconds(5'400'000));
     CHECK(parse_duration("2d") == milliseconds(172'800'000));
     CHECK(parse_duration("1m30.5s") == milliseconds(90'500));
-    for (const char* text : {"", "soon", "-1s", "1e9", "nan", "inf", "2 s", "2w", "h", "1h30", "9000000000"}) {
+    for (const char* text :
+         {"", "soon", "-1s", "1e9", "nan", "inf", "2 s", "2w", "h", "1h30", "9000000000"}) {
         CAPTURE(text);
         CHECK_FALSE(is_duration(text));
     }

@@ -183,6 +183,20 @@ while True:
         run.stdout.close()
         self.assertEqual(run.wait(), -signal.SIGHUP)
 
+    def test_nor_does_it_become_ready_for_nobody(self):
+        run = subprocess.Popen(
+            [SYNCSPAWN, "run", "--pty", "--wait-ready", "--", "yes"],
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        run.stdout.readline()
+        run.stdout.close()
+        self.assertIn(b"cancelled", run.stderr.read())
+        run.stderr.close()
+        self.assertEqual(run.wait(), 125)
+
     def test_without_a_terminal_of_ours_there_is_one_for_the_program(self):
         run = subprocess.Popen(
             [SYNCSPAWN, "run", "--pty", "--", "sh", "-c", 'test -t 0 && test -t 1 && stty size && read line && echo "[$line]"; exit 6'],
@@ -212,6 +226,16 @@ while True:
         self.assertEqual(screen.ends(), (0, True))
 
 
+# No shell: one that has just started a command by vfork(2) does not stop before that does.
+LASTING = """
+import signal
+signal.signal(signal.SIGCONT, lambda *_: print("goes-42", flush=True))
+print("job", flush=True)
+while True:
+    signal.pause()
+"""
+
+
 class AJobWithAPty(OfATerminal):
     """In an interactive shell."""
 
@@ -225,7 +249,7 @@ class AJobWithAPty(OfATerminal):
         terminal.type("syncspawn run --pty -- bash --norc --noprofile --noediting -i")
         terminal.type("PS1=; stty -echo; echo inner-$((1 + 1))")
         terminal.expect("inner-2")
-        terminal.type("sh -c 'trap \"echo goes-$((40 + 2))\" CONT; echo job; while :; do sleep 0.02; done'")
+        terminal.type("python3 " + self.program(LASTING))
         terminal.expect("job\r\n")
         terminal.press("Z")
         terminal.expect("Stopped")
@@ -268,6 +292,7 @@ class AJobWithAPty(OfATerminal):
         eventually(lambda: is_raw(terminal.fd))
         os.write(terminal.fd, b"again\r")
         terminal.expect("read-again")
+        eventually(lambda: not is_raw(terminal.fd))
         terminal.shell_answers()
 
 

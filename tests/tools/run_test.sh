@@ -44,8 +44,8 @@ expect "then it is one" 125 "" "syncspawn: chdir to '--' *" syncspawn run --chdi
 expect "a variable and its value may be one word" 0 "1=2 <> 3 4" "" \
     syncspawn run --setenv A=1=2 --setenv B= --setenv=C=3 --setenv D 4 sh -c 'echo "$A <$B> $C $D"'
 expect "an argument in brackets is no list" 0 "[a,b] []" "" syncspawn run echo '[a,b]' '[]'
-expect "a flag takes no value" 125 "" "syncspawn run: --timeline takes no value (see syncspawn run --help)" \
-    syncspawn run --timeline=3 -- true
+expect "a flag takes no value" 125 "" "syncspawn run: --clearenv takes no value (see syncspawn run --help)" \
+    syncspawn run --clearenv=3 -- true
 expect "nor a false one" 125 "" "*map-root*" syncspawn run --map-root=false -- true
 expect "PATH is the program's, not the caller's" 127 "" "*" syncspawn run --setenv PATH /no/such -- true
 expect "options behind the program are its own" 0 "--timeline -- x" "" syncspawn run echo --timeline -- x
@@ -66,7 +66,7 @@ expect "also with a value" 125 "" "syncspawn run: unknown option '--bogus' (see 
     syncspawn run --bogus=3 -- true
 expect "also of the other command" 125 "" "syncspawn barrier: unknown option '-x' (see syncspawn barrier --help)" \
     syncspawn barrier --timeout 1s -x
-expect "no command is 125 and the commands are listed" 125 "" "syncspawn: a command is required: run, barrier or help *" syncspawn
+expect "no command is 125 and the commands are listed" 125 "" "syncspawn: a command is required: run, barrier, doctor or help *" syncspawn
 for behind in "-- true" "true" "--timeline -- true"; do
     # shellcheck disable=SC2086
     expect "a limit of readiness that stands apart is told from a program: 2s $behind" 125 "" \
@@ -78,7 +78,7 @@ expect "a program of such a name can be run" 0 "I am 2s" "" syncspawn run --wait
 expect "and without the option by its name" 0 "I am 2s" "*not set*" \
     env PATH=".:$PATH" syncspawn run sh -c 'syncspawn run 2s; true'
 expect "an unknown command is 125, named, and the known are listed" 125 "" \
-    "syncspawn: unknown command 'start'; there are run, barrier and help" syncspawn start true
+    "syncspawn: unknown command 'start'; there are run, barrier, doctor and help" syncspawn start true
 expect "or the one that was meant" 125 "" "syncspawn: unknown command 'barier'; did you mean 'barrier'?" \
     syncspawn barier place
 expect "no program is 125" 125 "" "*PROGRAM is required*" syncspawn run
@@ -212,7 +212,7 @@ if ((EUID == 0)) && setpriv --bounding-set=-setgid true 2>/dev/null; then
         setpriv --bounding-set=-setgid syncspawn run --map-root -- sh -c 'echo "$(id -g) $(cat /proc/self/setgroups)"'
     expect "root with it keeps setgroups(2)" 0 "0 allow" "" \
         syncspawn run --map-root -- sh -c 'echo "$(id -g) $(cat /proc/self/setgroups)"'
-    expect "root without CAP_SETFCAP is told that" 125 "" "*/uid_map: operation not permitted (this process lacks CAP_SETFCAP)*" \
+    expect "root without CAP_SETFCAP is told that" 125 "" "*/uid_map: operation not permitted (root without CAP_SETFCAP may not map itself*" \
         setpriv --bounding-set=-setfcap syncspawn run --map-root -- true
 else
     echo "SKIP-REASON: only root has capabilities to do without"

@@ -27,6 +27,15 @@ def start(program, before=(), **options):
     return run
 
 
+def is_complaint(line):
+    """And none of the timeline."""
+    return line.startswith("syncspawn: ")
+
+
+def complaint(run):
+    return next(filter(is_complaint, iter(run.stderr.readline, "")))
+
+
 def python(program, *arguments):
     return ["python3", "-c", program, *(str(int(argument)) for argument in arguments)]
 
@@ -159,7 +168,7 @@ class AsAnotherUser(Case):
         run = self.start('print("runs", flush=True)\nsys.stdin.readline()\nsys.exit(6)')
         run.terminate()
         self.assertRegex(
-            run.stderr.readline(),
+            complaint(run),
             r"syncspawn: SIGTERM is not passed on to the program, process \d+: not permitted"
             r" \(it runs as another user now\)\n",
         )
@@ -173,10 +182,10 @@ class AsAnotherUser(Case):
         server = int(run.first_line)
         self.addCleanup(os.kill, server, signal.SIGKILL)
         run.terminate()
-        run.stderr.readline()
+        complaint(run)
         _, error = run.communicate("go\n")
         self.assertEqual(
-            error, f"syncspawn: process {server} of the launch may go on: it may not be killed, for it runs as another user\n"
+            list(filter(is_complaint, error.splitlines())), [f"syncspawn: process {server} of the launch may go on: it may not be killed, for it runs as another user"]
         )
         self.assertEqual(run.returncode, 6)
 

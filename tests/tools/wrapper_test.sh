@@ -26,9 +26,9 @@ expect "nothing of the command itself is among them" 0 "$(bash -c 'ls /proc/self
     bash -c 'syncspawn run -- ls /proc/self/fd | wc -l'
 if $user_namespaces; then
     expect "in a namespace they are closed" 0 "" "" \
-        bash -c 'syncspawn run --map-root -- test ! -e /proc/self/fd/7 7>&1'
+        bash -c 'syncspawn run --unshare-user -- test ! -e /proc/self/fd/7 7>&1'
     expect "but for those that are kept" 0 "kept" "" \
-        bash -c 'syncspawn run --map-root --keep-fd 7 -- sh -c "echo kept >&7; test ! -e /proc/self/fd/8" 7>&1 8>&1'
+        bash -c 'syncspawn run --unshare-user --keep-fd 7 -- sh -c "echo kept >&7; test ! -e /proc/self/fd/8" 7>&1 8>&1'
 else
     echo "SKIP-REASON: this machine forbids user namespaces"
 fi

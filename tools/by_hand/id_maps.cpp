@@ -116,9 +116,20 @@ void add_ranges(IdSteps& into, const Surroundings& wanted) {
     }
 }
 
+Id own_id(std::optional<Id> wish, bool is_root, Id caller, const char* option) {
+    if (is_root && wish.value_or(root) != root) {
+        throw UsageError(std::string(option) + " " + std::to_string(*wish) +
+                             ": --map-root makes the program user and group 0",
+                         "leave one of the two out");
+    }
+    return wish.value_or(is_root ? root : caller);
+}
+
 void add_own_map(IdSteps& into, const Surroundings& wanted) {
-    into.first.push_back(sandbox::map_own_id(
-        {.user = wanted.user.value_or(geteuid()), .group = wanted.group.value_or(getegid())}));
+    const bool is_root = wanted.maps.is_root;
+    into.first.push_back(
+        sandbox::map_own_id({.user = own_id(wanted.user, is_root, geteuid(), "--uid"),
+                             .group = own_id(wanted.group, is_root, getegid(), "--gid")}));
 }
 
 // Root in there is the caller.
@@ -142,11 +153,7 @@ IdSteps id_steps(const Surroundings& surroundings, const NamespacePlan& plan) {
     const IdMapWish& wish = surroundings.maps;
     check(wish);
     IdSteps steps;
-    if (!plan.makes(Namespaces::user)) {
-        if (surroundings.user || surroundings.group) {  // of a namespace that was joined
-            steps.last.push_back(become(surroundings.user, surroundings.group, false));
-        }
-    } else if (wish.is_written_by_others) {
+    if (!plan.makes(Namespaces::user) || wish.is_written_by_others) {
         if (surroundings.user || surroundings.group) {
             steps.last.push_back(become(surroundings.user, surroundings.group, false));
         }
@@ -154,7 +161,7 @@ IdSteps id_steps(const Surroundings& surroundings, const NamespacePlan& plan) {
         add_automatic_map(steps, surroundings);
     } else if (wish.is_root && !surroundings.is_sandboxing()) {
         steps.first.push_back(steps::map_root());
-    } else if (wish.is_root || !wish.users.empty() || !wish.groups.empty()) {
+    } else if (!wish.users.empty() || !wish.groups.empty()) {
         try {
             add_ranges(steps, surroundings);
         } catch (const std::invalid_argument& error) {

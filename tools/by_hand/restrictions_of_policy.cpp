@@ -84,7 +84,7 @@ void move_into(sandbox::Policy& policy, Restrictions& restrictions) {
     if (!restrictions.cpus.empty()) {
         policy.limits.allowed_cpus = std::exchange(restrictions.cpus, {});
     }
-    if (restrictions.scheduling == SCHED_BATCH || restrictions.scheduling == SCHED_IDLE) {
+    if (restrictions.scheduling.value_or(SCHED_OTHER) != SCHED_OTHER) {
         policy.limits.scheduling = *restrictions.scheduling == SCHED_BATCH
                                        ? sandbox::Scheduling::batch
                                        : sandbox::Scheduling::idle;

@@ -42,6 +42,14 @@ void close_in_program(const std::vector<int>& descriptors) {
     }
 }
 
+Step host_name_step(const std::string& name) {
+    try {
+        return sandbox::host_name(name);
+    } catch (const std::invalid_argument& error) {
+        throw UsageError(std::string("--hostname: ") + error.what());
+    }
+}
+
 Step cgroup_step(const sandbox::CgroupLimits& limits) {
     try {
         return sandbox::cgroup(limits);
@@ -144,7 +152,7 @@ void Building::enter_namespaces() {
         add(sandbox::time_offsets(*wanted_.time_offsets));
     }
     if (wanted_.host_name) {
-        add(sandbox::host_name(*wanted_.host_name));
+        add(host_name_step(*wanted_.host_name));
     }
 }
 

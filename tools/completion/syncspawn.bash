@@ -1,64 +1,55 @@
-# bash completion for syncspawn(1)
+# bash completion for syncspawn(1) and syncspawn-bwrap(1). What may follow says the program itself: `syncspawn complete WORD...`.
 _syncspawn() {
-    local words=() starts=() word index last current previous choices
+    local line=$COMP_LINE words=() starts=() word rest index program kind kept answer=()
     COMPREPLY=()
-    # bash takes --chdir=/tmp for three words.
+    # bash takes --chdir=/tmp for three words: what no blank parts is one.
     for ((index = 0; index <= COMP_CWORD; index++)); do
         word=${COMP_WORDS[index]}
-        if ((index > 0)) && [[ $word == =* || ${COMP_WORDS[index - 1]} == = ]]; then
+        rest=${line#"${line%%[![:space:]]*}"}
+        if ((index > 0)) && [[ $rest == "$line" && -n $word ]]; then
             words[${#words[@]} - 1]+=$word
         else
             words+=("$word") starts+=("$index")
         fi
+        line=${rest#"$word"}
     done
-    last=$((${#words[@]} - 1)) current=${words[-1]} previous=
-    ((last > 0)) && previous=${words[last - 1]}
-    # Only what is behind the sign is replaced.
-    [[ $current == --*=* ]] && previous=${current%%=*}= current=${current#*=}
-    case ${words[1]-} in
-        run)
-            # Behind the program's name everything is the program's.
-            for ((index = 2; index < last; index++)); do
-                case ${words[index]} in
-                    --setenv=*=*) ;;
-                    --setenv=*) ((index += 1)) ;;
-                    --setenv) [[ ${words[index + 1]} == *=* ]] && ((index += 1)) || ((index += 2)) ;;
-                    --setup-timeout | --chdir | --unsetenv | --timeout | --signal | --kill-after | --keep-fd | --argv0 | \
-                        -C | -E | -u | -s | -k) ((index += 1)) ;;
-                    --) ((index++)) && break ;;
-                    -*) ;;
-                    *) break ;;
-                esac
-            done
-            if ((index < last)) && declare -F _command_offset >/dev/null; then
-                _command_offset "${starts[index]}"
-                return
-            fi
-            case $previous in
-                --chdir | --chdir=) compopt -o dirnames && return ;;
-                --unsetenv | --setenv | --unsetenv= | --setenv=) choices=$(compgen -v) ;;
-                --setup-timeout | --setup-timeout= | --wait-ready= | --timeout | --timeout= | --kill-after | --kill-after=) return ;;
-                --signal | --signal=) choices=$(compgen -A signal) ;;
-                *) ((index > last)) && return # the value of --setenv
-                    choices="--map-root --wait-ready --setup-timeout --chdir --setenv --unsetenv --clearenv
-                        --timeline --timeout --signal --kill-after --pty --no-pty --new-session --no-new-session --keep-fd
-                        --quiet --no-quiet --argv0 --help --" ;;
-            esac
-            COMPREPLY=($(compgen -W "$choices" -- "$current"))
-            [[ $current == -* || $previous == --*env || $previous == --*env= ]] ||
-                COMPREPLY+=($(compgen -c -- "$current"))
+    program=$(type -P -- "${words[0]/#\~/$HOME}") || return
+    mapfile -t answer < <("$program" complete "${words[@]:1}" 2>/dev/null)
+    kind=${answer[0]-} kept=${answer[1]-} word=${words[-1]#"$kept"}
+    # Only what is behind the last of these is replaced; the rest of what is kept comes back.
+    kept=${kept##*[=:]}
+    case $kind in
+        words)
+            COMPREPLY=("${answer[@]:2}")
+            COMPREPLY=("${COMPREPLY[@]%%$'\t'*}")
+            COMPREPLY=("${COMPREPLY[@]/#/$kept}")
+            [[ ${COMPREPLY[*]-} == *=* ]] && compopt -o nospace
             ;;
-        barrier)
-            [[ $previous == --timeout || $previous == --timeout= ]] && return
-            choices="place sync wait-next sync-next wait-abortion abort place-and-sync status --timeout --help --"
-            COMPREPLY=($(compgen -W "$choices" -- "$current"))
+        program-line)
+            # Its options are its own affair.
+            declare -F _command_offset >/dev/null && _command_offset "${starts[${answer[1]} + 1]}"
             ;;
-        help)
-            COMPREPLY=($(compgen -W "run barrier help --help" -- "$current"))
-            ;;
-        *)
-            COMPREPLY=($(compgen -W "run barrier help --help --version -V" -- "$current"))
-            ;;
+        files) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+        directories) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
+        programs) mapfile -t COMPREPLY < <(compgen -c -- "$word") ;;
+        variables) mapfile -t COMPREPLY < <(compgen -e -- "$word") ;;
+        users) mapfile -t COMPREPLY < <(compgen -u -- "$word") ;;
+        groups) mapfile -t COMPREPLY < <(compgen -g -- "$word") ;;
     esac
 }
 complete -F _syncspawn syncspawn
+
+# Options from --help. Their values are paths, mostly, and a program follows.
+_syncspawn_bwrap() {
+    local word=$2 options
+    COMPREPLY=()
+    if [[ $word == -* ]]; then
+        options=$("$1" --help 2>/dev/null | sed -n 's/^ *\(--[a-z0-9-]*\).*/\1/p')
+        mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
+    elif [[ $word == /* || $word == .* || $3 == -* ]]; then
+        compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "$word")
+    else
+        mapfile -t COMPREPLY < <(compgen -c -- "$word")
+    fi
+}
+complete -F _syncspawn_bwrap syncspawn-bwrap

@@ -14,7 +14,11 @@ public:
     Observer& operator=(const Observer&) = delete;
     virtual ~Observer() = default;
 
+    // Right before the launch: what a Timeline counts from.
+    virtual void begins() {}
     virtual void left_out(const std::string& /*what*/) {}
+    // It is not over, and something has happened.
+    virtual void goes_on(const Launch& /*launch*/) {}
     // It was executed, and is ready if that was asked for.
     virtual void runs(const Process& /*program*/) {}
     virtual void failed(const SpawnError& /*error*/) {}
@@ -23,6 +27,8 @@ public:
     virtual void ended(const Process& /*program*/, const ExitStatus& /*status*/) {}
     // So is everything that it has started.
     virtual void gone() {}
+    // Nothing more is told. This process may end by a signal now, which runs no destructor.
+    virtual void over() {}
 };
 
 }  // namespace syncspawn::tools

@@ -1,34 +1,21 @@
 #include "plan.hpp"
 
-#include <cstdio>
 #include <stdexcept>
 
-#include <syncspawn/steps.hpp>
-
 #include "listen_pid.hpp"
+#include "policy_plan.hpp"
 #include "tools/command_line/command_line.hpp"
-#include "tools/messages.hpp"
+#include "tools/hooks/hooks.hpp"
+#include "tools/report/observers.hpp"
 #include "tools/supervise/terminal_session.hpp"
 
 namespace syncspawn::tools {
 namespace {
 
-class TimelineText : public Observer {
-public:
-    void runs(const Process& program) override { print(program.timeline()); }
-    void failed(const SpawnError& error) override { print(error.timeline()); }
-
-private:
-    static void print(Timeline timeline) {
-        for (TimelineEvent& event : timeline) {
-            event.what = printable(event.what);
-        }
-        std::fputs(draw(timeline).c_str(), stderr);
-    }
-};
-
 // Without any of a sandbox a launch is one as by env(1) or timeout(1).
-bool is_plain(const RunSettings& settings) { return !settings.surroundings.is_sandboxing(); }
+bool is_plain(const RunSettings& settings) {
+    return !settings.surroundings.is_sandboxing() && !settings.policy.is_used();
+}
 
 SpawnOptions spawn_options(const RunSettings& settings, const HeldSignals& signals) {
     SpawnOptions options = settings.spawn;
@@ -51,20 +38,29 @@ std::optional<Manner> manner_of(const RunSettings& settings) {
 }
 
 // The order of the child's steps: namespaces and maps, host name, keyring, session, mounts, network, gates; then
-// limits, scheduling, ids, capabilities, no_new_privs, Landlock; then hooks, and seccomp last.
-void add_steps(RunPlan& plan, const RunSettings& settings) {
-    add_early_gates(plan.spawner, settings.gates);
-    add_to(plan.spawner, settings.surroundings, Manner::safe_defaults, plan.left_out);
+// hooks; then limits, scheduling, ids, capabilities, no_new_privs, Landlock, and seccomp last.
+void add_steps(RunPlan& plan, RunSettings& settings) {
+    if (settings.policy.is_used()) {
+        add_policy_surroundings(plan, settings);
+    } else {
+        add_early_gates(plan.spawner, settings.gates);
+        add_to(plan.spawner, settings.surroundings, Manner::safe_defaults, plan.left_out);
+    }
     add_late_gates(plan.spawner, settings.gates);
+    add_to(plan.spawner, settings.hooks);
     add_to(plan.spawner, settings.restrictions, manner_of(settings));
+    pass_on_listen_pid(plan.spawner);
+    if (settings.policy.is_used()) {
+        add_policy_restrictions(plan, settings);
+    }
 }
 
 void add_observers(RunPlan& plan, const RunSettings& settings) {
     if (auto exit_code = exit_code_observer(settings.gates)) {
         plan.observers.push_back(std::move(exit_code));
     }
-    if (settings.timeline) {
-        plan.observers.push_back(std::make_unique<TimelineText>());
+    for (auto& observer : observers_for(settings.reports, plan.clients)) {
+        plan.observers.push_back(std::move(observer));
     }
     for (const auto& observer : plan.observers) {
         for (const std::string& what : plan.left_out) {
@@ -94,14 +90,15 @@ Supervision supervision_for(const RunPlan& plan, const LaunchSettings& settings)
 RunPlan make_plan(RunSettings& settings, const HeldSignals& signals) {
     check(settings.launch);
     settle(settings.gates, settings.surroundings);
-    settings.surroundings.restrictions_are_sandboxing = settings.restrictions.is_sandboxing();
+    refuse_both(settings.policy.first_option, settings.surroundings.first_option);
+    settings.surroundings.restrictions_are_sandboxing =
+        settings.restrictions.is_sandboxing() && !settings.policy.is_used();
     RunPlan plan{.spawner = SyncedSpawner(spawn_options(settings, signals))};
     if (settings.launch.pty) {
         plan.pty = std::make_unique<Pty>(options_like_our_terminal());
         plan.pty->add_to(plan.spawner);
     }
     add_steps(plan, settings);
-    pass_on_listen_pid(plan.spawner);
     add_observers(plan, settings);
     plan.supervision = supervision_for(plan, settings.launch);
     return plan;

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <syncspawn/launcher.hpp>
+#include <syncspawn/sandbox/sandbox.hpp>
 
 #include "settings.hpp"
 #include "tools/report/observer.hpp"
@@ -17,7 +19,8 @@ namespace syncspawn::tools {
 // All that a launch takes, ready to go. Whatever `supervision` points to is in here.
 struct RunPlan {
     SyncedSpawner spawner;
-    std::vector<std::string> left_out{};  // what options with -try have given up
+    std::optional<sandbox::Sandbox> sandbox{};  // of a policy
+    std::vector<std::string> left_out{};        // what options with -try have given up
     std::unique_ptr<Pty> pty{};
     std::vector<std::unique_ptr<LoopClient>> clients{};
     std::vector<std::unique_ptr<Observer>> observers{};

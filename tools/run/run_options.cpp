@@ -5,8 +5,12 @@
 
 #include "options/descriptors.hpp"
 #include "options/gates.hpp"
+#include "options/hooks.hpp"
+#include "options/inspection.hpp"
 #include "options/launch.hpp"
+#include "options/policy.hpp"
 #include "options/program.hpp"
+#include "options/reports.hpp"
 #include "options/restrictions.hpp"
 #include "options/surroundings.hpp"
 #include "tools/command_line/command_line.hpp"
@@ -23,10 +27,12 @@ std::vector<Option> options_for(RunSettings& settings) {
     add_surroundings_options(rows, settings.surroundings);
     add_gate_options(rows, settings.gates);
     add_descriptor_options(rows, settings.descriptors);
+    add_policy_options(rows, settings.policy);
     add_restriction_options(rows, settings.restrictions);
     add_launch_options(rows, settings.launch, settings.spawn);
-    rows.push_back({"--timeline", "", "Draw on stderr what parent and child did when", "",
-                    [&](const Given&) { settings.timeline = true; }});
+    add_hook_options(rows, settings.hooks);
+    add_report_options(rows, settings.reports);
+    add_inspection_options(rows, settings.inspection);
     rows.push_back(help_option);
     return rows;
 }
@@ -55,14 +61,9 @@ void refuse_detached_timeout(const RunSettings& settings, const Operands& operan
 
 }  // namespace
 
-bool run_knows(std::string_view option) {
+void describe_run(const LineUser& use) {
     RunSettings unused;
-    return knows(run_line(unused), option);
-}
-
-std::string run_help() {
-    RunSettings unused;
-    return help_of(run_line(unused));
+    use(run_line(unused));
 }
 
 std::optional<RunSettings> parse_run_options(int argc, char** argv) {
@@ -73,6 +74,14 @@ std::optional<RunSettings> parse_run_options(int argc, char** argv) {
     }
     refuse_detached_timeout(settings, *operands);
     const std::vector<std::string>& words = operands->behind_options();
+    if (settings.inspection.enforcement && !settings.policy.is_used()) {
+        throw UsageError("--enforcement reads back what holds a policy, and there is none",
+                         "say --sandbox, or any other word of a policy");
+    }
+    if (words.empty() && settings.policy.save_to) {
+        settings.spawn.program.clear();
+        return settings;
+    }
     if (words.empty() || words.front().empty()) {
         throw UsageError("PROGRAM is required");
     }

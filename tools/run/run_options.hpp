@@ -1,7 +1,6 @@
 #pragma once
 
 #include <optional>
-#include <string>
 
 #include "settings.hpp"
 
@@ -9,7 +8,5 @@ namespace syncspawn::tools {
 
 // From the command line of `syncspawn run`. Nothing if it asks for help. Throws UsageError.
 std::optional<RunSettings> parse_run_options(int argc, char** argv);
-
-std::string run_help();
 
 }  // namespace syncspawn::tools

@@ -3,7 +3,11 @@
 #include <syncspawn/launcher.hpp>
 
 #include "options/descriptors.hpp"
+#include "options/hooks.hpp"
+#include "options/inspection.hpp"
 #include "options/launch.hpp"
+#include "options/policy.hpp"
+#include "options/reports.hpp"
 #include "tools/by_hand/gates.hpp"
 #include "tools/by_hand/restrictions.hpp"
 #include "tools/by_hand/surroundings.hpp"
@@ -15,10 +19,13 @@ struct RunSettings {
     SpawnOptions spawn{.program = "-"};
     LaunchSettings launch{};
     DescriptorSettings descriptors{};
+    PolicySettings policy{};
+    InspectionSettings inspection{};
     Restrictions restrictions{};
     Surroundings surroundings{};
     Gates gates{};
-    bool timeline = false;
+    ReportSettings reports{};
+    HookSettings hooks{};
 };
 
 }  // namespace syncspawn::tools

@@ -102,7 +102,7 @@ std::vector<gid_t> groups_of_file(std::string_view user) {
 
 }  // namespace
 
-// The linker's --wrap gives the names. NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+// The linker's --wrap gives the names. NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,readability-identifier-naming)
 extern "C" {
 
 int __wrap_getpwnam_r(const char* name, passwd* entry, char* room, std::size_t size,
@@ -149,4 +149,4 @@ int __wrap_getgrouplist(const char* user, gid_t group, gid_t* groups, int* count
 }
 
 }  // extern "C"
-// NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+// NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,readability-identifier-naming)

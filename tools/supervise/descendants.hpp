@@ -21,9 +21,10 @@ public:
     // SIGKILL to all of them, wave by wave as the orphans arrive, until none is left. Complains of those
     // that may not be killed.
     void kill_all() const;
+    // Those of them that this process has for children now.
+    [[nodiscard]] std::vector<pid_t> children() const;
 
 private:
-    [[nodiscard]] std::vector<pid_t> children() const;
     [[nodiscard]] bool is_foreign(pid_t pid) const;
     std::vector<pid_t> foreign_;
 };

@@ -3,8 +3,9 @@
 #include <poll.h>
 #include <sys/signalfd.h>
 
+#include <chrono>
+#include <functional>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include <syncspawn/launcher.hpp>
@@ -17,6 +18,10 @@
 #include "terminal_session.hpp"
 
 namespace syncspawn::tools {
+
+inline bool has_passed(const std::optional<Deadline>& deadline) {
+    return deadline && std::chrono::steady_clock::now() >= *deadline;
+}
 
 // The event loop behind supervise(): for one launch.
 class Supervisor {
@@ -48,8 +53,7 @@ private:
     void wait();
     void take_signals();
     void serve_clients();
-    template <class Tell>
-    void tell(Tell what);
+    void tell(const std::function<void(Observer&)>& what);
 
     const SyncedSpawner& spawner_;
     const Supervision& how_;

@@ -67,6 +67,8 @@ public:
     [[nodiscard]] int descriptor() const;
     /// What it waits for now, for somebody who wonders why it takes so long.
     [[nodiscard]] LaunchWait waits_for() const;
+    /// What each side has done so far; empty once the launch is over: the Process has it then, or the error.
+    [[nodiscard]] Timeline timeline() const;
     /// Your end of a Stdio::pipe(), from the first advance() that starts the child until the launch is over: to
     /// write to the program or read from it before it is ready. The Process has none then. Throws
     /// std::logic_error if there is none (any more).

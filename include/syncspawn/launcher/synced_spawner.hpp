@@ -4,6 +4,7 @@
 #include <string>
 
 #include <syncspawn/launcher/launch.hpp>
+#include <syncspawn/launcher/planned_launch.hpp>
 #include <syncspawn/launcher/process.hpp>
 #include <syncspawn/launcher/spawn_error.hpp>
 #include <syncspawn/launcher/spawn_options.hpp>
@@ -90,6 +91,8 @@ public:
     [[nodiscard]] Process spawn(Deadline deadline, SpawnError& error) const;
     [[nodiscard]] Launch launch(Deadline deadline) const;
 
+    /// What a launch would do, side by side: draw() prints it. Starts nothing.
+    [[nodiscard]] PlannedLaunch explain() const;
     /// What it was made from.
     [[nodiscard]] const SpawnOptions& options() const noexcept;
     /// One with the same steps and other options. Throws std::invalid_argument as the constructor and step()

@@ -38,13 +38,33 @@
 
 namespace syncspawn {
 
-/// One thing that one side did.
+/// What an event is about.
+enum class TimelineSubject {
+    start,              ///< of the child
+    step,               ///< a part of a step, wherever it runs
+    rendezvous,         ///< the two sides meet, or one waits for the other
+    working_directory,  ///< the child enters it
+    execve,             ///< the child executes the program, or the parent sees that it did
+    readiness,          ///< the program says that it is ready
+};
+
+/// Which moment of it an event is.
+enum class TimelineMoment {
+    begin,  ///< the side begins, or comes to the rendezvous
+    wait,   ///< a part of the parent is not done, and will be called again
+    end,    ///< the part has succeeded, or the side goes on behind the rendezvous
+};
+
+/// One thing that one side did. Each subject has a `begin`, an `end` or both.
 struct TimelineEvent {
     /// Since the launch began, by the monotonic clock. The child's own clock is taken into account where it
     /// differs (time_namespaces(7)).
     std::chrono::nanoseconds at{};
     WhichSide side = WhichSide::parent;
     std::string what{};  ///< for people to read: the words may change from version to version
+    TimelineSubject subject = TimelineSubject::step;  ///< this and the rest are for programs
+    TimelineMoment moment = TimelineMoment::begin;
+    std::string name{};  ///< of the step, the rendezvous or the call, as SpawnError::step() has it
 };
 
 /// The events of both sides, earliest first.

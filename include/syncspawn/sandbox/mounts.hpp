@@ -51,7 +51,8 @@ enum class BindAccess {
     devices,    ///< files are written, devices opened
 };
 
-/// What to do about a source that does not exist when mounts() is called.
+/// What to do about a source that does not exist when mounts() is called. To that belongs what no path leads to: a
+/// namespace behind its link in /proc, a deleted file.
 enum class MissingSource { refuse, skip };
 
 /// What a new /proc shows of the kernel. `masked` makes bus, fs, irq, sys and sysrq-trigger read-only, and covers

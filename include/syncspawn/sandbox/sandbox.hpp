@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <concepts>
 #include <functional>
 #include <memory>
@@ -118,6 +120,9 @@ public:
     /// and whether that could be read. Ask while it runs, in run() by RunOptions::launched: of one that has ended,
     /// the kernel knows little.
     [[nodiscard]] Enforcement enforcement(const Process& program) const;
+    /// The same for the child of a launch that is under way: ParentSide::child_pid(). A part right before execve
+    /// (Step::last) of a step behind the sandbox's finds all in force, and the program waits for it.
+    [[nodiscard]] Enforcement enforcement(pid_t child) const;
 
     [[nodiscard]] const Policy& policy() const noexcept;
 

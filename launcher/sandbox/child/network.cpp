@@ -1,7 +1,9 @@
 #include "network.hpp"
 
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -12,6 +14,21 @@
 
 namespace syncspawn::sandbox {
 namespace {
+
+// As require_own_namespace(), where /proc may not be mounted: the socket has a namespace, too. That takes CAP_NET_ADMIN in
+// it, and Linux 4.9.
+std::error_code require_own_network(ChildSide& side, int socket,
+                                    const OuterNamespace& outer) noexcept {
+    const int file = ioctl(socket, SIOCGSKNS);
+    if (file < 0) {
+        return require_own_namespace(side, outer);
+    }
+    struct stat own {};
+    const bool is_outer =
+        fstat(file, &own) == 0 && own.st_ino == outer.number && own.st_dev == outer.device;
+    close(file);
+    return is_outer ? side.fail(EINVAL, outer.complaint) : side.done();
+}
 
 std::error_code set_flags(ChildSide& side, int socket) noexcept {
     ifreq loopback{};
@@ -31,16 +48,16 @@ std::error_code set_flags(ChildSide& side, int socket) noexcept {
 }  // namespace
 
 std::error_code bring_loopback_up(ChildSide& side, const OuterNamespace& outer) noexcept {
-    if (const std::error_code error = require_own_namespace(side, outer)) {
-        return error;
-    }
     // Devices can be asked for by a socket of any family, and this one is always there.
     const auto socket =
         static_cast<int>(syscall(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     if (socket < 0) {
         return side.fail("socket");
     }
-    const std::error_code error = set_flags(side, socket);
+    std::error_code error = require_own_network(side, socket, outer);
+    if (!error) {
+        error = set_flags(side, socket);
+    }
     close(socket);
     return error;
 }

@@ -15,6 +15,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "barrier/linux/clone_with_stack.hpp"
 
@@ -115,11 +116,7 @@ private:
 
 class Planning {
 public:
-    explicit Planning(std::span<MountAction> actions)
-        : actions_(actions),
-          makes_links_(std::any_of(actions.begin(), actions.end(), [](const MountAction& action) {
-              return action.kind == Kind::symlink;
-          })) {}
+    explicit Planning(std::span<MountAction> actions) : actions_(actions) {}
 
     bool can_keep_root() {
         return !actions_.empty() && actions_.front().kind == Kind::bind &&
@@ -134,7 +131,7 @@ private:
 
     bool add(MountAction& action) {
         const bool is_known_place = action.path_links == PathLinks::refused ||
-                                    (!makes_links_ && is_straight(action.destination));
+                                    (!goes_by_new_link(action) && is_straight(action.destination));
         if (action.kind == Kind::overlay || is_root(action) || !is_known_place ||
             (action.refused_proc == RefusedProc::bind_existing && touched_.reaches("/proc"))) {
             return false;
@@ -145,6 +142,15 @@ private:
         const bool needs_store =
             action.kind == Kind::hide || action.kind == Kind::data || !action.covered.empty();
         return has_store_ || !needs_store;
+    }
+
+    // A symbolic link of another action is there, or on the way.
+    [[nodiscard]] bool goes_by_new_link(const MountAction& action) const {
+        return std::any_of(actions_.begin(), actions_.end(), [&action](const MountAction& other) {
+            return other.kind == Kind::symlink && &other != &action &&
+                   (is_above(other.destination, action.destination) ||
+                    std::string_view(other.destination) == action.destination);
+        });
     }
 
     // What is to be less restricted than the root, or is out of sight by then.
@@ -167,7 +173,6 @@ private:
     }
 
     std::span<MountAction> actions_;
-    bool makes_links_;
     bool has_store_ = false;
     int early_clones_ = 0;
     Touched touched_{};

@@ -93,7 +93,10 @@ LookedUp look_up(int descriptor, const std::string& what) {
 }
 
 bool is_missing(const std::string& path) {
-    return access(path.c_str(), F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR);
+    // Not access(2), which also finds what no path leads to: a namespace behind its link in /proc, a deleted file.
+    const std::unique_ptr<char, decltype(&std::free)> resolved(realpath(path.c_str(), nullptr),
+                                                               &std::free);
+    return !resolved && (errno == ENOENT || errno == ENOTDIR);
 }
 
 std::uint64_t root_mount_id() {

@@ -92,6 +92,12 @@ std::string lines_of(const std::vector<CgroupProblem>& problems) {
 }  // namespace
 
 CgroupProblem problem_of_no_place(const Hierarchy& hierarchy) {
+    if (access("/proc/self/mountinfo", R_OK) < 0) {
+        return {.path = "/proc/self/mountinfo",
+                .error = code_of(errno),
+                .cause = "/proc is not mounted here, which says where cgroups are",
+                .remedy = "mount -t proc proc /proc"};
+    }
     if (hierarchy.mount.empty()) {
         return {.path = "/proc/self/mountinfo",
                 .error = code_of(ENOTSUP),

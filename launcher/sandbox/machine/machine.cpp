@@ -24,8 +24,19 @@ namespace {
 
 namespace proc = detail::proc;
 
+// A filter may kill who asks.
+bool may_not_ask(void (*question)() noexcept) {
+    return prctl(PR_GET_SECCOMP) != 0 && is_killed_by_filter(question);
+}
+
+LandlockSupport landlock_support_here() {
+    return may_not_ask([]() noexcept { landlock_support(); }) ? LandlockSupport{.error = EPERM}
+                                                              : landlock_support();
+}
+
 Ability landlock_ability(const LandlockSupport& support) {
     constexpr const char* call = "landlock_create_ruleset";
+    const bool has_filter = prctl(PR_GET_SECCOMP) == 2;
     switch (support.version > 0 ? 0 : support.error) {
         case 0:
             return {};
@@ -33,8 +44,11 @@ Ability landlock_ability(const LandlockSupport& support) {
             return refused(EOPNOTSUPP, call, "Landlock is not enabled at boot",
                            "add it to lsm= on the kernel's command line");
         case ENOSYS:
-            return refused(ENOSYS, call, "this kernel has no Landlock",
-                           "Linux 5.13 with CONFIG_SECURITY_LANDLOCK");
+            return refused(ENOSYS, call,
+                           std::string("this kernel has no Landlock") +
+                               (has_filter ? ", or a seccomp filter of this process says so" : ""),
+                           std::string("Linux 5.13 with CONFIG_SECURITY_LANDLOCK") +
+                               (has_filter ? ", or allow landlock_* in that filter" : ""));
         default:
             break;
     }
@@ -42,16 +56,22 @@ Ability landlock_ability(const LandlockSupport& support) {
                    "allow landlock_* in that filter");
 }
 
-Ability filter_ability() {
+int error_of_filters() noexcept {
     constexpr unsigned action_available = 2;  // SECCOMP_GET_ACTION_AVAIL, Linux 4.14
     const unsigned action = 0x7fff0000;       // SECCOMP_RET_ALLOW
-    if (syscall(SYS_seccomp, action_available, 0, &action) == 0) {
+    return syscall(SYS_seccomp, action_available, 0, &action) == 0 ? 0 : errno;
+}
+
+Ability filter_ability() {
+    const bool is_killing = may_not_ask([]() noexcept { error_of_filters(); });
+    const int error = is_killing ? EPERM : error_of_filters();
+    if (error == 0) {
         return {};
     }
-    return errno == ENOSYS || errno == EINVAL
-               ? refused(errno, "seccomp", "this kernel has no seccomp filters",
+    return error == ENOSYS || error == EINVAL
+               ? refused(error, "seccomp", "this kernel has no seccomp filters",
                          "Linux 4.14 with CONFIG_SECCOMP_FILTER")
-               : refused(errno, "seccomp", "a seccomp filter of this process refuses it",
+               : refused(error, "seccomp", "a seccomp filter of this process refuses it",
                          "allow seccomp in that filter");
 }
 
@@ -64,7 +84,8 @@ Ability cgroup_ability(const CgroupFacts& facts) {
                        "mount cgroup2, or delegate one");
     }
     const CgroupProblem& first = facts.problems.front();
-    return {first.error, "mkdir '" + first.path + "'", first.cause, first.remedy};
+    const std::string call = facts.mount.empty() ? first.path : "mkdir '" + first.path + "'";
+    return {first.error, call, first.cause, first.remedy};
 }
 
 std::string inode_of(const char* path) {
@@ -158,7 +179,7 @@ Machine Machine::probe() {
     const Findings inside = probe_in_child(ProbeWay::in_user_namespace);
     found.user_namespace = user_namespace_ability(inside, circumstances);
     found.in_user_namespace = namespace_abilities(inside, found.user_namespace, circumstances);
-    const LandlockSupport landlock = landlock_support();
+    const LandlockSupport landlock = landlock_support_here();
     found.landlock_version = landlock.version;
     found.landlock = landlock_ability(landlock);
     found.system_call_filters = filter_ability();

@@ -49,15 +49,14 @@ private:
     sigset_t before_{};
 };
 
-}  // namespace
-
-Findings probe_in_child(ProbeWay way) {
-    const SharedFindings findings = shared_findings();
+// Runs `body` in a child, and returns its wait status.
+template <class Body>
+int status_of_child(Body body) {
     const BlockedSignals blocked;
     // No SIGCHLD at its end, so that no handler hears of it and no waitpid(-1) of the program takes it.
     const long child = syscall(SYS_clone, 0, nullptr, nullptr, nullptr, nullptr);
     if (child == 0) {
-        try_all(way, *findings);
+        body();
         _exit(0);
     }
     if (child < 0) {
@@ -66,10 +65,21 @@ Findings probe_in_child(ProbeWay way) {
     int status = 0;
     while (waitpid(static_cast<pid_t>(child), &status, __WALL) < 0 && errno == EINTR) {
     }
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) {
+    return status;
+}
+
+bool is_of_filter(int status) noexcept { return WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS; }
+
+}  // namespace
+
+Findings probe_in_child(ProbeWay way) {
+    const SharedFindings findings = shared_findings();
+    if (is_of_filter(status_of_child([&] { try_all(way, *findings); }))) {
         return {.unshare_nothing = EPERM};  // a filter that kills
     }
     return *findings;
 }
+
+bool is_killed_by_filter(void (*calls)() noexcept) { return is_of_filter(status_of_child(calls)); }
 
 }  // namespace syncspawn::sandbox

@@ -8,4 +8,7 @@ namespace syncspawn::sandbox {
 // no such child.
 Findings probe_in_child(ProbeWay way);
 
+// Whether a seccomp filter kills who makes these calls: a child makes them. Throws as that does.
+bool is_killed_by_filter(void (*calls)() noexcept);
+
 }  // namespace syncspawn::sandbox

@@ -6,10 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <optional>
 #include <sstream>
+#include <utility>
+#include <vector>
 
 #include "barrier/linux/proc.hpp"
 
@@ -17,6 +20,51 @@ namespace syncspawn::sandbox {
 namespace {
 
 namespace proc = detail::proc;
+
+struct Mount {
+    std::string id;
+    std::string place;
+    std::string options;
+};
+
+std::vector<Mount> mounts_in(const std::string& process_directory) {
+    std::vector<Mount> mounts;
+    std::ifstream file(process_directory + "/mountinfo");
+    std::string parent;
+    std::string device;
+    std::string root;
+    std::string rest;
+    for (Mount one; file >> one.id >> parent >> device >> root >> one.place >> one.options;) {
+        std::getline(file, rest);
+        mounts.push_back(one);
+    }
+    return mounts;
+}
+
+// The root's own mount is the last that lies on "/".
+std::optional<Mount> root_mount_in(const std::string& process_directory) {
+    std::optional<Mount> found;
+    for (Mount& one : mounts_in(process_directory)) {
+        if (one.place == "/") {
+            found = std::move(one);
+        }
+    }
+    return found;
+}
+
+std::string text_in(const std::string& path) {
+    std::ifstream file(path);
+    std::string text;
+    for (std::string word; file >> word;) {
+        text += (text.empty() ? "" : " ") + word;
+    }
+    return text;
+}
+
+int count_numbers(const std::string& process) {
+    proc::File status("/proc/", process, "/status");
+    return proc::own_numbers(status).count;
+}
 
 }  // namespace
 
@@ -30,12 +78,37 @@ void ProcessFiles::look_at_namespace(Evidence& evidence, const std::string& kind
     const std::string path = "/ns/" + kind;
     if (stat((directory_ + path).c_str(), &theirs) < 0 ||
         stat(("/proc/self" + path).c_str(), &ours) < 0) {
-        evidence.note(Reading::unread, kind + " namespace: " + why_not());
+        const std::string sign = sign_of_another(kind);
+        evidence.note(sign.empty() ? Reading::unread : Reading::confirmed,
+                      sign.empty() ? kind + " namespace: " + why_not() : sign);
         return;
     }
     const bool is_another = theirs.st_ino != ours.st_ino;
     evidence.note_if(is_another, kind + ":[" + std::to_string(theirs.st_ino) + "] is " +
                                      (is_another ? "not " : "") + "ours");
+}
+
+// A process that is not dumpable shows its namespaces to few. Other files are for everybody, and a few of them tell.
+std::string ProcessFiles::sign_of_another(const std::string& kind) const {
+    if (kind == "pid" && count_numbers(std::to_string(pid_)) > count_numbers("self")) {
+        return "NSpid has a number more than ours";
+    }
+    if (kind == "mnt") {
+        const auto root = root_mount_in(directory_);
+        const std::vector<Mount> ours = mounts_in("/proc/self");
+        const auto is_roots = [&](const Mount& one) { return one.id == root->id; };
+        if (root && !ours.empty() && std::none_of(ours.begin(), ours.end(), is_roots)) {
+            return "mount " + root->id + " is none of ours";
+        }
+    }
+    if (kind == "user") {
+        const std::string theirs = text_in(directory_ + "/uid_map");
+        const std::string ours = text_in("/proc/self/uid_map");
+        if (!theirs.empty() && !ours.empty() && theirs != ours) {
+            return "uid_map " + theirs + " is not ours";
+        }
+    }
+    return {};
 }
 
 void ProcessFiles::look_at_status(Evidence& evidence, const std::string& key,
@@ -70,23 +143,12 @@ void ProcessFiles::look_at_user(Evidence& evidence, uid_t wanted) const {
     }
 }
 
-// The root's own mount is the last that lies on "/".
 void ProcessFiles::look_at_root(Evidence& evidence, bool is_read_only) const {
-    std::ifstream file(directory_ + "/mountinfo");
-    std::optional<std::string> options;
-    for (std::string id, parent, device, root, place, rest;
-         file >> id >> parent >> device >> root >> place;) {
-        std::string own;
-        file >> own;
-        std::getline(file, rest);
-        if (place == "/") {
-            options = own;
-        }
-    }
-    if (!options) {
+    const auto root = root_mount_in(directory_);
+    if (!root) {
         evidence.note(Reading::unread, "mountinfo: " + why_not());
     } else if (is_read_only) {
-        evidence.note_if(options->starts_with("ro"), "'/' is mounted " + *options);
+        evidence.note_if(root->options.starts_with("ro"), "'/' is mounted " + root->options);
     }
 }
 

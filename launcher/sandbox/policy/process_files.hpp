@@ -72,6 +72,9 @@ public:
     void look_at_dumpable(Evidence& evidence, uid_t its_user) const;
 
 private:
+    // That the process is in another namespace of this kind than the caller; empty: there is none.
+    [[nodiscard]] std::string sign_of_another(const std::string& kind) const;
+
     pid_t pid_;
     std::string directory_;
 };

@@ -135,7 +135,11 @@ Explanation Sandbox::explain() const {
 }
 
 Enforcement Sandbox::enforcement(const Process& program) const {
-    return read_back(program.pid(), plan_->policy, plan_->decisions);
+    return enforcement(program.pid());
+}
+
+Enforcement Sandbox::enforcement(pid_t child) const {
+    return read_back(child, plan_->policy, plan_->decisions);
 }
 
 const Policy& Sandbox::policy() const noexcept { return plan_->policy; }

@@ -54,6 +54,7 @@ public:
         set_limits();
         into_ = &steps_.restrictions;
         change_identity();
+        open_doors_with_a_path();
         drop_privileges();
         restrict_by_landlock();
         watch_wall_clock();
@@ -83,6 +84,7 @@ private:
     void open_network();
     void set_limits();
     void change_identity();
+    void open_doors_with_a_path();
     void drop_privileges();
     LandlockRules rules_for_files();
     void restrict_by_landlock();
@@ -194,13 +196,17 @@ void Building::hold_places() {
     }
 }
 
+bool has_path(const Door& door) { return door.address.starts_with('/'); }
+
 void Building::open_network() {
     if (decisions_.network != NetworkBy::network_namespace) {
         return;
     }
     add("network", loopback_up);
     for (const Door& one : policy_.doors) {
-        add("doors", [&] { return door(one, doors_); });
+        if (!has_path(one)) {
+            add("doors", [&] { return door(one, doors_, one.backlog); });
+        }
     }
 }
 
@@ -253,6 +259,15 @@ void Building::change_identity() {
         add("privileges.host_user", [&] { return secure_bits(SecureBits::keep_capabilities); });
         add("privileges.host_user",
             [&] { return steps::become({.user = ids.host_user, .group = ids.host_group}); });
+    }
+}
+
+// As the program: else it would not have the permission to connect.
+void Building::open_doors_with_a_path() {
+    for (const Door& one : policy_.doors) {
+        if (has_path(one) && decisions_.network == NetworkBy::network_namespace) {
+            add("doors", [&] { return door(one, doors_, one.backlog); });
+        }
     }
 }
 

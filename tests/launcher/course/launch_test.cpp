@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <functional>
@@ -300,6 +301,11 @@ TEST_CASE("a launch tells what it waits for") {
         CHECK(launch.waits_for().stage == Stage::step);
         CHECK(launch.waits_for().side == WhichSide::parent);
         CHECK(launch.waits_for().step == "endless");
+        const Timeline timeline = launch.timeline();
+        CHECK(std::any_of(timeline.begin(), timeline.end(), [](const TimelineEvent& event) {
+            return event.name == "endless" && event.side == WhichSide::parent &&
+                   event.subject == TimelineSubject::step && event.moment == TimelineMoment::wait;
+        }));
     }
     SUBCASE("the program, to be ready") {
         Launch launch = SyncedSpawner({.program = "sleep",

@@ -105,7 +105,7 @@ steps::ResourceLimit parse_limit(const std::string& text) {
     return limit;
 }
 
-std::vector<int> parse_cpus(const std::string& text) {
+std::vector<int> parse_cpu_list(const std::string& text) {
     std::vector<int> cpus;
     std::string_view rest = text;
     while (true) {

@@ -13,7 +13,7 @@ namespace syncspawn::tools {
 steps::ResourceLimit parse_limit(const std::string& text);
 
 // "0-3,5".
-std::vector<int> parse_cpus(const std::string& text);
+std::vector<int> parse_cpu_list(const std::string& text);
 
 // "usual", "batch", "idle": as sched(7) has them.
 int parse_scheduling(const std::string& text);

@@ -1,12 +1,12 @@
 #include "limits_of_cgroup.hpp"
 
-#include <charconv>
 #include <cstdint>
 #include <functional>
 #include <limits>
 #include <string_view>
 #include <vector>
 
+#include "policy_words.hpp"
 #include "tools/command_line/command_line.hpp"
 #include "tools/command_line/values.hpp"
 
@@ -14,16 +14,6 @@ namespace syncspawn::tools {
 namespace {
 
 using sandbox::CgroupLimits;
-
-double parse_cpus(const std::string& text) {
-    double cpus = 0;
-    const char* const end = text.data() + text.size();
-    const auto [rest, error] = std::from_chars(text.data(), end, cpus);
-    if (error != std::errc{} || rest != end || !(cpus > 0)) {
-        throw UsageError("'" + text + "' is not a number of CPUs, as 1.5");
-    }
-    return cpus;
-}
 
 unsigned parse_weight(const std::string& text) {
     constexpr std::int64_t most = 10000;
@@ -44,7 +34,7 @@ constexpr Limit known_limits[]{
          to.processes = static_cast<std::uint64_t>(
              parse_whole_number(text, 1, std::numeric_limits<int>::max()));
      }},
-    {"cpus", [](CgroupLimits& to, const std::string& text) { to.cpus = parse_cpus(text); }},
+    {"cpus", [](CgroupLimits& to, const std::string& text) { to.cpus = parse_cpu_count(text); }},
     {"cpu-weight",
      [](CgroupLimits& to, const std::string& text) { to.cpu_weight = parse_weight(text); }},
     {"io-weight",

@@ -9,7 +9,6 @@ namespace syncspawn::tools {
 namespace {
 
 using sandbox::BindAccess;
-using sandbox::FileOperation;
 using sandbox::MissingSource;
 using sandbox::Mount;
 
@@ -68,17 +67,17 @@ private:
 
     template <class Make>
     void at_destination(const char* name, const char* help, Make make) {
-        row(name, "DEST", help, [make](FileLayout& files, const Given& given, std::string typed) {
-            files.add(make(*given.value), std::move(typed));
-        });
+        row(name, "DEST", help,
+            [make](FileLayout& files, const Given& given, const std::string& typed) {
+                files.add(make(*given.value), typed);
+            });
     }
 
     template <class Make>
     void from_descriptor(const char* name, const char* help, Make make) {
         row(name, "FD DEST", help,
-            [make](FileLayout& files, const Given& given, std::string typed) {
-                files.add_from(parse_open_descriptor(*given.value), make(given.second),
-                               std::move(typed));
+            [make](FileLayout& files, const Given& given, const std::string& typed) {
+                files.add_from(parse_open_descriptor(*given.value), make(given.second), typed);
             });
     }
 

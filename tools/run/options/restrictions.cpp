@@ -98,7 +98,7 @@ void add_limits(Rows& rows, Restrictions& into) {
     rows.add("--scheduling", "KIND", "usual; batch: computes for long; idle: when nobody else runs",
              [&](const Given& given) { into.scheduling = parse_scheduling(*given.value); });
     rows.add("--affinity", "LIST", "Run on these CPUs alone: 0-3,5",
-             [&](const Given& given) { into.cpus = parse_cpus(*given.value); });
+             [&](const Given& given) { into.cpus = parse_cpu_list(*given.value); });
     rows.add("--oom-score-adj", "N",
              "How much it is preferred when memory runs out: -1000 (never) to 1000",
              [&](const Given& given) {

@@ -8,6 +8,6 @@
 namespace syncspawn::tools {
 
 // Limits, identity, capabilities, Landlock, filters of system calls.
-void add_restriction_options(std::vector<Option>& rows, Restrictions& restrictions);
+void add_restriction_options(std::vector<Option>& options, Restrictions& restrictions);
 
 }  // namespace syncspawn::tools

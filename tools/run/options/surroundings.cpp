@@ -178,7 +178,8 @@ void Rows::add_ends() {
                [](Surroundings& settings, const Given& given) {
                    settings.die_with_parent = given.negated ? Choice::off : Choice::on;
                });
-    shared_row("--strict", "", "Fail where an option ending in -try has to do without",
+    shared_row("--strict", "",
+               "Fail where something would be left out, as by an option that ends in -try",
                [](Surroundings& settings, const Given&) { settings.left_out = LeftOut::refused; });
 }
 

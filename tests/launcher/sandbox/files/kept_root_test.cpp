@@ -56,6 +56,14 @@ TEST_CASE("the root is kept unless somebody might tell the difference") {
     // Who knows what that covers?
     CHECK_FALSE(may_keep_root(on_the_host({Mount::tmpfs(directory / "link")})));
     CHECK_FALSE(may_keep_root(on_the_host({Mount::tmpfs(directory / "link/new")})));
+    // A new link matters to what is below it.
+    CHECK(may_keep_root(
+        on_the_host({Mount::devices("/dev"), Mount::symlink("/proc/kcore", "/dev/core"),
+                     Mount::tmpfs("/tmp")})));
+    CHECK_FALSE(may_keep_root(on_the_host(
+        {Mount::tmpfs("/tmp"), Mount::symlink("/etc", "/tmp/l"), Mount::tmpfs("/tmp/l/below")})));
+    CHECK_FALSE(may_keep_root(on_the_host(
+        {Mount::tmpfs("/tmp"), Mount::symlink("/etc", "/tmp/l"), Mount::tmpfs("/tmp/l")})));
     const Operations many(33, Mount::bind_writable(directory.path(), directory.path()));
     CHECK_FALSE(may_keep_root(on_the_host(many)));
     CHECK(may_keep_root(on_the_host({many.begin(), many.end() - 1})));

@@ -109,6 +109,22 @@ TEST_CASE("the loopback is down in a new network namespace, and this brings it u
     });
 }
 
+TEST_CASE("the loopback is brought up where no /proc is mounted") {
+    SKIP_WITHOUT_NAMESPACES();
+    with_each([](StartMethod method, Require require) {
+        SyncedSpawner spawner(peer_inside("connect", "9", method, own_network | Namespaces::mount));
+        spawner.step(map_own_id());
+        spawner.step({.name = "cover", .child = shared_memory([](ChildSide& side) {
+                                           return mount("none", "/proc", "tmpfs", 0, nullptr) < 0
+                                                      ? side.fail("mount")
+                                                      : side.done();
+                                       })});
+        spawner.step(loopback_up());
+        Process process = spawner.spawn();
+        require(read_all(process.standard_output()) == "Connection refused\n");
+    });
+}
+
 TEST_CASE("the host's loopback is left alone, and no door opens there") {
     const std::string outside =
         " in the child: the child is in no network namespace of its own: birth.namespaces: "

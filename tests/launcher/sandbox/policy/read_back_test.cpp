@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -74,6 +76,51 @@ TEST_CASE("the report is read back from the kernel, and contradicts nothing") {
 }
 
 // Whoever first reads waits for the end of run()'s callback.
+// A part right before execve that tells, and waits until it is told to go on.
+Step waiting(int childs) {
+    return {.name = "looked at",
+            .last = shared_memory([childs](ChildSide& side) {
+                char answer = 0;
+                const bool goes_on = write(childs, "?", 1) == 1 && read(childs, &answer, 1) == 1;
+                return goes_on ? side.done() : side.fail("wait");
+            }),
+            .descriptors = {childs}};
+}
+
+TEST_CASE(
+    "a child that waits right before its execve is read back, however soon the program ends") {
+    as_everybody([] {
+        const Sandbox sandbox = planned({.limits = {.open_files = 64}});
+        int ends[2];
+        expect(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+        const UniqueFd own(ends[0]);
+        const UniqueFd childs(ends[1]);
+        pid_t child = -1;
+        SyncedSpawner spawner({.program = "true"});
+        sandbox.add_to(spawner);
+        spawner.step(
+            {.name = "its number", .parent = [&](ParentSide& side) { child = side.child_pid(); }});
+        spawner.step(waiting(childs.get()));
+        Enforcement report;
+        Launch launch = spawner.launch();
+        while (!launch.advance()) {
+            pollfd events[]{{launch.descriptor(), POLLIN, 0}, {own.get(), POLLIN, 0}};
+            poll(events, 2, -1);
+            char question = 0;
+            if (recv(own.get(), &question, 1, MSG_DONTWAIT) == 1) {
+                report = sandbox.enforcement(child);
+                expect(send(own.get(), "!", 1, MSG_NOSIGNAL) == 1);
+            }
+        }
+        expect(launch.take_process().wait().success());
+        expect(report.is_as_planned());
+        for (const EnforcedGuarantee& one : report.guarantees) {
+            const bool is_by_landlock = contains(one.holding.mechanism, "Landlock");
+            expect(one.reading == (is_by_landlock ? Reading::unread : Reading::confirmed));
+        }
+    });
+}
+
 TEST_CASE("in run(), too, what is enforced is read back, before the program has its input") {
     as_everybody([] {
         const Sandbox sandbox = planned({.limits = {.open_files = 64}});
