@@ -168,6 +168,8 @@ NAMESPACES = [
     shell(READ + "--unshare-ipc", ANOTHER),
     shell(READ + "--unshare-cgroup", ANOTHER),
     shell(READ + "--unshare-cgroup-try --unshare-uts", ANOTHER),
+    shell(READ + "--unshare-user --tmpfs /mnt --ro-bind-try /proc/self/ns/user /mnt/user",
+          "case $(readlink /proc/self/ns/user) in *$(stat -L -c %i /mnt/user)*) echo own ;; esac"),
     row(READ + "--unshare-user --disable-userns", ["unshare", "--user", "true"]),
     row(READ + "--unshare-user --disable-userns --assert-userns-disabled", "echo on"),
     row(READ + "--disable-userns", "true", users=("root",), run=False),

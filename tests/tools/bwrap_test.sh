@@ -45,7 +45,7 @@ expect "and the other way round" 1 "" "bwrap: --add-seccomp-fd cannot be combine
 expect "a filter that cannot be read" 1 "" "bwrap: Can't read seccomp data: Bad file descriptor" \
     "${read_only[@]}" --seccomp 99 true
 expect "a program that is not there" 1 "" "bwrap: execvp no-such-program: No such file or directory" \
-    "${read_only[@]}" no-such-program
+    "${read_only[@]}" --setenv PATH /usr/bin:/bin no-such-program
 expect "the zeroth argument" 0 other "" "${read_only[@]}" --argv0 other sh -c 'echo "$0"'
 expect "the code is the program's" 7 "" "" "${read_only[@]}" sh -c 'exit 7'
 expect "a signal is 128+n" 143 "" "" "${read_only[@]}" --unshare-pid sh -c 'kill -TERM $$'
