@@ -45,10 +45,22 @@ expect "and the other way round" 1 "" "bwrap: --add-seccomp-fd cannot be combine
 expect "a filter that cannot be read" 1 "" "bwrap: Can't read seccomp data: Bad file descriptor" \
     "${read_only[@]}" --seccomp 99 true
 expect "a program that is not there" 1 "" "bwrap: execvp no-such-program: No such file or directory" \
-    "${read_only[@]}" no-such-program
+    "${read_only[@]}" --setenv PATH /usr/bin:/bin no-such-program
 expect "the zeroth argument" 0 other "" "${read_only[@]}" --argv0 other sh -c 'echo "$0"'
 expect "the code is the program's" 7 "" "" "${read_only[@]}" sh -c 'exit 7'
 expect "a signal is 128+n" 143 "" "" "${read_only[@]}" --unshare-pid sh -c 'kill -TERM $$'
+
+# What a machine refuses, in the words by which callers try another way.
+if "$user_namespaces"; then
+    expect "a /proc with covers allows no new one" 1 "" "bwrap: Can't mount proc on /newroot/proc: Operation not permitted *" \
+        unshare --user --map-root-user --mount sh -c \
+        'mount --bind /dev/null /proc/version && exec "$0" --unshare-all --ro-bind / / --proc /proc true' "$bwrap"
+    expect "no more namespaces" 1 "" "bwrap: Creating new namespace failed *" unshare --user --map-root-user sh -c \
+        'echo 0 >/proc/sys/user/max_user_namespaces && exec "$0" --unshare-user --ro-bind / / true' "$bwrap"
+    expect "ids cannot be mapped" 1 "" "bwrap: setting up uid map: Read-only file system *" unshare --user --map-root-user \
+        --mount sh -c 'mount --rbind /proc /proc && mount -o remount,bind,ro /proc &&
+            exec "$0" --unshare-user --ro-bind / / true' "$bwrap"
+fi
 
 # Options from a descriptor.
 printf -- '--ro-bind\0/\0/\0--setenv\0A\0one two\0' >args

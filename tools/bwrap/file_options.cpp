@@ -23,19 +23,19 @@ void add(Request& request, const Given& given, FileOperation operation) {
     files(request).add(std::move(operation), given.typed());
 }
 
-template <auto make, MissingSource missing>
+template <auto Make, MissingSource Missing>
 void bind(Request& request, const Given& given) {
-    add(request, given, make(given.value(0), given.value(1), missing));
+    add(request, given, Make(given.value(0), given.value(1), Missing));
 }
 
-template <BindAccess access>
+template <BindAccess Access>
 void bind_descriptor(Request& request, const Given& given) {
-    add(request, given, Mount::bind(given.descriptor(), given.value(1), access));
+    add(request, given, Mount::bind(given.descriptor(), given.value(1), Access));
 }
 
-template <BindAccess access>
+template <BindAccess Access>
 void bind_data(Request& request, const Given& given) {
-    files(request).add_from(given.descriptor(), Mount::data("", given.value(1), access),
+    files(request).add_from(given.descriptor(), Mount::data("", given.value(1), Access),
                             given.typed());
 }
 

@@ -10,16 +10,16 @@
 namespace syncspawn::tools::bwrap {
 namespace {
 
-template <auto which, Wanted wanted = Wanted::yes>
+template <auto Which, Wanted Asked = Wanted::yes>
 void unshare(Request& request, const Given& /*given*/) {
-    Wanted& present = request.surroundings.unshare.*which;
-    present = present == Wanted::yes ? present : wanted;
+    Wanted& present = request.surroundings.unshare.*Which;
+    present = present == Wanted::yes ? present : Asked;
 }
 
-template <auto which>
+template <auto Which>
 void join(Request& request, const Given& given) {
     count_once(request, given);
-    request.surroundings.joined.*which = given.descriptor();
+    request.surroundings.joined.*Which = given.descriptor();
 }
 
 std::uint32_t id_of(const Given& given, const char* what) {
@@ -30,7 +30,7 @@ std::uint32_t id_of(const Given& given, const char* what) {
     }
 }
 
-using Which = UnsharedNamespaces;
+using New = UnsharedNamespaces;
 
 constexpr std::array rows{
     Row{"--unshare-all", "", "Make all namespaces; user and cgroup if they can be made",
@@ -38,16 +38,16 @@ constexpr std::array rows{
     Row{"--share-net", "", "But not network",
         [](Request& request, const Given&) { request.surroundings.unshare.network = Wanted::no; }},
     Row{"--unshare-user", "", "Make a user namespace; done unasked where it is needed",
-        unshare<&Which::user>},
+        unshare<&New::user>},
     Row{"--unshare-user-try", "", "The same, if it can be made",
-        unshare<&Which::user, Wanted::try_it>},
-    Row{"--unshare-ipc", "", "Make an ipc namespace", unshare<&Which::ipc>},
-    Row{"--unshare-pid", "", "Make a pid namespace", unshare<&Which::pid>},
-    Row{"--unshare-net", "", "Make a network namespace", unshare<&Which::network>},
-    Row{"--unshare-uts", "", "Make a uts namespace", unshare<&Which::uts>},
-    Row{"--unshare-cgroup", "", "Make a cgroup namespace", unshare<&Which::cgroup>},
+        unshare<&New::user, Wanted::try_it>},
+    Row{"--unshare-ipc", "", "Make an ipc namespace", unshare<&New::ipc>},
+    Row{"--unshare-pid", "", "Make a pid namespace", unshare<&New::pid>},
+    Row{"--unshare-net", "", "Make a network namespace", unshare<&New::network>},
+    Row{"--unshare-uts", "", "Make a uts namespace", unshare<&New::uts>},
+    Row{"--unshare-cgroup", "", "Make a cgroup namespace", unshare<&New::cgroup>},
     Row{"--unshare-cgroup-try", "", "The same, if it can be made",
-        unshare<&Which::cgroup, Wanted::try_it>},
+        unshare<&New::cgroup, Wanted::try_it>},
     Row{"--userns", "FD", "Join this user namespace", join<&JoinedNamespaces::user>},
     Row{"--userns2", "FD", "With --userns: join this one when all else is done",
         join<&JoinedNamespaces::second_user>},

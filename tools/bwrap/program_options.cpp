@@ -9,10 +9,10 @@
 namespace syncspawn::tools::bwrap {
 namespace {
 
-template <int Gates::*which>
+template <int Gates::*Which>
 void gate(Request& request, const Given& given) {
     count_once(request, given);
-    request.gates.*which = given.descriptor();
+    request.gates.*Which = given.descriptor();
 }
 
 // Refuses a name that no variable can have.
@@ -25,9 +25,9 @@ void change_environment(const char* what, Change change) {
     }
 }
 
-template <CapabilityChange::Kind kind>
+template <CapabilityChange::Kind Kind>
 void change_capability(Request& request, const Given& given) {
-    request.restrictions.capabilities.push_back({.kind = kind, .name = given.value()});
+    request.restrictions.capabilities.push_back({.kind = Kind, .name = given.value()});
 }
 
 void refuse_labels(Request& /*request*/, const Given& /*given*/) {

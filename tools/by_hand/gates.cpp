@@ -138,7 +138,7 @@ Step gate(const std::string& option, int fd) {
 
 // Held by this process: a lock of the open file, not of a process, so it lasts as long as the descriptor.
 std::error_code lock(ParentSide& side) {
-    UniqueFd& file = side.state<UniqueFd>();
+    auto& file = side.state<UniqueFd>();
     file = side.take_descriptor();
     struct flock whole {};
     whole.l_type = F_RDLCK;

@@ -8,6 +8,12 @@
 #include <csignal>
 
 namespace syncspawn::tools {
+namespace {
+
+// Asked before main: who ends while the command line is read has ended, too.
+const pid_t parent_at_the_beginning = getppid();
+
+}  // namespace
 
 Step clear_groups() {
     return {.name = "no supplementary groups", .before_start = [](ParentSide& side) {
@@ -16,12 +22,13 @@ Step clear_groups() {
 }
 
 Step die_with_own_parent() {
-    return {.name = "die with the parent", .before_start = [parent = getppid()](ParentSide& side) {
+    return {.name = "die with the parent", .before_start = [](ParentSide& side) {
                 if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) {
                     return side.fail("prctl(PR_SET_PDEATHSIG)");
                 }
-                return getppid() == parent ? side.done()
-                                           : side.fail(ESRCH, "the parent has ended already");
+                return getppid() == parent_at_the_beginning
+                           ? side.done()
+                           : side.fail(ESRCH, "the parent has ended already");
             }};
 }
 

@@ -10,7 +10,7 @@ namespace syncspawn::tools {
 // It has no supplementary groups any more.
 Step clear_groups();
 
-// It is killed when its own parent ends, or has ended since this call.
+// It is killed when its own parent ends, or has ended since this program began.
 Step die_with_own_parent();
 
 }  // namespace syncspawn::tools

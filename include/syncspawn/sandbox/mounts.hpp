@@ -117,7 +117,8 @@ struct FileOperation {
 /// Makes operations.
 struct SYNCSPAWN_API Mount {
     /// A file or directory of the host, with all that is mounted below it: read-only, writable, with devices. A
-    /// source that has become another file by the time of the launch fails it (ESTALE).
+    /// source that has become another file by the time of the launch fails it (ESTALE). A source in /proc/self/ns is a
+    /// namespace of the child.
     [[nodiscard]] static FileOperation bind(std::string source, std::string destination,
                                             MissingSource missing = MissingSource::refuse);
     [[nodiscard]] static FileOperation bind_writable(std::string source, std::string destination,

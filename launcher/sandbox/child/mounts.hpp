@@ -29,7 +29,9 @@ struct FileIdentity {
 
 struct MountSource {
     const char* path = nullptr;  // without symbolic links
-    FileIdentity identity{};
+    FileIdentity identity{};  // without a number for a namespace of the child, which it alone knows
+
+    [[nodiscard]] bool is_childs_own() const noexcept { return identity.number == 0; }
 };
 
 struct DeviceNode {

@@ -6,8 +6,6 @@
 namespace syncspawn::sandbox {
 namespace {
 
-constexpr std::uint64_t safe = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
-
 struct Link {
     const char* target;
     const char* name;
@@ -33,8 +31,9 @@ bool bind_nodes(MountWork& work, int directory, const MountAction& action) noexc
         }
     }
     // Nobody inside changes owner or mode of the host's devices. Writing to them is no matter of the mount.
-    return (set_attributes(work, directory, AT_RECURSIVE, safe | MOUNT_ATTR_RDONLY) &&
-            set_attributes(work, directory, 0, 0, MOUNT_ATTR_RDONLY)) ||
+    constexpr std::uint64_t of_nodes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC;
+    return (set_attributes(work, directory, AT_RECURSIVE, MOUNT_ATTR_NOSUID | of_nodes) &&
+            set_attributes(work, directory, 0, MOUNT_ATTR_NODEV, of_nodes)) ||
            refuse(work, name_of(work, "mount_setattr"));
 }
 
@@ -53,7 +52,8 @@ bool make_terminals(MountWork& work, int directory) noexcept {
     if (syscall(SYS_mkdirat, directory, "pts", mode) < 0) {
         return refuse(work, "pts");
     }
-    const Opened terminals = new_file_system(work, "devpts", settings, safe);
+    const Opened terminals =
+        new_file_system(work, "devpts", settings, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
     return terminals && (move_tree(work, terminals.get(), directory, "pts") || refuse(work, "pts"));
 }
 
@@ -62,7 +62,9 @@ bool make_terminals(MountWork& work, int directory) noexcept {
 bool mount_devices(MountWork& work, const MountAction& action) noexcept {
     const Setting settings[]{{"mode", "0755"}, {"size", action.size_text}};
     constexpr mode_t everybodys = 01777;
-    const Opened tree = new_file_system(work, "tmpfs", settings, safe);
+    // Root makes no further device there. What is in shared memory may be executed: compilers at run time do that.
+    const Opened tree =
+        new_file_system(work, "tmpfs", settings, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
     if (!tree || !make_own(work, tree.get())) {
         return false;
     }

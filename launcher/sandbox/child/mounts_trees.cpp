@@ -24,6 +24,13 @@ bool is_same(const FileIdentity& expected, const struct statx& about) noexcept {
 }
 
 Opened open_source(MountWork& work, const MountSource& source, std::uint64_t flags) noexcept {
+    if (source.is_childs_own()) {
+        Opened own = open_by(work, AT_FDCWD, source.path, flags, 0);
+        if (!own) {
+            refuse(work, "open the source");
+        }
+        return own;
+    }
     Opened file = open_by(work, AT_FDCWD, source.path, flags | O_NOFOLLOW,
                           RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
     struct statx about {};
