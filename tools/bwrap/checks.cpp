@@ -6,9 +6,7 @@ namespace syncspawn::tools::bwrap {
 namespace {
 
 // Layers want an overlay; what --perms and --size say at the end is for nothing, and that is no error.
-void refuse_pending_layers(FileLayout files) {
-    files.add(sandbox::Mount::tmpfs("/"), "--tmpfs");
-}
+void refuse_pending_layers(FileLayout files) { files.add(sandbox::Mount::tmpfs("/"), "--tmpfs"); }
 
 // The directory is looked up from the root of the new tree.
 void settle_directory(SpawnOptions& spawn) {

@@ -137,7 +137,8 @@ void DoorRelay::connect(std::uint64_t key, Passage& passage) {
 
 void DoorRelay::watch(std::uint64_t key, Connection& connection) {
     watch(first_connection + 2 * key + inner_end, connection.inside(), connection.wanted_inside());
-    watch(first_connection + 2 * key + outer_end, connection.outside(), connection.wanted_outside());
+    watch(first_connection + 2 * key + outer_end, connection.outside(),
+          connection.wanted_outside());
 }
 
 void DoorRelay::watch(std::uint64_t key, Connection::End& end, std::uint32_t wanted) {

@@ -129,7 +129,9 @@ void add_limits(Rows& rows, PolicySettings& settings) {
     });
     rows.add("--cpus", "N", "CPUs, together: 2, or 1.5", [&settings](const Given& given) {
         settings.words["limits.cpus"] = "--cpus " + *given.value;
-        return [number = parse_cpu_count(*given.value)](Policy& policy) { policy.limits.cpus = number; };
+        return [number = parse_cpu_count(*given.value)](Policy& policy) {
+            policy.limits.cpus = number;
+        };
     });
 }
 
