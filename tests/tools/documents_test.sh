@@ -139,7 +139,7 @@ for shell in "${shells[@]}"; do
     [[ ! -x $bwrap ]] || same "$shell completes the options of syncspawn-bwrap" "$(options_in_help syncspawn-bwrap)" \
         "$(completed 'syncspawn-bwrap --')"
     [[ $shell != fish || ! -x $bwrap ]] ||
-        check "fish says what an option of syncspawn-bwrap does, without its arguments" grep -qx $'--ro-bind\tShow .*' <<<"$(described_by_fish 'syncspawn-bwrap --ro-b')"
+        check "fish says what an option of syncspawn-bwrap does, without its arguments" grep -qx -- $'--ro-bind\tShow .*' <<<"$(described_by_fish 'syncspawn-bwrap --ro-b')"
     same "$shell completes the operations" "$operations" "$(completed 'syncspawn barrier ' | no_options)"
     same "$shell completes a prefix of a command" "barrier" "$(completed 'syncspawn ba')"
     same "$shell completes a prefix of an operation" "place-and-sync" "$(completed 'syncspawn barrier place place-')"
