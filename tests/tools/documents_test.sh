@@ -94,7 +94,7 @@ completed_by_fish() { described_by_fish "$1" | cut -f 1 | as_set; }
 cat >"$scratch/completion.zsh" <<'END'
 script=$1 line=$2
 _call_program() { shift; eval "$@" }
-_describe() { local each; for each in "${(@P)argv[-1]}"; do print -r -- "${each%%:*}"; done }
+_describe() { [[ $1 != -o || $PREFIX == -* ]] || return; local each; for each in "${(@P)argv[-1]}"; do print -r -- "${each%%:*}"; done }
 _files() { print -rl -- ${PREFIX}*(N${1:+/}) }
 _command_names() { print -rl -- ${(k)commands[(I)$PREFIX*]} }
 _parameters() { print -rl -- ${(k)parameters[(I)$PREFIX*]} }
