@@ -45,7 +45,8 @@ CommandLine program_line(bool& wants_version) {
                     help_option},
         .notes =
             "'syncspawn help COMMAND' explains a command. Manual pages: syncspawn(1), "
-            "syncspawn-run(1), syncspawn-barrier(1), syncspawn-doctor(1)."};
+            "syncspawn-run(1), syncspawn-barrier(1), syncspawn-doctor(1), syncspawn-bwrap(1), "
+            "syncspawn-policy(5), syncspawn-environment(7)."};
     for (const Command& command : commands) {
         line.commands.push_back({command.name, command.summary});
     }

@@ -117,7 +117,7 @@ wrong "two modes" "--perms given twice for the same action*" --perms 0700 --perm
 wrong "a mode for nothing" "--perms must be followed by an option that creates a file*" --dir /a --perms 0700
 wrong "no size" "--size takes a non-zero number of bytes*" --size 0 --tmpfs /t
 wrong "a size for what has none" "--dir: --size must be followed by --tmpfs*" --size 1 --dir /t
-wrong "a word that is missing" "--bind lacks its SRC DEST*" --bind /x
+wrong "a word that is missing" "--bind lacks its DEST*" --bind /x
 
 # ---- overlays -----------------------------------------------------------------------------------
 layers=(--overlay-src lower --overlay-src source)

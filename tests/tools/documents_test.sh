@@ -85,15 +85,16 @@ completed_by_bash() { # LINE
     esac
     printf '%s\n' "${COMPREPLY[@]}" | as_set
 }
-completed_by_fish() {
+described_by_fish() {
     HOME=$scratch/home XDG_CONFIG_HOME=$scratch/home XDG_DATA_HOME=$scratch/home guarded fish -c \
-        "source '$tools/completion/syncspawn.fish'; complete --do-complete '$1'" | cut -f 1 | as_set
+        "source '$tools/completion/syncspawn.fish'; complete --do-complete '$1'"
 }
+completed_by_fish() { described_by_fish "$1" | cut -f 1 | as_set; }
 # Without its completion system, whose functions say here what they were asked for.
 cat >"$scratch/completion.zsh" <<'END'
 script=$1 line=$2
 _call_program() { shift; eval "$@" }
-_describe() { local each; for each in "${(@P)argv[-1]}"; do print -r -- "${each%%:*}"; done }
+_describe() { [[ $1 != -o || $PREFIX == -* ]] || return; local each; for each in "${(@P)argv[-1]}"; do print -r -- "${each%%:*}"; done }
 _files() { print -rl -- ${PREFIX}*(N${1:+/}) }
 _command_names() { print -rl -- ${(k)commands[(I)$PREFIX*]} }
 _parameters() { print -rl -- ${(k)parameters[(I)$PREFIX*]} }
@@ -137,6 +138,8 @@ for shell in "${shells[@]}"; do
     done
     [[ ! -x $bwrap ]] || same "$shell completes the options of syncspawn-bwrap" "$(options_in_help syncspawn-bwrap)" \
         "$(completed 'syncspawn-bwrap --')"
+    [[ $shell != fish || ! -x $bwrap ]] ||
+        check "fish says what an option of syncspawn-bwrap does, without its arguments" grep -qx -- $'--ro-bind\tShow .*' <<<"$(described_by_fish 'syncspawn-bwrap --ro-b')"
     same "$shell completes the operations" "$operations" "$(completed 'syncspawn barrier ' | no_options)"
     same "$shell completes a prefix of a command" "barrier" "$(completed 'syncspawn ba')"
     same "$shell completes a prefix of an operation" "place-and-sync" "$(completed 'syncspawn barrier place place-')"

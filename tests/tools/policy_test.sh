@@ -231,6 +231,10 @@ if ((EUID == 0)) && "${as[@]}" syncspawn run --sandbox true 2>/dev/null; then
     whose=nobody
     for_one_user
 fi
+if unshare --user --map-root-user true 2>/dev/null; then
+    expect "root of a user namespace without an id for nobody stays itself" 0 0 "" \
+        unshare --user --map-root-user env syncspawn run --sandbox -- id -u
+fi
 usage
 saving
 ((EUID != 0)) || root_without_groups

@@ -122,7 +122,7 @@ else
     shell "/dev/null always can be" 0 "" "" "${all[@]}" 'echo y >/dev/null'
     shell "it is a sandbox" 0 $'CapEff:0000000000000000\nNoNewPrivs:1' "" \
         "${all[@]}" "$(status CapEff NoNewPrivs)"
-    expect "a path that is not there" 125 "" "syncspawn: landlock: open '/no/such'*" syncspawn run --landlock-read /no/such true
+    expect "a path that is not there" 125 "" "syncspawn run: --landlock-read: '/no/such': No such file or directory; *" syncspawn run --landlock-read /no/such true
     wrong "no such scope" "--landlock-scope: 'x' is no scope; there are abstract-sockets, signals and all" --landlock-scope x
     wrong "no such port" "--landlock-bind: '65536' is not a whole number from 0 to 65535*" --landlock-bind 65536
     if syncspawn run --landlock-connect none -- true 2>error; then

@@ -33,11 +33,12 @@ expect "a value in brackets is no list" 0 "[x] [1,2] []" "" \
     syncspawn run --setenv A '[x]' --setenv B '[1,2]' --setenv C '[]' sh -c 'echo "$A $B $C"'
 expect "a value may be empty, or look like an option" 0 "<> <--timeline>" "" \
     syncspawn run --setenv A '' --setenv B --timeline sh -c 'echo "<${A-unset}> <$B>"'
-for words in "A" "A -- true" "-- true"; do
+for words in "A" "A -- true"; do
     # shellcheck disable=SC2086
     expect "a variable without a value is 125: $words" 125 "" \
-        "syncspawn run: --setenv lacks its NAME VALUE (see syncspawn run --help)" syncspawn run --setenv $words
+        "syncspawn run: --setenv lacks its VALUE (see syncspawn run --help)" syncspawn run --setenv $words
 done
+expect "and so is one without a name" 125 "" "syncspawn run: --setenv lacks its NAME VALUE *" syncspawn run --setenv -- true
 expect "-- is no value, unless it is joined to the option" 125 "" "*--chdir lacks its DIR *" \
     syncspawn run --chdir -- true
 expect "then it is one" 125 "" "syncspawn: chdir to '--' *" syncspawn run --chdir=-- true

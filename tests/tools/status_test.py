@@ -49,6 +49,7 @@ class Lines(Status):
         lines, _ = self.lines_of("true")
         after = time.clock_gettime(time.CLOCK_MONOTONIC)
         first = lines[0]
+        self.assertIs(first, self.only(lines, "begin"))
         self.assertEqual((first["version"], first["event"], first["time"]), (1, "begin", 0))
         self.assertTrue(before - 0.001 <= first["monotonic"] <= after, first)
         self.assertGreater(first["pid"], 0)
@@ -64,6 +65,7 @@ class Lines(Status):
         self.assertGreaterEqual(end["usage"]["system"], 0)
         events = [line["event"] for line in lines]
         self.assertLess(events.index("exec"), events.index("exit"))
+        self.assertLessEqual(self.only(lines, "exec")["time"], end["time"])
 
     def test_every_step_has_a_side_and_a_state(self):
         lines, _ = self.lines_of("--parent-hook", "true", "--child-hook", "true", "true")

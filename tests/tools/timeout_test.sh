@@ -54,6 +54,10 @@ for option in "--signal INT" "--kill-after 1s"; do
 done
 expect "no time at all is refused" 125 "" "*--timeout: '0' is no time at all; without the option there is no limit" \
     syncspawn run --timeout 0 -- true
+expect "for the setup, too" 125 "" "*--setup-timeout: '0' is no time at all; without the option there is no limit" \
+    syncspawn run --setup-timeout 0 -- true
+expect "and to get ready" 125 "" "*--wait-ready: '0s' is no time at all; without '=' there is no limit" \
+    syncspawn run --wait-ready=0s -- true
 expect "so is what is no signal" 125 "" "*--signal: 'TREM' is no signal: say TERM, SIGTERM or 15 *" \
     syncspawn run --timeout 1 --signal TREM -- true
 for name in TERM SIGTERM sigterm 15; do

@@ -135,16 +135,20 @@ private:
             result.words = {value.substr(0, sign), value.substr(sign + 1)};
         }
         while (std::ssize(result.words) < words_of_argument(*name.option)) {
-            result.words.push_back(next_word(name));
+            result.words.push_back(next_word(name, result.words.size()));
         }
         result.value = result.words.front();
         result.second = result.words.size() > 1 ? result.words[1] : "";
         return result;
     }
 
-    std::string next_word(const OptionName& name) const {
+    std::string next_word(const OptionName& name, std::size_t has) const {
         if (optind >= argc_ || argv_[optind] == separator) {
-            throw UsageError(name.text + " lacks its " + argument_name(*name.option));
+            std::string missing(argument_name(*name.option));
+            for (; has > 0; --has) {
+                missing.erase(0, missing.find(' ') + 1);
+            }
+            throw UsageError(name.text + " lacks its " + missing);
         }
         return argv_[optind++];
     }

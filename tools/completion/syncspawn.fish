@@ -31,7 +31,7 @@ complete --command syncspawn --no-files --arguments '(__syncspawn_complete)'
 # Options from --help. Their values are paths, mostly, and a program follows.
 function __syncspawn_bwrap_options
     set -l words (commandline --tokenize --current-process)
-    $words[1] --help 2>/dev/null | string replace --filter --regex '^ *(--[a-z0-9-]+)[^a-z].*?  *(\S.*)$' '$1\t$2'
+    $words[1] --help 2>/dev/null | string replace --filter --regex '^ *(--[a-z0-9-]+)(?: [A-Z]+)* +(\S.*)$' '$1\t$2'
 end
 complete --command syncspawn-bwrap --condition 'string match --quiet -- "-*" (commandline --current-token)' \
     --arguments '(__syncspawn_bwrap_options)'

@@ -12,12 +12,11 @@ namespace {
 // caller's open. No input, for that is the program's.
 SyncedSpawner shell_for(const std::string& command, const Signals& signals,
                         const ParentSide& side) {
-    SpawnOptions options{.program = "/bin/sh",
-                         .arguments = {"-c", command},
-                         .argument_zero = "sh",
-                         .streams = {.input = Stdio::null()},
-                         .signals = signals,
-                         .ending = {.die_with_parent = true}};
+    SpawnOptions options{.program = "/bin/sh", .arguments = {"-c", command}};
+    options.argument_zero = "sh";
+    options.streams.input = Stdio::null();
+    options.signals = signals;
+    options.ending.die_with_parent = true;
     options.environment.set(child_pid_variable, std::to_string(side.child_pid()));
     options.environment.unset(child_pidfd_variable);
     if (const int pidfd = side.child_pidfd(); pidfd >= 0) {

@@ -22,6 +22,10 @@ std::optional<Deadline> earlier(const std::optional<Deadline>& one,
 
 Outcome supervise(const SyncedSpawner& spawner, const Supervision& supervision,
                   const HeldSignals& signals, const Descendants& descendants) {
+    // Their clock begins no later than the launch's own, so that no end has an earlier time than what it ends.
+    for (Observer* const observer : supervision.observers) {
+        observer->begins();
+    }
     return Supervisor(spawner, supervision, signals, descendants).run();
 }
 
@@ -39,7 +43,6 @@ Supervisor::Supervisor(const SyncedSpawner& spawner, const Supervision& supervis
 }
 
 Outcome Supervisor::run() {
-    tell([](Observer& observer) { observer.begins(); });
     launch();
     if (outcome_.error) {
         conclude_failure();
@@ -67,7 +70,6 @@ void Supervisor::tell(const std::function<void(Observer&)>& what) {
 }
 
 void Supervisor::launch() {
-    tell([](Observer& observer) { observer.begins(); });
     while (!launch_.advance()) {
         tell([this](Observer& observer) { observer.goes_on(launch_); });
         look_at_the_launch();

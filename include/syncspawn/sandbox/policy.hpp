@@ -166,7 +166,7 @@ struct Privileges {
     std::optional<uid_t> user{};
     std::optional<gid_t> group{};
     /// The ids that the host sees it as, and that own the files it makes. Not set: those of this process. But
-    /// root of the host (with CAP_SYS_ADMIN) launches it as nobody (65534); say 0 if it is to stay root.
+    /// root (with CAP_SYS_ADMIN) launches it as nobody (65534) where that id is mapped; say 0 if it is to stay root.
     std::optional<uid_t> host_user{};
     std::optional<gid_t> host_group{};
     /// Set-user-ID programs and file capabilities give it nothing: PR_SET_NO_NEW_PRIVS(2const).

@@ -8,12 +8,12 @@
 #include <string>
 #include <utility>
 
+#include "program_user.hpp"
 #include "second_choice.hpp"
 
 namespace syncspawn::sandbox {
 namespace {
 
-constexpr uid_t nobody = 65534;
 class Decision {
 public:
     Decision(const Policy& policy, const FileView& view, const Machine& machine,
@@ -68,8 +68,10 @@ private:
         const Privileges& wanted = policy_.privileges;
         const bool is_root = is_root_of_host();
         Ids& ids = result_.ids;
-        ids.host_user = wanted.host_user.value_or(is_root ? nobody : caller_.user);
-        ids.host_group = wanted.host_group.value_or(is_root ? ids.host_user : caller_.group);
+        const bool becomes_nobody = is_root && caller_.has_nobody;
+        const bool changes = becomes_nobody || (is_root && wanted.host_user);
+        ids.host_user = wanted.host_user.value_or(becomes_nobody ? nobody : caller_.user);
+        ids.host_group = wanted.host_group.value_or(changes ? ids.host_user : caller_.group);
         ids.user = wanted.user.value_or(ids.host_user);
         ids.group = wanted.group.value_or(ids.host_group);
         // Who may not change its groups keeps them, as the kernel demands.
@@ -357,7 +359,7 @@ void Decision::require_privileges_of_locks() {
 
 }  // namespace
 
-Caller Caller::now() noexcept {
+Caller Caller::now() {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3]{};
     syscall(SYS_capget, &header, data);
@@ -368,7 +370,8 @@ Caller Caller::now() noexcept {
             .group = getegid(),
             .has_sys_admin = has(CAP_SYS_ADMIN),
             .may_change_ids = has(CAP_SETUID) && has(CAP_SETGID),
-            .has_further_groups = getgroups(0, nullptr) > 0};
+            .has_further_groups = getgroups(0, nullptr) > 0,
+            .has_nobody = nobody_is_mapped()};
 }
 
 Namespaces Decisions::namespaces(const Policy& policy) const noexcept {

@@ -22,8 +22,9 @@ struct Caller {
     bool has_sys_admin = false;  // whatever filters and modules leave of it
     bool may_change_ids = false;
     bool has_further_groups = false;
+    bool has_nobody = true;  // to become: its user namespace may lack that id
 
-    static Caller now() noexcept;
+    static Caller now();
 };
 
 enum class FilesBy { nothing, mounts, landlock };

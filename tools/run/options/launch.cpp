@@ -8,11 +8,11 @@
 namespace syncspawn::tools {
 namespace {
 
-std::chrono::nanoseconds parse_limit(const std::string& text) {
+std::chrono::nanoseconds parse_limit(const std::string& text,
+                                     const char* advice = "without the option there is no limit") {
     const auto limit = parse_duration(text);
     if (limit <= std::chrono::nanoseconds::zero()) {
-        throw UsageError("'" + text + "' is no time at all",
-                         "without the option there is no limit");
+        throw UsageError("'" + text + "' is no time at all", advice);
     }
     return limit;
 }
@@ -39,11 +39,13 @@ void add_launch_options(std::vector<Option>& rows, LaunchSettings& settings, Spa
         {"--wait-ready", "[=DURATION]",
          "Hand the barrier over, and fail unless the program says it is ready (within DURATION)",
          "", [&](const Given& given) {
-             spawn.readiness.within = given.value ? parse_duration(*given.value) : no_limit;
+             spawn.readiness.within =
+                 given.value ? parse_limit(*given.value, "without '=' there is no limit")
+                             : no_limit;
          }});
-    rows.push_back(
-        {"--setup-timeout", "DURATION", "Fail unless the program is executed within DURATION", "",
-         [&](const Given& given) { spawn.setup.within = parse_duration(*given.value); }});
+    rows.push_back({"--setup-timeout", "DURATION",
+                    "Fail unless the program is executed within DURATION", "",
+                    [&](const Given& given) { spawn.setup.within = parse_limit(*given.value); }});
     rows.push_back({"--[no-]pty", "", "Give PROGRAM a terminal of its own", "",
                     [&](const Given& given) { settings.pty = !given.negated; }});
     rows.push_back({"--[no-]new-session", "",

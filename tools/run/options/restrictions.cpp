@@ -1,14 +1,18 @@
 #include "restrictions.hpp"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <functional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "limit_values.hpp"
@@ -187,6 +191,11 @@ void add_landlock(Rows& rows, Restrictions& into) {
     rows.begin("Landlock", Sort::of_a_sandbox);
     const auto path = [&into](LandlockAccess access) {
         return [&into, access](const Given& given) {
+            if (faccessat(AT_FDCWD, not_empty(*given.value).c_str(), F_OK, AT_EACCESS) < 0) {
+                throw UsageError(
+                    "'" + *given.value + "': " + std::generic_category().message(errno),
+                    "name a file or directory that is there");
+            }
             if (!into.landlock.paths) {
                 into.landlock.paths.emplace();
             }
