@@ -52,7 +52,7 @@ enum class BindAccess {
 };
 
 /// What to do about a source that does not exist when mounts() is called. To that belongs what no path leads to: a
-/// namespace behind its link in /proc, a deleted file.
+/// namespace behind its link in /proc (but not in /proc/self/ns, which is for the child to look into), a deleted file.
 enum class MissingSource { refuse, skip };
 
 /// What a new /proc shows of the kernel. `masked` makes bus, fs, irq, sys and sysrq-trigger read-only, and covers

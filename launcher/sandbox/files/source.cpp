@@ -10,7 +10,6 @@
 #include <cstdlib>
 #include <memory>
 #include <stdexcept>
-#include <string_view>
 #include <system_error>
 
 #include <syncspawn/barrier/unique_fd.hpp>
@@ -32,6 +31,9 @@ std::string without_links(const std::string& path, const std::string& what) {
     }
     return resolved.get();
 }
+
+// What is there for the child, once it is in its namespaces.
+bool is_namespace_of_child(const std::string& path) { return path.starts_with("/proc/self/ns/"); }
 
 FileIdentity identity_from(const struct statx& about) {
     const bool has_birth = (about.stx_mask & STATX_BTIME) != 0;
@@ -67,8 +69,7 @@ LookedUp look_up(const std::string& path, const std::string& what, PathLinks lin
     if (links == PathLinks::refused) {
         return look_up_straight(path, what);
     }
-    constexpr std::string_view of_the_child = "/proc/self/ns/";
-    if (path.starts_with(of_the_child)) {
+    if (is_namespace_of_child(path)) {
         return {path, {.type = identity_of(AT_FDCWD, path, 0, what).type}};
     }
     std::string resolved = without_links(path, what);
@@ -93,6 +94,9 @@ LookedUp look_up(int descriptor, const std::string& what) {
 }
 
 bool is_missing(const std::string& path) {
+    if (is_namespace_of_child(path)) {
+        return access(path.c_str(), F_OK) < 0;
+    }
     // Not access(2), which also finds what no path leads to: a namespace behind its link in /proc, a deleted file.
     const std::unique_ptr<char, decltype(&std::free)> resolved(realpath(path.c_str(), nullptr),
                                                                &std::free);
