@@ -114,8 +114,8 @@ TEST_CASE("a name and its value are two words or one") {
     CHECK(made.parse({"--set", "A", "1", "--set", "B=2", "--set=C=3", "--set=D", "4", "word"}) ==
           "set=A,1 set=B,2 set=C,3 set=D,4 | word");
     CHECK(made.parse({"--set", "A=b=c"}) == "set=A,b=c |");
-    CHECK(made.refusal_of({"--set", "A"}) == "--set lacks its NAME VALUE");
-    CHECK(made.refusal_of({"--set", "A", "--", "word"}) == "--set lacks its NAME VALUE");
+    CHECK(made.refusal_of({"--set", "A"}) == "--set lacks its VALUE");
+    CHECK(made.refusal_of({"--set", "A", "--", "word"}) == "--set lacks its VALUE");
 }
 
 TEST_CASE("an argument of several words takes as many, whatever is in them") {
@@ -138,7 +138,7 @@ TEST_CASE("an argument of several words takes as many, whatever is in them") {
     CHECK(words_of({"--copy", "a=b", "", "--copy", "word"}) ==
           std::vector<std::string>{"a=b", "", "--copy"});
     CHECK(words_of({"--copy=a", "b", "c=d"}) == std::vector<std::string>{"a", "b", "c=d"});
-    CHECK_THROWS_WITH_AS(words_of({"--copy", "a", "b"}), "--copy lacks its SRC WORK DEST",
+    CHECK_THROWS_WITH_AS(words_of({"--copy", "a", "b"}), "--copy lacks its DEST",
                          UsageError);
 }
 
