@@ -138,8 +138,7 @@ TEST_CASE("an argument of several words takes as many, whatever is in them") {
     CHECK(words_of({"--copy", "a=b", "", "--copy", "word"}) ==
           std::vector<std::string>{"a=b", "", "--copy"});
     CHECK(words_of({"--copy=a", "b", "c=d"}) == std::vector<std::string>{"a", "b", "c=d"});
-    CHECK_THROWS_WITH_AS(words_of({"--copy", "a", "b"}), "--copy lacks its DEST",
-                         UsageError);
+    CHECK_THROWS_WITH_AS(words_of({"--copy", "a", "b"}), "--copy lacks its DEST", UsageError);
 }
 
 TEST_CASE("a flag can be negated if its row says so, and takes no value") {
