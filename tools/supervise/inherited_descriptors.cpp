@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <charconv>
 #include <memory>
+#include <string_view>
+#include <system_error>
 
 namespace syncspawn::tools {
 namespace {
@@ -29,7 +31,11 @@ std::vector<int> candidates() {
         return numbers;
     }
     while (const dirent* entry = readdir(open_ones.get())) {
-        numbers.push_back(std::atoi(entry->d_name));  // 0 for "." and ".."
+        const std::string_view name = entry->d_name;
+        int number = 0;
+        if (std::from_chars(name.data(), name.data() + name.size(), number).ec == std::errc{}) {
+            numbers.push_back(number);  // not "." and ".."
+        }
     }
     return numbers;
 }
