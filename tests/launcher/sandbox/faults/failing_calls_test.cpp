@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
+#include <linux/sockios.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -92,6 +93,7 @@ const std::array can_do_without{
     Kind{Party::child, SYS_fsmount, any, "mount(2)"},
     Kind{Party::child, SYS_openat2, any, "name by name"},
     Kind{Party::child, SYS_statx, any, "the root is not kept, but cloned"},
+    Kind{Party::child, SYS_ioctl, SIOCGSKNS, "which network namespace this is, /proc says, too"},
     Kind{Party::child, SYS_fchmodat2, any, "before Linux 6.6: fchmod(2) of what is opened"},
     Kind{Party::reaper, SYS_prctl, PR_SET_NAME * 100, "a name"},
     Kind{Party::reaper, SYS_rt_sigtimedwait, any, "waits again"},
